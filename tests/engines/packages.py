@@ -1,0 +1,148 @@
+"""Contents of Debian, Maven, npm and PyPI packages, unpacked into the cache without root and without installing anything.
+
+Each function takes package names and gives a directory; none of them changes the machine.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import zipfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from tests.engines.cache import cache_root, locked, prepared
+from tests.engines.errors import Unavailable
+
+KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+
+
+def run(argv: Sequence[str | Path], what: str, how: str, **options: object) -> str:
+    """Run a command and give its output; a failure becomes `Unavailable` with the last line it said."""
+    try:
+        done = subprocess.run(
+            [str(a) for a in argv], text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options  # type: ignore[call-overload]
+        )
+    except FileNotFoundError as e:
+        raise Unavailable(f"{what}: {e.filename} is missing", how) from e
+    if done.returncode:
+        said = [line for line in (done.stderr + "\n" + done.stdout).splitlines() if line.strip()]
+        raise Unavailable(f"{what}: {argv[0]} failed ({said[-1].strip() if said else done.returncode})", how)
+    return str(done.stdout)
+
+
+def debian_tree(suite: str, packages: Sequence[str]) -> Path:
+    """The files of Debian packages and all they depend on, from any suite, as a tree with its own C library.
+
+    Programs of such a tree run on older systems too, through `tree_command`.
+    """
+    how = f"a machine with apt and a Debian mirror in its sources (packages {' '.join(packages)} of {suite})"
+
+    def build(work: Path, final: Path) -> None:
+        what = f"Debian {suite} packages {' '.join(packages)}"
+        with _apt(suite, what, how) as (options, archives):
+            run(["apt-get", *options, "-y", "--download-only", "install", *packages], what, how)
+            for package in sorted(archives.glob("*.deb")):
+                run(["dpkg-deb", "-x", package, work], what, how)
+        for wasted in ("usr/share/doc", "usr/share/man", "usr/share/locale"):
+            shutil.rmtree(work / wasted, ignore_errors=True)
+
+    return prepared(f"debian-{suite}-{packages[0]}", ("debian", suite, tuple(packages)), build)
+
+
+@contextlib.contextmanager
+def _apt(suite: str, what: str, how: str) -> Iterator[tuple[list[str], Path]]:
+    """apt-get options for a private view of one suite, as if nothing were installed, and where its archives go."""
+    mirror = os.environ.get("TEMPORAL_VISIBILITY_DEBIAN_MIRROR") or _mirror(what, how)
+    lists = cache_root() / "apt" / suite
+    (lists / "partial").mkdir(parents=True, exist_ok=True)
+    with locked(cache_root() / "locks" / f"apt-{suite}.lock"), tempfile.TemporaryDirectory(prefix="tv-eng-apt-") as temporary:
+        private = Path(temporary)
+        (private / "cache/archives/partial").mkdir(parents=True)
+        (private / "status").touch()
+        (private / "sources.list").write_text(f"deb [signed-by={KEYRING}] {mirror} {suite} main\n")
+        values = {
+            "Dir::Etc::sourcelist": private / "sources.list",
+            "Dir::Etc::sourceparts": "-",
+            "Dir::State::lists": lists,
+            "Dir::State::status": private / "status",
+            "Dir::Cache": private / "cache",
+            "APT::Sandbox::User": "root",
+            "APT::Install-Recommends": "false",
+            "Acquire::Languages": "none",
+            "Acquire::Check-Valid-Until": "false",
+            "Debug::NoLocking": "true",
+        }
+        options = ["-qq", *(part for key, value in values.items() for part in ("-o", f"{key}={value}"))]
+        run(["apt-get", *options, "update"], what, how)
+        yield options, private / "cache/archives"
+
+
+def _mirror(what: str, how: str) -> str:
+    asked = ["apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages", "Label: Debian"]
+    found = run(asked, what, how).split()
+    if not found:
+        raise Unavailable(f"{what}: no Debian mirror in apt's sources", "set TEMPORAL_VISIBILITY_DEBIAN_MIRROR")
+    return found[0]
+
+
+def tree_command(tree: Path, program: Path, libraries: Sequence[Path] = ()) -> list[str]:
+    """The command that runs `program` with the C library and loader of a `debian_tree`."""
+    loaders = [tree / "usr/lib64/ld-linux-x86-64.so.2", tree / "lib64/ld-linux-x86-64.so.2"]
+    loader = next(path for path in loaders if path.exists())
+    shared = [tree / "usr/lib/x86_64-linux-gnu", tree / "lib/x86_64-linux-gnu", *libraries]
+    return [str(loader), "--library-path", ":".join(map(str, shared)), str(program)]
+
+
+def maven_artifact(coordinates: str, sha256: str) -> Path:
+    """A directory with one artefact of Maven Central (group:name:version[:packaging]), its sum checked."""
+    what, how = f"Maven artefact {coordinates}", "install maven and a Java (apt-get install maven) and reach Maven Central"
+
+    def build(work: Path, final: Path) -> None:
+        copy = ["mvn", "-B", "-ntp", "-q", "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy"]
+        run([*copy, f"-Dartifact={coordinates}", f"-DoutputDirectory={work}"], what, how)
+        (archive,) = work.iterdir()
+        if hashlib.sha256(archive.read_bytes()).hexdigest() != sha256:
+            raise Unavailable(f"{what}: the file is not the one expected (SHA-256 differs)", "compare it with its source")
+
+    return prepared(f"maven-{coordinates.split(':')[1]}", (coordinates, sha256), build)
+
+
+def npm_package(name: str, version: str, strip: str) -> Path:
+    """The folder `strip` of an npm package, unpacked."""
+    what, how = f"npm package {name}@{version}", "install npm and reach the npm registry"
+
+    def build(work: Path, final: Path) -> None:
+        with tempfile.TemporaryDirectory(prefix="tv-eng-npm-") as temporary:
+            packed = json.loads(run(["npm", "pack", "--json", f"{name}@{version}"], what, how, cwd=temporary))
+            with tarfile.open(Path(temporary) / packed[0]["filename"]) as archive:
+                archive.extractall(temporary, filter="data")
+            for entry in (Path(temporary) / "package" / strip).iterdir():
+                shutil.move(str(entry), work / entry.name)
+
+    return prepared(f"npm-{name.strip('@').replace('/', '-')}-{version}", (name, version, strip), build)
+
+
+def python_packages(name: str, requirements: Sequence[str]) -> Path:
+    """A directory whose `site` holds these requirements, for PYTHONPATH (no dependencies: name them all)."""
+    what, how = f"Python packages {' '.join(requirements)}", "reach PyPI, or set PIP_INDEX_URL"
+    recipe = (tuple(requirements), sys.version_info[:2])
+
+    def build(work: Path, final: Path) -> None:
+        # A virtual environment cannot be moved, so packages go to a plain directory for PYTHONPATH.
+        install = [sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--only-binary=:all:"]
+        run([*install, "--no-deps", "--target", work / "site", *requirements], what, how)
+
+    return prepared(f"pip-{name}", recipe, build)
+
+
+def unzip(archive: Path, to: Path) -> None:
+    with zipfile.ZipFile(archive) as opened:
+        opened.extractall(to)

@@ -1,0 +1,116 @@
+"""Every error a user may meet: a stable code, a message, and what to do next.
+
+This module holds no logic besides putting an error into words, and never prints.
+
+    ToolkitError                     exit 1
+    ├── UsageError                   exit 2   the command line or the configuration asks for something impossible
+    │   ├── TargetError                       TARGET cannot be understood
+    │   └── VersionError                      no such schema version, or versions in the wrong order
+    ├── DefinitionError              exit 2   a YAML file is wrong; carries file, line and column
+    ├── IntegrityError               exit 1   a released file was changed
+    ├── EngineError                  exit 1   the store refused something
+    │   ├── ConnectionFailed                  the store cannot be reached, or refuses the login
+    │   └── Unsupported                       this engine, or this version of it, cannot do what is needed
+    ├── StoreChanged                 exit 1   the store is no longer what the plan was made on
+    ├── Unverified                   exit 1   after the run the store is not what was wanted
+    ├── Differences                  exit 3   differences or pending work were found
+    └── LockHeld                     exit 4   somebody else is upgrading this store
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class ToolkitError(Exception):
+    """Root of all expected errors: `code` is stable, `message` says what is wrong, `hint` what to do next."""
+
+    exit_code = 1
+
+    def __init__(self, code: str, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.hint = hint
+
+    def to_json(self) -> dict[str, object]:
+        """The error as it is shown by `--output json`."""
+        return {"code": self.code, "message": self.message, "hint": self.hint}
+
+
+class UsageError(ToolkitError):
+    """The command line or the configuration asks for something impossible."""
+
+    exit_code = 2
+
+
+class TargetError(UsageError):
+    """TARGET cannot be understood."""
+
+
+class VersionError(UsageError):
+    """No such schema version, or versions in the wrong order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """A place in a file; line and column count from 1."""
+
+    file: str
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+class DefinitionError(ToolkitError):
+    """A YAML file is wrong; `location` says where."""
+
+    exit_code = 2
+
+    def __init__(self, code: str, message: str, hint: str = "", location: Location | None = None) -> None:
+        super().__init__(code, message, hint)
+        self.location = location
+
+    def to_json(self) -> dict[str, object]:
+        """As for every error, with file, line and column."""
+        place = self.location
+        where = {"file": place.file, "line": place.line, "column": place.column} if place else None
+        return {**super().to_json(), "location": where}
+
+
+class IntegrityError(ToolkitError):
+    """A released file was changed."""
+
+
+class EngineError(ToolkitError):
+    """The store refused something."""
+
+
+class ConnectionFailed(EngineError):
+    """The store cannot be reached, or refuses the login."""
+
+
+class Unsupported(EngineError):
+    """This engine, or this version of it, cannot do what is needed."""
+
+
+class StoreChanged(ToolkitError):
+    """The store is no longer what the plan was made on."""
+
+
+class Unverified(ToolkitError):
+    """After the run the store is not what was wanted."""
+
+
+class Differences(ToolkitError):
+    """Differences or pending work were found."""
+
+    exit_code = 3
+
+
+class LockHeld(ToolkitError):
+    """Somebody else is upgrading this store."""
+
+    exit_code = 4
