@@ -12,7 +12,7 @@ from toolkit.attributes import AttributeType, Family, FieldType, Group, snake_ca
 from toolkit.errors import VersionError
 
 ALL_FAMILIES = frozenset(Family)
-# Where an attribute lives unless its entry says otherwise: users' own attributes have their real names on Elasticsearch.
+# Where an attribute lives unless its entry says so. Users' own attributes keep their real names on Elasticsearch.
 USUAL_STORES = {
     Group.PREDEFINED: ALL_FAMILIES,
     Group.CUSTOM: frozenset({Family.SQL, Family.CLICKHOUSE}),
