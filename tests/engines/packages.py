@@ -15,7 +15,7 @@ import sys
 import tarfile
 import tempfile
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from tests.engines.cache import cache_root, locked, prepared
@@ -101,18 +101,51 @@ def tree_command(tree: Path, program: Path, libraries: Sequence[Path] = ()) -> l
     return [str(loader), "--library-path", ":".join(map(str, shared)), str(program)]
 
 
-def maven_artifact(coordinates: str, sha256: str) -> Path:
-    """A directory with one artefact of Maven Central (group:name:version[:packaging]), its sum checked."""
-    what, how = f"Maven artefact {coordinates}", "install maven and a Java (apt-get install maven) and reach Maven Central"
+def fetch_maven(coordinates: Sequence[str], into: Path, sums: Mapping[str, str] | None = None) -> None:
+    """Put artefacts of Maven Central (group:name:version[:packaging]) into the directory `into`.
 
-    def build(work: Path, final: Path) -> None:
-        copy = ["mvn", "-B", "-ntp", "-q", "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy"]
-        run([*copy, f"-Dartifact={coordinates}", f"-DoutputDirectory={work}"], what, how)
-        (archive,) = work.iterdir()
-        if hashlib.sha256(archive.read_bytes()).hexdigest() != sha256:
-            raise Unavailable(f"{what}: the file is not the one expected (SHA-256 differs)", "compare it with its source")
+    `sums` gives the SHA-256 that a file must have.
+    """
+    what = f"Maven artefacts {', '.join(coordinates[:2])}{' …' if len(coordinates) > 2 else ''}"
+    how = "install Maven and Java (apt-get install maven) and reach Maven Central"
+    items = "".join(
+        "<artifactItem>"
+        + "".join(f"<{tag}>{value}</{tag}>" for tag, value in zip(("groupId", "artifactId", "version", "type"), item.split(":")))
+        + "</artifactItem>"
+        for item in coordinates
+    )
+    with tempfile.TemporaryDirectory(prefix="tv-eng-mvn-") as temporary:
+        pom = Path(temporary) / "pom.xml"
+        pom.write_text(POM.format(items=items, into=into))
+        run([_maven(), "-B", "-ntp", "-q", "-f", pom, "dependency:copy@fetch"], what, how, env={**os.environ, "MAVEN_OPTS": "-Xmx512m"})
+    for name, expected in (sums or {}).items():
+        if hashlib.sha256((into / name).read_bytes()).hexdigest() != expected:
+            raise Unavailable(f"{what}: {name} is not the expected file (SHA-256 differs)", "compare it with its source")
 
-    return prepared(f"maven-{coordinates.split(':')[1]}", (coordinates, sha256), build)
+
+def _maven() -> str:
+    if not shutil.which("mvn"):
+        install("maven")
+    return "mvn"
+
+
+POM = """<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
+<groupId>test</groupId><artifactId>engines</artifactId><version>1</version><packaging>pom</packaging>
+<build><plugins><plugin><groupId>org.apache.maven.plugins</groupId><artifactId>maven-dependency-plugin</artifactId>
+<version>3.6.1</version><executions><execution><id>fetch</id><configuration><outputDirectory>{into}</outputDirectory>
+<artifactItems>{items}</artifactItems></configuration></execution></executions></plugin></plugins></build></project>
+"""
+
+
+def install(*packages: str) -> None:
+    """Install Debian packages on this machine; needs root."""
+    what, how = f"Debian packages {' '.join(packages)}", f"as root: apt-get install {' '.join(packages)}"
+    if os.geteuid() != 0:
+        raise Unavailable(f"{what} are missing", how)
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    with locked(cache_root() / "locks" / "apt-system.lock"):
+        run(["apt-get", "-qq", "update"], what, how, env=environment)
+        run(["apt-get", "-qq", "install", "-y", "--no-install-recommends", *packages], what, how, env=environment)
 
 
 def npm_package(name: str, version: str, strip: str) -> Path:

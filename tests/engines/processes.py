@@ -26,6 +26,7 @@ class Command:
     environment: Mapping[str, str] = field(default_factory=dict)
     directory: Path = Path("/")
     stop_signal: signal.Signals = signal.SIGTERM
+    privileged: bool = False  # runs as this user even when that is root
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +111,8 @@ def give_away(directory: Path) -> None:
                 os.chown(os.path.join(folder, name), *ids, follow_symlinks=False)
 
 
-def _identity() -> dict[str, object]:
-    ids = owner()
+def _identity(command: Command) -> dict[str, object]:
+    ids = None if command.privileged else owner()
     return {"user": ids[0], "group": ids[1], "extra_groups": []} if ids else {}
 
 
@@ -126,7 +127,7 @@ def start(command: Command, log: Path) -> Process:
             stdout=out,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            **_identity(),  # type: ignore[call-overload]
+            **_identity(command),  # type: ignore[call-overload]
         )
     child.returncode = 0  # nobody waits for it here: no warning about a child left behind
     return process(child.pid)
@@ -142,7 +143,7 @@ def call(command: Command) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        **_identity(),  # type: ignore[call-overload]
+        **_identity(command),  # type: ignore[call-overload]
     )
     if done.returncode:
         raise RuntimeError(f"{command.argv[0]} ended with {done.returncode}: {' | '.join(done.stdout.splitlines()[-5:])}")

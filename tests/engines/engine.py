@@ -1,0 +1,60 @@
+"""The shape every kind of server has for the harness: a table of functions, so that nothing else asks which engine it is.
+
+It holds no state and starts nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.engines.processes import Command
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a server listens, and the account that may do everything there."""
+
+    host: str
+    port: int
+    user: str = ""
+    password: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version of an engine: its label, how it is obtained here in words, the official image, and its container port."""
+
+    label: str
+    source: str
+    image: str
+    default: bool = False
+    limits: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """What the harness must know about one kind of server."""
+
+    name: str
+    versions: tuple[Version, ...]
+    prepare: Callable[[str], Path]  # version label -> directory with the programs
+    initialise: Callable[[Path, Path], None]  # programs, empty directory -> an empty data directory inside it
+    command: Callable[[Path, Path, int], Command]  # programs, directory, port -> the server
+    probe: Callable[[Address], None]  # raises while the server does not answer
+    create: Callable[[Address, str], None]  # an empty database (search engines: nothing, the name is a prefix)
+    drop: Callable[[Address, str], None]
+    url: Callable[[Address, str], str]  # the address in the form that drivers and the toolkit take
+    container_port: int
+    user: str = ""
+    password: str = ""
+    start_seconds: float = 60.0
+    environment: Mapping[str, str] | None = None
+
+    def version(self, label: str) -> Version:
+        return next(v for v in self.versions if v.label == label)
+
+    @property
+    def default(self) -> Version:
+        return next(v for v in self.versions if v.default)

@@ -1,0 +1,84 @@
+"""ClickHouse's engine (chDB) behind an HTTP front of our own: a stand-in for a server, one engine version per server.
+
+Queries, DDL, inserts, mutations and passwords are real; replication, Keeper and ON CLUSTER are not there.
+"""
+
+from __future__ import annotations
+
+import sys
+import urllib.error
+import urllib.parse
+import urllib.request
+from pathlib import Path
+
+from tests.engines.engine import Address, Engine, Version
+from tests.engines.packages import python_packages
+from tests.engines.processes import Command
+
+USER, PASSWORD = "temporal", "temporal-secret"
+STAND_IN = "stand-in over chDB: no replication, Keeper, ON CLUSTER or native protocol"
+VERSIONS = (
+    Version("24.8", "PyPI chdb 2.1.1", "clickhouse/clickhouse-server:24.8", limits=STAND_IN),
+    Version("25.8", "PyPI chdb 3.7.2", "clickhouse/clickhouse-server:25.8", limits=STAND_IN),
+    Version("26.9", "PyPI chdb-core 26.9.0", "clickhouse/clickhouse-server:latest", default=True, limits=STAND_IN),
+)
+PACKAGES = {
+    "24.8": ("chdb==2.1.1",),
+    "25.8": ("chdb==3.7.2",),
+    "26.9": ("chdb-core==26.9.0",),
+}
+CODECS = ("lz4", "backports.zstd")
+FRONT = Path(__file__).with_name("clickhouse_front.py")
+
+
+def prepare(label: str) -> Path:
+    return python_packages(f"chdb-{label}", (*PACKAGES[label], *CODECS))
+
+
+def initialise(home: Path, directory: Path) -> None:
+    (directory / "data").mkdir()
+
+
+def command(home: Path, directory: Path, port: int) -> Command:
+    environment = {
+        "PYTHONPATH": str(home / "site"),
+        "PYTHONUNBUFFERED": "1",
+        "CLICKHOUSE_PATH": str(directory / "data"),
+        "CLICKHOUSE_USER": USER,
+        "CLICKHOUSE_PASSWORD": PASSWORD,
+        "CLICKHOUSE_HOST": "127.0.0.1",
+        "CLICKHOUSE_PORT": str(port),
+    }
+    interpreter = getattr(sys, "_base_executable", sys.executable)
+    return Command([interpreter, str(FRONT)], environment, directory, privileged=True)
+
+
+def query(address: Address, statement: str) -> str:
+    """Run one statement; its answer as text. urllib's errors pass through."""
+    asked = urllib.request.Request(f"http://{address.host}:{address.port}/", statement.encode())
+    asked.add_header("X-ClickHouse-User", address.user)
+    asked.add_header("X-ClickHouse-Key", address.password)
+    with urllib.request.urlopen(asked, timeout=30) as answer:
+        return str(answer.read().decode())
+
+
+def probe(address: Address) -> None:
+    query(address, "SELECT 1")
+
+
+def create(address: Address, database: str) -> None:
+    query(address, f"CREATE DATABASE `{database}`")
+
+
+def drop(address: Address, database: str) -> None:
+    query(address, f"DROP DATABASE IF EXISTS `{database}` SYNC")
+
+
+def url(address: Address, database: str) -> str:
+    return f"clickhouse+http://{address.user}:{address.password}@{address.host}:{address.port}/{database}"
+
+
+CLICKHOUSE = Engine(
+    name="clickhouse", versions=VERSIONS, prepare=prepare, initialise=initialise, command=command, probe=probe,
+    create=create, drop=drop, url=url, container_port=8123, user=USER, password=PASSWORD, start_seconds=60,
+)  # fmt: skip

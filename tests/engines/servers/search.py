@@ -1,0 +1,189 @@
+"""Elasticsearch and OpenSearch: one node per server, listening on loopback only, heap bounded to 512 MB.
+
+A database is a name prefix here: indices, aliases and templates that begin with it are a test's own. No TLS, no accounts.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from tests.engines.engine import Address, Engine, Version
+from tests.engines.java import java_home
+from tests.engines.ports import INNER_RANGE
+from tests.engines.processes import Command
+from tests.engines.servers.search_homes import HOMES, server_home
+
+NO_SCALED_FLOAT = "no scaled_float, data streams and lifecycle policies in this build"
+ELASTICSEARCH_VERSIONS = (
+    Version("7.17", "Maven, out of SonarQube 9.9.8 (7.17.15)", "elasticsearch:7.17.28", default=True),
+    Version("8.16", "Maven, out of SonarQube 25.12 (8.16.6)", "elasticsearch:8.16.6", limits=NO_SCALED_FLOAT),
+    Version("9.4", "Maven, out of SonarQube 26.9 (9.4.3)", "elasticsearch:9.4.3", limits=NO_SCALED_FLOAT),
+)
+OPENSEARCH_VERSIONS = (
+    Version("2.19", "Maven integ-test-zip 2.19.6 with four modules", "opensearchproject/opensearch:2.19.3", default=True),
+    Version("3.6", "Maven integ-test-zip 3.6.0", "opensearchproject/opensearch:3.6.0"),
+)
+HEAP = os.environ.get("TEMPORAL_VISIBILITY_TEST_HEAP", "512m")
+JVM = ["-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError", "-XX:MaxDirectMemorySize=256m"]
+LOGGING = """status = error
+appender.console.type = Console
+appender.console.name = console
+appender.console.layout.type = PatternLayout
+appender.console.layout.pattern = [%d{ISO8601}][%-5p][%-25c{1.}] %m%n
+rootLogger.level = warn
+rootLogger.appenderRef.console.ref = console
+"""
+
+
+def initialise(home: Path, directory: Path) -> None:
+    for name in ("config", "data", "logs", "tmp"):
+        (directory / name).mkdir()
+    (directory / "config/log4j2.properties").write_text(LOGGING)
+    (directory / "config/jvm.options").write_text("\n".join([*JVM, "-Djava.io.tmpdir=" + str(directory / "tmp")]) + "\n")
+
+
+def command(home: Path, directory: Path, port: int) -> Command:
+    """The command for one node; it also writes the node's settings, which hold its port."""
+    product, major, java = _identify(home)
+    settings = {
+        "cluster.name": f"tv-{port}",
+        "node.name": f"node-{port}",
+        "path.data": directory / "data",
+        "path.logs": directory / "logs",
+        "http.host": "127.0.0.1",
+        "http.port": port,
+        "transport.host": "127.0.0.1",
+        "transport.port": INNER_RANGE,
+        "discovery.type": "single-node",
+        "cluster.routing.allocation.disk.threshold_enabled": "false",
+        "cluster.max_shards_per_node": 10000,
+        **({"xpack.security.enabled": "false"} if (product, major) in (("elasticsearch", 8), ("elasticsearch", 9)) else {}),
+    }
+    (directory / f"config/{product}.yml").write_text("".join(f"{key}: {value}\n" for key, value in settings.items()))
+    return LAUNCH[product, major](home, directory, java_home(java))
+
+
+def _identify(home: Path) -> tuple[str, int, int]:
+    """Product, major version and least Java release of a server home."""
+    recipe = next(recipe for name, recipe in HOMES.items() if home.name.startswith(name))
+    return recipe.product, int(recipe.version.split(".")[0]), recipe.java
+
+
+def _options(directory: Path) -> list[str]:
+    tmp = directory / "tmp"
+    return [
+        f"-Xms{HEAP}", f"-Xmx{HEAP}", *JVM, "-Xss1m", f"-Djava.io.tmpdir={tmp}", "-Djava.awt.headless=true",
+        "-Dfile.encoding=UTF-8", "-Djna.nosys=true", f"-Djna.tmpdir={tmp}", "-XX:-OmitStackTraceInFastThrow",
+        "-Dio.netty.noUnsafe=true", "-Dio.netty.noKeySetOptimization=true", "-Dio.netty.recycler.maxCapacityPerThread=0",
+        "-Dio.netty.allocator.numDirectArenas=0", "-Dlog4j.shutdownHookEnabled=false", "-Dlog4j2.disable.jmx=true",
+    ]  # fmt: skip
+
+
+def _in_one_process(main: str, prefix: str, extra: Sequence[str], home: Path, directory: Path, java: Path) -> Command:
+    paths = [f"-D{prefix}.path.home={home}", f"-D{prefix}.path.conf={directory / 'config'}"]
+    kind = [f"-D{prefix}.distribution.flavor=default", f"-D{prefix}.distribution.type=zip", f"-D{prefix}.bundled_jdk=false"]
+    own = [option.format(home=home) for option in extra]
+    argv = [str(java / "bin/java"), *_options(directory), *own, *paths, *kind, "-cp", f"{home}/lib/*", main]
+    return Command(argv, {"LIBFFI_TMPDIR": str(directory / "tmp")}, home)
+
+
+def _launcher_environment(directory: Path, java: Path) -> dict[str, str]:
+    tmp = str(directory / "tmp")
+    return {"ES_JAVA_OPTS": f"-Xms{HEAP} -Xmx{HEAP}", "ES_TMPDIR": tmp, "LIBFFI_TMPDIR": tmp, "JAVA_HOME": str(java)}
+
+
+def _elasticsearch_8(home: Path, directory: Path, java: Path) -> Command:
+    """A small launcher, which starts the server as its child."""
+    cli = ["-Dcli.name=server", f"-Dcli.script={home}/bin/elasticsearch", "-Dcli.libs=lib/tools/server-cli"]
+    paths = [f"-Des.path.home={home}", f"-Des.path.conf={directory}/config", "-Des.distribution.type=zip", "-Des.java.type=JAVA_HOME"]
+    small = ["-Xms4m", "-Xmx64m", "-XX:+UseSerialGC"]
+    main = ["-cp", f"{home}/lib/*:{home}/lib/cli-launcher/*", "org.elasticsearch.launcher.CliToolLauncher"]
+    return Command([str(java / "bin/java"), *small, *cli, *paths, *main], _launcher_environment(directory, java), home)
+
+
+def _elasticsearch_9(home: Path, directory: Path, java: Path) -> Command:
+    small = ["-Xms4m", "-Xmx64m", "-XX:+UseSerialGC"]
+    environment = {
+        **_launcher_environment(directory, java),
+        "JAVA": str(java / "bin/java"),
+        "ES_HOME": str(home),
+        "ES_PATH_CONF": str(directory / "config"),
+        "ES_DISTRIBUTION_TYPE": "zip",
+        "JAVA_TYPE": "JAVA_HOME",
+        "CLI_JAVA_OPTS": " ".join(small),
+    }
+    main = ["-cp", f"{home}/lib/tools/server-launcher/*", "org.elasticsearch.server.launcher.ServerLauncher"]
+    return Command([str(java / "bin/java"), *small, *main], environment, home)
+
+
+MANAGED = ("-Djava.security.manager=allow", "-Djava.locale.providers=SPI,COMPAT")
+AGENT = (
+    "--add-modules=jdk.incubator.vector",
+    "-javaagent:{home}/agent/opensearch-agent.jar",
+    "--add-opens=java.base/java.nio=ALL-UNNAMED",
+    "-Dorg.apache.lucene.store.MMapDirectory.sharedArenaMaxPermits=1",
+)
+LAUNCH = {
+    ("elasticsearch", 7): partial(_in_one_process, "org.elasticsearch.bootstrap.Elasticsearch", "es", MANAGED),
+    ("elasticsearch", 8): _elasticsearch_8,
+    ("elasticsearch", 9): _elasticsearch_9,
+    ("opensearch", 2): partial(
+        _in_one_process, "org.opensearch.bootstrap.OpenSearch", "opensearch", (*MANAGED, "-Dclk.tck=100")
+    ),
+    ("opensearch", 3): partial(_in_one_process, "org.opensearch.bootstrap.OpenSearch", "opensearch", AGENT),
+}
+
+
+def request(address: Address, method: str, path: str, body: object = None, seconds: float = 30) -> object:
+    """One HTTP call; the decoded JSON answer. urllib's own errors pass through."""
+    data = None if body is None else json.dumps(body).encode()
+    asked = urllib.request.Request(f"http://{address.host}:{address.port}{path}", data, method=method)
+    asked.add_header("Content-Type", "application/json")
+    with urllib.request.urlopen(asked, timeout=seconds) as answer:
+        return json.loads(answer.read() or b"null")
+
+
+def probe(address: Address) -> None:
+    """Yellow is enough: an index with replicas never turns green on one node."""
+    health = request(address, "GET", "/_cluster/health?wait_for_status=yellow&timeout=1s", seconds=5)
+    if not isinstance(health, dict) or health["timed_out"]:
+        raise OSError("the cluster is not yellow yet")
+
+
+def create(address: Address, database: str) -> None:
+    """Nothing: a prefix needs no creation."""
+
+
+def drop(address: Address, database: str) -> None:
+    """Remove the indices and templates whose names begin with the prefix."""
+    wildcard = f"/{database}*?ignore_unavailable=true&allow_no_indices=true&expand_wildcards=open,closed,hidden"
+    found = request(address, "GET", wildcard)
+    for index in found if isinstance(found, dict) else ():
+        request(address, "DELETE", f"/{index}")
+    for kind in ("_template", "_index_template", "_component_template"):
+        try:
+            request(address, "DELETE", f"/{kind}/{database}*")
+        except urllib.error.HTTPError as e:
+            if e.code != 404:
+                raise
+
+
+def url(scheme: str, address: Address, database: str) -> str:
+    return f"{scheme}+http://{address.host}:{address.port}/{database}"
+
+
+def _engine(name: str, versions: tuple[Version, ...]) -> Engine:
+    return Engine(
+        name=name, versions=versions, prepare=lambda label: server_home(f"{name}-{label}"), initialise=initialise,
+        command=command, probe=probe, create=create, drop=drop, url=partial(url, name), container_port=9200, start_seconds=180,
+    )  # fmt: skip
+
+
+ELASTICSEARCH = _engine("elasticsearch", ELASTICSEARCH_VERSIONS)
+OPENSEARCH = _engine("opensearch", OPENSEARCH_VERSIONS)
