@@ -1,0 +1,25 @@
+"""The SQL scripts shipped for PostgreSQL under `schema/sql/postgresql/`.
+
+Pure; they are the planner's steps written down, so a script and a run cannot differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from toolkit.definition import Definition
+from toolkit.engines import sql_scripts
+from toolkit.engines.postgresql import layout, planner, versions
+from toolkit.engines.postgresql.typemap import Profile
+
+
+def files(chain: Sequence[Definition], rules: Profile) -> Mapping[str, str]:
+    """Path below `schema/` → content."""
+    dialect = sql_scripts.Dialect(
+        name="postgresql",
+        catalog=lambda definition: layout.catalog(definition, rules),
+        empty=layout.EMPTY,
+        steps=lambda observed, wanted: planner.steps(observed, wanted, rules),
+        guard=lambda before, after: (versions.guard(before, after),),
+    )
+    return sql_scripts.files(chain, dialect)

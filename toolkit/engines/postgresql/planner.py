@@ -1,0 +1,233 @@
+"""From what a PostgreSQL database is to what it shall be: Steps, their locks, and how to see that they are done.
+
+Pure; it reads catalogs and layouts and never a connection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from toolkit.catalog import ABSENT, Absent, Catalog, Difference, Json, differences
+from toolkit.definition import Definition
+from toolkit.diff import (
+    AddAttribute,
+    AddField,
+    AddIndex,
+    AlterAttribute,
+    AlterField,
+    AlterIndex,
+    Change,
+    DropAttribute,
+    DropField,
+    DropIndex,
+)
+from toolkit.engines.physical import Index, Layout, Table
+from toolkit.engines.postgresql import layout as layouts
+from toolkit.engines.postgresql import render
+from toolkit.engines.postgresql.typemap import Profile
+from toolkit.engines.postgresql.versions import record_steps
+from toolkit.plan import NO_LOCK, Expect, Lock, Observed, Sql, Step, StepClass
+
+EXCLUSIVE = Lock("ACCESS EXCLUSIVE", "reads and writes")
+SHARE_UPDATE = Lock("SHARE UPDATE EXCLUSIVE", "nobody")
+
+
+def steps(observed: Observed, wanted: Definition, rules: Profile) -> tuple[Step, ...]:
+    """The steps to `wanted`; foreign objects must have been taken out of `observed` before."""
+    goal, plan = layouts.layout(wanted, rules), layouts.catalog(wanted, rules)
+    changed = differences(observed.catalog, plan)
+    work = [
+        *_database_objects(changed),
+        *_tables(changed, goal),
+        *(step for table in goal for step in _table(table, observed.catalog, changed)),
+        *_database_leftovers(changed),
+    ]
+    return (*work, *record_steps(observed, wanted))
+
+
+def _database_objects(changed: Sequence[Difference]) -> Iterator[Step]:
+    for difference in changed:
+        match difference:
+            case Difference(("extensions",), _, list(names)) if names:
+                yield _simple("extension.btree_gin", "Create extension btree_gin", render.create_extension(),
+                              render.drop_extension(), Expect(("catalog", "extensions"), names))  # fmt: skip
+            case Difference(("functions", *_), _, wanted) if not isinstance(wanted, Absent):
+                yield _simple("function.convert_ts", "Create function convert_ts", render.create_function(),
+                              render.drop_function(), Expect(("catalog", *difference.path), wanted))  # fmt: skip
+            case _:
+                pass
+
+
+def _database_leftovers(changed: Sequence[Difference]) -> Iterator[Step]:
+    """What a downgrade leaves behind, dropped when nothing uses it any more."""
+    for difference in changed:
+        match difference:
+            case Difference(("functions", *_), _, Absent()):
+                gone = Expect(("catalog", *difference.path), ABSENT)
+                yield _simple("function.convert_ts.drop", "Drop function convert_ts", render.drop_function(),
+                              render.create_function(), gone)  # fmt: skip
+            case Difference(("extensions",), _, []):
+                gone = Expect(("catalog", "extensions"), [])
+                yield _simple("extension.btree_gin.drop", "Drop extension btree_gin", render.drop_extension(),
+                              render.create_extension(), gone)  # fmt: skip
+            case _:
+                pass
+
+
+def _simple(id: str, title: str, statement: Sql, reverse: Sql, done: Expect) -> Step:
+    return Step(id, title, "", StepClass.METADATA, NO_LOCK, (statement,), (reverse,), (done,))
+
+
+def _tables(changed: Sequence[Difference], goal: Layout) -> Iterator[Step]:
+    for difference in changed:
+        match difference:
+            case Difference(("tables", name), Absent(), _) if table := goal.table(name):
+                yield Step(
+                    f"table.{name}",
+                    f"Create table {name}",
+                    "",
+                    StepClass.METADATA,
+                    NO_LOCK,
+                    (render.create_table(table, layouts.PRIMARY_KEY),),
+                    (render.drop_table(name),),
+                    tuple(Expect(("catalog", "tables", name, "columns", c.name), c.catalog) for c in table.columns),
+                )
+            case _:
+                pass
+
+
+def _table(table: Table, observed: Catalog, changed: Sequence[Difference]) -> Iterator[Step]:
+    """Index drops first, then columns, then index builds: no index is built only to be rewritten."""
+    have = observed.children(("tables", table.name, "columns"))
+    exists = bool(have)
+    indexes = observed.children(("tables", table.name, "indexes"))
+    want = {c.name: c for c in table.columns}
+    remade = {n for n, c in want.items() if n in have and c.generated and have[n] != c.catalog}
+    # Generated columns go before the columns they are made from, as the server looks at one clause after the other.
+    dropped = sorted(set(have) - set(want), key=lambda name: (not _generated(have[name]), name))
+    lost = {
+        n for n, facts in indexes.items() if n not in {i.name for i in table.indexes} or facts != table.index(n).catalog
+    }
+    yield from (_drop_index(table.name, name) for name in sorted(lost))
+    if remade or dropped:
+        yield _drop_columns(table.name, sorted(remade), dropped)
+    added = [c for c in table.columns if exists and (c.name not in have or c.name in remade)]
+    if added:
+        yield _add_columns(table, [c.name for c in added])
+    for name in sorted(set(have) & set(want) - remade):
+        if have[name] != want[name].catalog:
+            yield _alter_column(table, name, have[name])
+    gone = lost | {n for n, f in indexes.items() if _uses(f, {*dropped, *remade})}
+    yield from (_create_index(table.name, i, exists) for i in table.indexes if i.name not in indexes or i.name in gone)
+
+
+def _generated(column: Json) -> bool:
+    return isinstance(column, dict) and "generated" in column
+
+
+def _uses(index: Json, columns: set[str]) -> bool:
+    keys = index.get("keys", []) if isinstance(index, dict) else []
+    return isinstance(keys, list) and any(str(key).split(" ")[0] in columns for key in keys)
+
+
+def _drop_columns(table: str, remade: list[str], dropped: list[str]) -> Step:
+    names = [*remade, *dropped]
+    losing = StepClass.BREAKING if dropped else StepClass.METADATA
+    return Step(
+        f"columns.{table}.drop",
+        f"Drop {len(names)} column{'s' * (len(names) > 1)} of {table}: {', '.join(names)}",
+        "values of dropped columns are gone from the table; search attributes stay in search_attributes",
+        losing,
+        EXCLUSIVE,
+        (render.drop_columns(table, names),),
+        (),
+        tuple(Expect(("catalog", "tables", table, "columns", name), ABSENT) for name in dropped),
+    )
+
+
+def _add_columns(table: Table, names: list[str]) -> Step:
+    columns = [table.column(name) for name in names]
+    rewrites = any(c.stored for c in columns)
+    return Step(
+        f"columns.{table.name}.add",
+        f"Add {len(columns)} column{'s' * (len(columns) > 1)} to {table.name}: {', '.join(names)}",
+        "stored generated columns rewrite the table once, all together" if rewrites else "no row is touched",
+        StepClass.REBUILD if rewrites else StepClass.METADATA,
+        EXCLUSIVE,
+        (render.add_columns(table.name, columns),),
+        (render.drop_columns(table.name, names),),
+        tuple(Expect(("catalog", "tables", table.name, "columns", c.name), c.catalog) for c in columns),
+    )
+
+
+def _alter_column(table: Table, name: str, have: Json) -> Step:
+    column = table.column(name)
+    old, new = (facts if isinstance(facts, dict) else {} for facts in (have, column.catalog))
+    statements = []
+    clauses = []
+    if old.get("type") != new.get("type"):
+        clauses.append(f"TYPE {column.ddl.split(' NOT NULL')[0].split(' DEFAULT')[0]}")
+    if old.get("default") != new.get("default"):
+        clauses.append(f"SET DEFAULT {new['default']}" if "default" in new else "DROP DEFAULT")
+    if old.get("not_null") != new.get("not_null"):
+        if "not_null" in new and "default" in new:
+            statements.append(render.fill_nulls(table.name, name, str(new["default"])))
+        clauses.append("SET NOT NULL" if "not_null" in new else "DROP NOT NULL")
+    return Step(
+        f"column.{table.name}.{name}.alter",
+        f"Alter column {name} of {table.name}: {', '.join(clauses)}",
+        "rows without a value get the default first" if statements else "",
+        StepClass.REBUILD if statements or "type" in str(clauses).lower() else StepClass.METADATA,
+        EXCLUSIVE,
+        (*statements, render.alter_column(table.name, name, clauses)),
+        (),
+        (Expect(("catalog", "tables", table.name, "columns", name), column.catalog),),
+    )
+
+
+def _create_index(table: str, index: Index, exists: bool) -> Step:
+    return Step(
+        f"index.{index.name}",
+        f"Build index {index.name}",
+        "",
+        StepClass.ONLINE if exists else StepClass.METADATA,
+        SHARE_UPDATE if exists else NO_LOCK,
+        (render.create_index(table, index, concurrently=exists),),
+        (render.drop_index(index.name, concurrently=exists),),
+        (Expect(("catalog", "tables", table, "indexes", index.name), index.catalog),),
+    )
+
+
+def _drop_index(table: str, name: str) -> Step:
+    return Step(
+        f"index.{name}.drop",
+        f"Drop index {name}",
+        "it is not part of the wanted version, is defined otherwise there, or was left invalid by a failed build",
+        StepClass.ONLINE,
+        SHARE_UPDATE,
+        (render.drop_index(name, concurrently=True),),
+        (),
+        (Expect(("catalog", "tables", table, "indexes", name), ABSENT),),
+    )
+
+
+def objects(change: Change, rules: Profile) -> tuple[str, ...]:
+    """Columns and indexes that a logical change touches."""
+    match change:
+        case AddField(thing) | DropField(thing):
+            return (layouts.column_name(thing.name, rules), *_single(thing.index))
+        case AlterField(before, after):
+            names = (layouts.column_name(before.name, rules), layouts.column_name(after.name, rules))
+            return (*names, *_single(before.index), *_single(after.index))
+        case AddAttribute(attribute) | DropAttribute(attribute):
+            return (attribute.name.lower(), *_single(attribute.index))
+        case AlterAttribute(old, new):
+            return (old.name.lower(), new.name.lower(), *_single(old.index), *_single(new.index))
+        case AddIndex(index) | DropIndex(index):
+            return (index.name,)
+        case AlterIndex(old_index, new_index):
+            return (old_index.name, new_index.name)
+
+
+def _single(index: str | None) -> tuple[str, ...]:
+    return (index,) if index else ()

@@ -1,0 +1,107 @@
+"""PostgreSQL statements as text: the one place that quotes identifiers and literals for this engine.
+
+Pure; it decides nothing, it only writes down what it is given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from toolkit.engines.physical import Column, Index, Table
+from toolkit.plan import Sql
+
+FUNCTION = "convert_ts"
+
+# convert_ts must be IMMUTABLE to be usable in a generated column. It is so for the texts Temporal writes, which always
+# carry an offset (RFC 3339); a text without one would depend on the session's time zone.
+_FUNCTION = f"""CREATE OR REPLACE FUNCTION {FUNCTION}(s VARCHAR) RETURNS TIMESTAMP AS $$
+BEGIN
+  RETURN s::timestamptz at time zone 'UTC';
+END
+$$ LANGUAGE plpgsql IMMUTABLE RETURNS NULL ON NULL INPUT"""
+
+
+def identifier(name: str) -> str:
+    """`name` as a quoted identifier. Whatever is inside, it stays inside."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(value: str | int) -> str:
+    """`value` as a literal, independent of `standard_conforming_strings`."""
+    if isinstance(value, int):
+        return str(value)
+    quoted = value.replace("'", "''")
+    return "E'" + quoted.replace("\\", "\\\\") + "'" if "\\" in value else f"'{quoted}'"
+
+
+def create_extension() -> Sql:
+    """btree_gin, only when it is not there: creating it needs rights that using it does not."""
+    return Sql(
+        "DO $$\nBEGIN\n"
+        "  IF NOT EXISTS (SELECT 1 FROM pg_extension WHERE extname = 'btree_gin') THEN\n"
+        "    CREATE EXTENSION btree_gin;\n  END IF;\nEND\n$$"
+    )
+
+
+def drop_extension() -> Sql:
+    """The opposite of `create_extension`; refused by the server while anything else uses it."""
+    return Sql("DROP EXTENSION IF EXISTS btree_gin")
+
+
+def create_function() -> Sql:
+    """The function behind Datetime attributes."""
+    return Sql(_FUNCTION)
+
+
+def drop_function() -> Sql:
+    """The opposite of `create_function`."""
+    return Sql(f"DROP FUNCTION IF EXISTS {FUNCTION}(VARCHAR)")
+
+
+def create_table(table: Table, primary_key: Sequence[str]) -> Sql:
+    """The table with all its columns and its primary key, without other indexes."""
+    width = max(len(identifier(c.name)) for c in table.columns)
+    lines = [f"  {identifier(c.name):<{width}} {c.ddl}" for c in table.columns]
+    lines.append(f"  PRIMARY KEY ({', '.join(identifier(name) for name in primary_key)})")
+    return Sql(f"CREATE TABLE IF NOT EXISTS {identifier(table.name)} (\n" + ",\n".join(lines) + "\n)")
+
+
+def drop_table(name: str) -> Sql:
+    """The opposite of `create_table`."""
+    return Sql(f"DROP TABLE IF EXISTS {identifier(name)}")
+
+
+def add_columns(table: str, columns: Sequence[Column]) -> Sql:
+    """All columns in one statement, because each statement with a stored column rewrites the whole table."""
+    lines = [f"  ADD COLUMN IF NOT EXISTS {identifier(c.name)} {c.ddl}" for c in columns]
+    return Sql(f"ALTER TABLE {identifier(table)}\n" + ",\n".join(lines))
+
+
+def drop_columns(table: str, names: Sequence[str]) -> Sql:
+    """Columns and, with them, their indexes."""
+    lines = [f"  DROP COLUMN IF EXISTS {identifier(name)}" for name in names]
+    return Sql(f"ALTER TABLE {identifier(table)}\n" + ",\n".join(lines))
+
+
+def alter_column(table: str, name: str, clauses: Sequence[str]) -> Sql:
+    """`clauses` such as SET NOT NULL, in one statement."""
+    lines = [f"  ALTER COLUMN {identifier(name)} {clause}" for clause in clauses]
+    return Sql(f"ALTER TABLE {identifier(table)}\n" + ",\n".join(lines))
+
+
+def fill_nulls(table: str, name: str, value: str) -> Sql:
+    """Give rows without a value the default, before NOT NULL is asked for; `value` is a literal already."""
+    return Sql(f"UPDATE {identifier(table)} SET {identifier(name)} = {value} WHERE {identifier(name)} IS NULL")
+
+
+def create_index(table: str, index: Index, concurrently: bool) -> Sql:
+    """An index; `concurrently` lets reads and writes go on, and cannot run inside a transaction."""
+    how = "CONCURRENTLY " if concurrently else ""
+    text = f"CREATE INDEX {how}IF NOT EXISTS {identifier(index.name)} ON {identifier(table)} {index.ddl}"
+    return Sql(text, autocommit=concurrently)
+
+
+def drop_index(name: str, concurrently: bool) -> Sql:
+    """The opposite of `create_index`."""
+    how = "CONCURRENTLY " if concurrently else ""
+    return Sql(f"DROP INDEX {how}IF EXISTS {identifier(name)}", autocommit=concurrently)

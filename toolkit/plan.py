@@ -1,0 +1,144 @@
+"""Plan: the ordered Steps that make an observed store what is wanted, bound to the fingerprint it was made on.
+
+Steps are plain values: the dry run, the explanation, the offline script and the run all read the same list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+from toolkit.catalog import Absent, Catalog, Json, Path, at, fingerprint
+
+
+class StepClass(Enum):
+    """`metadata`: instant. `online`: long, blocks nobody. `rebuild`: copies or rewrites. `breaking`: loses data."""
+
+    METADATA = "metadata"
+    ONLINE = "online"
+    REBUILD = "rebuild"
+    BREAKING = "breaking"
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """What a step holds while it runs: the engine's own word for it, and whom that keeps waiting."""
+
+    name: str
+    blocks: str
+
+
+NO_LOCK = Lock("none", "nobody")
+
+
+@dataclass(frozen=True, slots=True)
+class Sql:
+    """One SQL statement without its closing semicolon. `autocommit`: it cannot run inside a transaction."""
+
+    text: str
+    autocommit: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request to a search engine; `path` begins with '/' and is already encoded."""
+
+    method: str
+    path: str
+    body: Json = None
+
+
+Statement = Sql | Request
+
+
+@dataclass(frozen=True, slots=True)
+class Expect:
+    """A fact that can be observed: the value at `path` of a store's view equals `wanted` (ABSENT: nothing is there)."""
+
+    path: Path
+    wanted: Json | Absent
+
+    def holds(self, view: Json) -> bool:
+        """Whether it is so in `view`, as `Observed.view()` gives it."""
+        found = at(view, self.path)
+        if isinstance(found, Absent) or isinstance(self.wanted, Absent):
+            return found is self.wanted
+        return found == self.wanted
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One physical action on one engine. `done` tells how to observe that nothing is left to do."""
+
+    id: str
+    title: str
+    reason: str
+    step_class: StepClass
+    lock: Lock
+    statements: tuple[Statement, ...]
+    reverse: tuple[Statement, ...]
+    done: tuple[Expect, ...]
+
+    def is_done(self, view: Json) -> bool:
+        """Whether `view` shows the effect of this step already."""
+        return bool(self.done) and all(expectation.holds(view) for expectation in self.done)
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What a live store was seen to be. `recorded`: the label it claims to have; `server`: product and version;
+    `rows`: number of records, exact or estimated by the engine, None when unknown; `marks`: what other tools recorded
+    here ("alembic" → revision, "clickhouse-migrations" → number)."""
+
+    catalog: Catalog
+    recorded: str | None
+    server: str
+    rows: int | None = None
+    marks: Mapping[str, str] = field(default_factory=dict)
+
+    def view(self) -> Json:
+        """The tree that `Expect.path` leads through."""
+        return {"recorded": self.recorded, "marks": dict(self.marks), "catalog": dict(self.catalog.body)}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What `upgrade` would do to one store. `base`: the fingerprint of the catalog it was made on; `foreign`: objects
+    that no published version has, which stay as they are."""
+
+    engine: str
+    found: tuple[str, ...]
+    recorded: str | None
+    wanted: str
+    base: str
+    goal: str
+    steps: tuple[Step, ...]
+    foreign: tuple[Path, ...] = ()
+
+    @property
+    def step_class(self) -> StepClass | None:
+        """The heaviest class among the steps; None when there is nothing to do."""
+        order = list(StepClass)
+        return max((s.step_class for s in self.steps), key=order.index, default=None)
+
+
+def foreign_objects(observed: Catalog, known: tuple[Catalog, ...]) -> tuple[Path, ...]:
+    """Paths of objects that the store has and no known catalog has: an operator's own, never to be dropped."""
+    found: list[Path] = []
+    _foreign(dict(observed.body), [dict(c.body) for c in known], (), found)
+    return tuple(sorted(found))
+
+
+def _foreign(tree: dict[str, Json], known: list[dict[str, Json]], path: Path, found: list[Path]) -> None:
+    for name, value in tree.items():
+        others = [other[name] for other in known if name in other]
+        if not others:
+            found.append((*path, name))
+        elif isinstance(value, dict):
+            _foreign(value, [o for o in others if isinstance(o, dict)], (*path, name), found)
+
+
+def same(observed: Catalog, wanted: Catalog) -> bool:
+    """Whether two catalogs are one schema."""
+    return fingerprint(observed) == fingerprint(wanted)

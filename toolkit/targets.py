@@ -1,0 +1,167 @@
+"""TARGET: a URL in the driver's own form, or the name of a store in `temporal-visibility.yaml`.
+
+It takes addresses apart and fills in `${ENV}`; it never connects, and never shows a secret.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+
+from toolkit import document
+from toolkit import overlay as overlays
+from toolkit.attributes import name_problem
+from toolkit.document import Value
+from toolkit.errors import TargetError
+from toolkit.overlay import NO_OVERLAY, Overlay
+
+DEFAULT_FILE = "temporal-visibility.yaml"
+
+# URL scheme → (engine, transport).
+SCHEMES: Mapping[str, tuple[str, str]] = {
+    "postgresql": ("postgresql", ""),
+    "postgres": ("postgresql", ""),
+    "mysql": ("mysql", ""),
+    "sqlite": ("sqlite", ""),
+    "elasticsearch+http": ("elasticsearch", "http"),
+    "elasticsearch+https": ("elasticsearch", "https"),
+    "opensearch+http": ("elasticsearch", "http"),
+    "opensearch+https": ("elasticsearch", "https"),
+    "clickhouse+http": ("clickhouse", "http"),
+    "clickhouse+https": ("clickhouse", "https"),
+    "chdb": ("clickhouse", "chdb"),
+}
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_SECRET_OPTIONS = frozenset({"password", "api_key", "token", "sslpassword", "access_token"})
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One store's address. `path` is unquoted and without its leading '/'; `transport` is http, https, chdb or ''.
+
+    `shown` is the address without secrets, fit for any output; the secrets are kept out of `repr`.
+    """
+
+    engine: str
+    scheme: str
+    transport: str
+    shown: str
+    host: str | None = None
+    port: int | None = None
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
+    path: str = ""
+    options: Mapping[str, str] = field(default_factory=dict, repr=False)
+    name: str | None = None
+    overlay: Overlay = NO_OVERLAY
+
+    def secrets(self) -> tuple[str, ...]:
+        """Texts that must never be shown."""
+        hidden = [self.password, *(v for k, v in self.options.items() if k in _SECRET_OPTIONS)]
+        return tuple(text for text in hidden if text)
+
+    def redact(self, text: str) -> str:
+        """`text` with every secret of this target replaced."""
+        for secret in sorted(self.secrets(), key=len, reverse=True):
+            text = text.replace(secret, "***")
+        return text
+
+
+def parse_url(
+    text: str, environment: Mapping[str, str], overlay: Overlay = NO_OVERLAY, name: str | None = None
+) -> Target:
+    """The target that a URL names; `${NAME}` is taken from `environment`. Raises TargetError."""
+    scheme, colon, _ = text.partition("://")
+    if not colon or scheme not in SCHEMES:
+        known = ", ".join(f"{known}://" for known in SCHEMES)
+        raise TargetError("TV3002", f"{scheme[:40]!r} is not a kind of store this tool knows", f"Known: {known}")
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        raise TargetError(
+            "TV3003", "the URL's host or port cannot be understood", "Example: postgresql://host:5432/db"
+        ) from None
+    engine, transport = SCHEMES[scheme]
+    query = {k: _expand(v, environment) for k, v in parse_qsl(parts.query, keep_blank_values=True)}
+    user = _expand(unquote(parts.username), environment) if parts.username else None
+    return Target(
+        engine=engine,
+        scheme=scheme,
+        transport=transport,
+        shown=_shown(parts),
+        host=_expand(parts.hostname, environment) if parts.hostname else None,
+        port=port,
+        user=user,
+        password=_expand(unquote(parts.password), environment) if parts.password else None,
+        path=_expand(unquote(parts.path), environment).removeprefix("/"),
+        options=query,
+        name=name,
+        overlay=overlay,
+    )
+
+
+def _expand(text: str, environment: Mapping[str, str]) -> str:
+    def value(match: re.Match[str]) -> str:
+        if match[1] not in environment:
+            raise TargetError("TV3004", f"the environment variable {match[1]} is not set", f"export {match[1]}=…")
+        return environment[match[1]]
+
+    return _VARIABLE.sub(value, text)
+
+
+def _shown(parts: SplitResult) -> str:
+    """The URL as typed, `${…}` included, without the password and without options that are secrets."""
+    login = f"{parts.username}@" if parts.username else ""
+    port = f":{parts.port}" if parts.port is not None else ""
+    pairs = parse_qsl(parts.query, keep_blank_values=True)
+    query = "&".join(f"{k}={'***' if k in _SECRET_OPTIONS else v}" for k, v in pairs)
+    return f"{parts.scheme}://{login}{parts.hostname or ''}{port}{parts.path}{'?' if query else ''}{query}"
+
+
+def load_stores(path: Path, environment: Mapping[str, str]) -> dict[str, Target]:
+    """All stores of a configuration file, by name. Raises DefinitionError or TargetError."""
+
+    def decode(root: Value) -> dict[str, Target]:
+        stores = root.members(("stores",))["stores"]
+        return {name: _store(name, key, value, environment) for name, key, value in stores.items()}
+
+    return document.read(path, decode)
+
+
+def _store(name: str, key: Value, value: Value, environment: Mapping[str, str]) -> Target:
+    if problem := name_problem(name.replace("-", "_")):
+        raise key.error("TV1011", f"{name[:60]!r} cannot be a store's name: {problem}")
+    parts = value.members(("url",), ("overlay",))
+    overlay = overlays.decode(parts["overlay"]) if "overlay" in parts else NO_OVERLAY
+    try:
+        return parse_url(parts["url"].text(), environment, overlay, name)
+    except TargetError as error:
+        raise TargetError(error.code, f"{parts['url'].location}: {error.message}", error.hint) from None
+
+
+def resolve(text: str | None, file: Path | None, environment: Mapping[str, str]) -> tuple[Target, ...]:
+    """The targets that the command line means: a URL, the name of a store in `file`, or (None) all stores in it.
+
+    `file` None means `temporal-visibility.yaml` in the working directory. Raises TargetError or DefinitionError.
+    """
+    if text is not None and "://" in text:
+        return (parse_url(text, environment),)
+    path = file or Path(DEFAULT_FILE)
+    if not path.exists():
+        if text is None:
+            raise TargetError(
+                "TV3005", f"no TARGET given, and there is no {path}", "Give a URL such as sqlite:///file.db."
+            )
+        raise TargetError(
+            "TV3006", f"{text[:60]!r} is not a URL, and there is no {path}", "URLs look like sqlite:///file.db."
+        )
+    stores = load_stores(path, environment)
+    if text is None:
+        return tuple(stores.values())
+    if text not in stores:
+        raise TargetError("TV3007", f"{path} has no store {text[:60]!r}", f"It has: {', '.join(stores) or 'none'}.")
+    return (stores[text],)
