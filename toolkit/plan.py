@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-from toolkit.catalog import Absent, Catalog, Json, Path, at, fingerprint
+from toolkit.catalog import Absent, Catalog, Json, Path, at
 
 
 class StepClass(Enum):
@@ -69,7 +69,8 @@ class Expect:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One physical action on one engine. `done` tells how to observe that nothing is left to do."""
+    """One physical action on one engine. `done` tells how to observe that nothing is left to do; `objects` names the
+    columns, indexes or fields it makes or removes, where the title only counts them."""
 
     id: str
     title: str
@@ -79,6 +80,7 @@ class Step:
     statements: tuple[Statement, ...]
     reverse: tuple[Statement, ...]
     done: tuple[Expect, ...]
+    objects: tuple[str, ...] = ()
 
     def is_done(self, view: Json) -> bool:
         """Whether `view` shows the effect of this step already."""
@@ -131,14 +133,11 @@ def foreign_objects(observed: Catalog, known: tuple[Catalog, ...]) -> tuple[Path
 
 
 def _foreign(tree: dict[str, Json], known: list[dict[str, Json]], path: Path, found: list[Path]) -> None:
+    """Go down through maps of objects only: inside a known object (a column, an index) nothing is foreign."""
     for name, value in tree.items():
         others = [other[name] for other in known if name in other]
+        inner = [o for o in others if isinstance(o, dict)]
         if not others:
             found.append((*path, name))
-        elif isinstance(value, dict):
-            _foreign(value, [o for o in others if isinstance(o, dict)], (*path, name), found)
-
-
-def same(observed: Catalog, wanted: Catalog) -> bool:
-    """Whether two catalogs are one schema."""
-    return fingerprint(observed) == fingerprint(wanted)
+        elif isinstance(value, dict) and any(isinstance(member, dict) for o in inner for member in o.values()):
+            _foreign(value, inner, (*path, name), found)

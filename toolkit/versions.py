@@ -6,8 +6,9 @@ It reads `schema/versions/` and `schema/checksums.txt`; it never writes and know
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import cache
+from itertools import zip_longest
 from pathlib import Path
 
 from toolkit.definition import Definition, version_key
@@ -59,14 +60,6 @@ def find(version: str) -> Definition:
     raise VersionError("TV2002", f"there is no schema version {version[:60]!r}", f"Versions: {known}.")
 
 
-def released_files(folder: Path) -> list[Path]:
-    """What the checksums cover, in their order: definitions first, then every artefact by path."""
-    definitions = sorted(folder.glob("versions/*.yaml"), key=lambda p: version_key(p.stem))
-    others = (p for d in ("sql", "clickhouse", "elasticsearch") for p in (folder / d).rglob("*") if p.is_file())
-    artefacts = sorted(p for p in others if p.suffix in {".sql", ".json", ".py"} and "__pycache__" not in p.parts)
-    return [*definitions, *artefacts]
-
-
 def checksum_lines(files: Iterable[tuple[str, bytes]]) -> list[str]:
     """One line a file: hash, path. Each hash covers the line before, so that inserting or reordering is seen too."""
     lines: list[str] = []
@@ -77,21 +70,32 @@ def checksum_lines(files: Iterable[tuple[str, bytes]]) -> list[str]:
     return lines
 
 
-def current_lines(folder: Path) -> list[str]:
-    """The checksum lines as they would be written now."""
-    return checksum_lines((p.relative_to(folder).as_posix(), p.read_bytes()) for p in released_files(folder))
-
-
-def verify_checksums(folder: Path, lines: Sequence[str] | None = None) -> None:
-    """Raise IntegrityError when a released file is not what it was, or one was added, removed or moved."""
+def recorded_lines(folder: Path) -> list[str]:
+    """The lines of `schema/checksums.txt`; none when there is no such file."""
     path = folder / CHECKSUMS
-    recorded = path.read_text().splitlines() if path.exists() else []
-    for old, new in zip(recorded, lines if lines is not None else current_lines(folder), strict=False):
-        if old != new:
-            name = new.partition("  ")[2]
+    return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+
+
+def verify_released(folder: Path) -> None:
+    """Raise IntegrityError when a released definition is not what it was, is gone, or was slipped in between."""
+    recorded = [line for line in recorded_lines(folder) if line.partition("  ")[2].startswith("versions/")]
+    paths = sorted((folder / "versions").glob("*.yaml"), key=lambda p: version_key(p.stem))
+    current = checksum_lines((f"versions/{p.name}", p.read_bytes()) for p in paths)
+    for old, new in zip_longest(recorded, current):
+        if old is not None and old != new:
+            name = old.partition("  ")[2]
             raise IntegrityError(
-                "TV0002", f"schema/{name} is not what was released", "Restore it, or release a new version."
+                "TV0002", f"schema/{name} is not what was released", "Restore it; a change needs a new version."
             )
-    if len(recorded) != len(lines if lines is not None else current_lines(folder)):
-        raise IntegrityError("TV0003", "files were added to or removed from schema/ since checksums.txt was written",
-                             "Run `temporal-visibility schema generate`.")  # fmt: skip
+
+
+def verify_all(folder: Path) -> None:
+    """Raise IntegrityError when any file that `checksums.txt` names is not what was released."""
+    recorded = recorded_lines(folder)
+    names = [line.partition("  ")[2] for line in recorded]
+    missing = [name for name in names if not (folder / name).is_file()]
+    if missing or not recorded:
+        raise IntegrityError("TV0003", f"schema/{(missing or [CHECKSUMS])[0]} is missing", "Install the package again.")
+    for old, new in zip(recorded, checksum_lines((n, (folder / n).read_bytes()) for n in names), strict=True):
+        if old != new:
+            raise IntegrityError("TV0002", f"schema/{old.partition('  ')[2]} is not what was released", "Restore it.")

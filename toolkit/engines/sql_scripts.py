@@ -12,7 +12,7 @@ from itertools import pairwise
 
 from toolkit.catalog import Catalog
 from toolkit.definition import Definition
-from toolkit.plan import Observed, Sql, Step
+from toolkit.plan import NO_LOCK, Observed, Sql, Step, StepClass
 
 OUTSIDE = "-- outside a transaction"
 # Alembic keeps its own mark when it runs a script; the toolkit's runs set it by this step.
@@ -21,13 +21,15 @@ ALEMBIC_STEP = "record.alembic"
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """What the scripts need from an engine. `guard(before, after)`: statements that stop a wrong run."""
+    """What the scripts need from an engine. `guard(before, after)`: statements that stop a wrong run;
+    `uninstall`: what removes the first version, its books included."""
 
     name: str
     catalog: Callable[[Definition], Catalog]
     empty: Catalog
     steps: Callable[[Observed, Definition], tuple[Step, ...]]
     guard: Callable[[str | None, str], tuple[Sql, ...]]
+    uninstall: tuple[Sql, ...]
 
 
 def files(chain: Sequence[Definition], dialect: Dialect) -> Mapping[str, str]:
@@ -39,6 +41,10 @@ def files(chain: Sequence[Definition], dialect: Dialect) -> Mapping[str, str]:
         install = _steps(dialect, dialect.empty, None, definition)
         title = f"Visibility schema {number} on {dialect.name}: fresh install."
         found[f"{folder}/install/{number}.sql"] = script(title, dialect.guard(None, label), install)
+    first = chain[0]
+    label = first.labels.sql or first.version
+    title = f"Visibility schema {first.version} on {dialect.name}: away with it, and with every record in it."
+    found[f"{folder}/uninstall/{first.version}.sql"] = script(title, dialect.guard(label, label), [_uninstall(dialect)])
     for before, after in pairwise(chain):
         old, new = before.labels.sql or before.version, after.labels.sql or after.version
         up = _steps(dialect, dialect.catalog(before), old, after)
@@ -49,6 +55,11 @@ def files(chain: Sequence[Definition], dialect: Dialect) -> Mapping[str, str]:
         title = f"Visibility schema on {dialect.name}: {after.version} back to {before.version}."
         found[f"{folder}/downgrade/{after.version}-{before.version}.sql"] = script(title, dialect.guard(new, old), down)
     return found
+
+
+def _uninstall(dialect: Dialect) -> Step:
+    title = "Drop the tables and forget the version"
+    return Step("uninstall", title, "", StepClass.BREAKING, NO_LOCK, dialect.uninstall, (), ())
 
 
 def _steps(dialect: Dialect, catalog: Catalog, recorded: str | None, wanted: Definition) -> list[Step]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from toolkit.definition import Definition
 from toolkit.engines import sql_scripts
-from toolkit.engines.postgresql import layout, planner, versions
+from toolkit.engines.postgresql import layout, planner, render, versions
 from toolkit.engines.postgresql.typemap import Profile
 
 
@@ -21,5 +21,6 @@ def files(chain: Sequence[Definition], rules: Profile) -> Mapping[str, str]:
         empty=layout.EMPTY,
         steps=lambda observed, wanted: planner.steps(observed, wanted, rules),
         guard=lambda before, after: (versions.guard(before, after),),
+        uninstall=(render.drop_table(rules.table), versions.forget()),
     )
     return sql_scripts.files(chain, dialect)

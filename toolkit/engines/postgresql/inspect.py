@@ -30,20 +30,24 @@ WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p'
                   WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype IN ('e', 'i', 'a'))
 """
 _COLUMNS = """
-SELECT a.attrelid::bigint AS id, a.attname AS name, format_type(a.atttypid, a.atttypmod) AS type, a.attnotnull AS not_null,
-       a.attgenerated::text AS generated, a.attidentity::text AS identity, pg_get_expr(d.adbin, d.adrelid) AS expr,
+SELECT a.attrelid::bigint AS id, a.attname AS name, format_type(a.atttypid, a.atttypmod) AS type,
+       a.attnotnull AS not_null, a.attgenerated::text AS generated, a.attidentity::text AS identity,
+       pg_get_expr(d.adbin, d.adrelid) AS expr,
        CASE WHEN a.attcollation <> t.typcollation THEN co.collname END AS collation
 FROM pg_attribute a
 JOIN pg_class c ON c.oid = a.attrelid
 JOIN pg_type t ON t.oid = a.atttypid
 LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
 LEFT JOIN pg_collation co ON co.oid = a.attcollation
-WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped
+WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p')
+  AND a.attnum > 0 AND NOT a.attisdropped
 """
 _INDEXES = """
-SELECT i.indrelid::bigint AS id, x.relname AS name, am.amname AS method, i.indisunique AS is_unique, i.indisvalid AS valid,
-       i.indisready AS ready, x.reloptions AS options, pg_get_expr(i.indpred, i.indrelid) AS predicate, i.indnkeyatts AS keys,
-       ARRAY(SELECT pg_get_indexdef(i.indexrelid, k, true) FROM generate_series(1, i.indnatts) AS k ORDER BY k) AS columns,
+SELECT i.indrelid::bigint AS id, x.relname AS name, am.amname AS method, i.indisunique AS is_unique,
+       i.indisvalid AS valid, i.indisready AS ready, x.reloptions AS options, i.indnkeyatts AS keys,
+       pg_get_expr(i.indpred, i.indrelid) AS predicate,
+       ARRAY(SELECT pg_get_indexdef(i.indexrelid, k, true)
+             FROM generate_series(1, i.indnatts) AS k ORDER BY k) AS columns,
        ARRAY(SELECT o.opcname FROM unnest(i.indclass::oid[]) WITH ORDINALITY AS u(oid, n)
              JOIN pg_opclass o ON o.oid = u.oid ORDER BY u.n) AS operators,
        i.indoption::int[] AS flags
@@ -59,7 +63,8 @@ SELECT p.conrelid::bigint AS id, p.conname AS name, p.contype::text AS type, pg_
        ARRAY(SELECT a.attname::text FROM unnest(p.conkey) WITH ORDINALITY AS k(n, o)
              JOIN pg_attribute a ON a.attrelid = p.conrelid AND a.attnum = k.n ORDER BY k.o) AS columns
 FROM pg_constraint p
-WHERE p.connamespace = current_schema()::regnamespace AND p.conrelid <> 0 AND p.contype IN ('p', 'u', 'c', 'f', 'x', 't')
+WHERE p.connamespace = current_schema()::regnamespace AND p.conrelid <> 0
+  AND p.contype IN ('p', 'u', 'c', 'f', 'x', 't')
 """
 _TRIGGERS = """
 SELECT t.tgrelid::bigint AS id, t.tgname AS name, pg_get_triggerdef(t.oid) AS def

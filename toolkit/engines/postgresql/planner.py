@@ -135,13 +135,14 @@ def _drop_columns(table: str, remade: list[str], dropped: list[str]) -> Step:
     losing = StepClass.BREAKING if dropped else StepClass.METADATA
     return Step(
         f"columns.{table}.drop",
-        f"Drop {len(names)} column{'s' * (len(names) > 1)} of {table}: {', '.join(names)}",
+        f"Drop {len(names)} column{'s' * (len(names) > 1)} of {table}",
         "values of dropped columns are gone from the table; search attributes stay in search_attributes",
         losing,
         EXCLUSIVE,
         (render.drop_columns(table, names),),
         (),
         tuple(Expect(("catalog", "tables", table, "columns", name), ABSENT) for name in dropped),
+        tuple(names),
     )
 
 
@@ -150,13 +151,14 @@ def _add_columns(table: Table, names: list[str]) -> Step:
     rewrites = any(c.stored for c in columns)
     return Step(
         f"columns.{table.name}.add",
-        f"Add {len(columns)} column{'s' * (len(columns) > 1)} to {table.name}: {', '.join(names)}",
+        f"Add {len(columns)} column{'s' * (len(columns) > 1)} to {table.name}",
         "stored generated columns rewrite the table once, all together" if rewrites else "no row is touched",
         StepClass.REBUILD if rewrites else StepClass.METADATA,
         EXCLUSIVE,
         (render.add_columns(table.name, columns),),
         (render.drop_columns(table.name, names),),
         tuple(Expect(("catalog", "tables", table.name, "columns", c.name), c.catalog) for c in columns),
+        tuple(names),
     )
 
 

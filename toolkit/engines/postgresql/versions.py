@@ -55,7 +55,8 @@ def _record(old: str | None, new: str, summary: str) -> Step:
     statements = (
         *(_CREATE if old is None else ()),
         Sql(
-            "INSERT INTO schema_version\n  (version_partition, db_name, creation_time, curr_version, min_compatible_version)\n"
+            "INSERT INTO schema_version\n"
+            "  (version_partition, db_name, creation_time, curr_version, min_compatible_version)\n"
             f"VALUES (0, current_database(), {now}, {literal(new)}, {literal(MIN_COMPATIBLE)})\n"
             "ON CONFLICT (version_partition, db_name) DO UPDATE SET creation_time = excluded.creation_time,\n"
             "  curr_version = excluded.curr_version, min_compatible_version = excluded.min_compatible_version"
@@ -98,6 +99,11 @@ def _mark(version: str) -> Step:
         (),
         (Expect(("marks", "alembic"), version),),
     )
+
+
+def forget() -> Sql:
+    """Take this database out of `schema_version`; the history stays."""
+    return Sql("DELETE FROM schema_version WHERE version_partition = 0 AND db_name = current_database()")
 
 
 def guard(before: str | None, after: str) -> Sql:

@@ -1,0 +1,72 @@
+"""Alembic environment of Temporal's visibility schema: runs the scripts beside it on the database it is pointed at.
+
+Works with plain Alembic, online and offline (`--sql`); it never looks at a model and never autogenerates.
+"""
+
+import os
+from pathlib import Path
+
+from alembic import context
+from sqlalchemy import create_engine, pool
+from sqlalchemy.engine import make_url
+
+HERE = Path(__file__).resolve().parent
+OUTSIDE = "-- outside a transaction"
+# SQLAlchemy's plain schemes, with the drivers this project installs.
+DRIVERS = {"postgresql": "postgresql+psycopg", "mysql": "mysql+pymysql", "sqlite": "sqlite"}
+
+
+def database_url():
+    """The URL from -x url=…, the environment or alembic.ini, in this order."""
+    given = context.get_x_argument(as_dictionary=True).get("url") or os.environ.get("TEMPORAL_VISIBILITY_URL")
+    text = given or context.config.get_main_option("sqlalchemy.url")
+    if not text:
+        raise SystemExit("No database: give -x url=postgresql://user@host/database, or set TEMPORAL_VISIBILITY_URL.")
+    url = make_url(text)
+    return url.set(drivername=DRIVERS.get(url.drivername, url.drivername))
+
+
+def statements(path):
+    """(outside a transaction?, statement) of a script: a statement ends with a semicolon and an empty line."""
+    for paragraph in path.read_text(encoding="utf-8").split(";\n\n"):
+        lines = paragraph.strip().splitlines()
+        while lines and lines[0].startswith("--") and lines[0] != OUTSIDE:
+            lines.pop(0)
+        outside = bool(lines) and lines[0] == OUTSIDE
+        text = "\n".join(line for line in lines if line != OUTSIDE).strip().removesuffix(";")
+        if text:
+            yield outside, text
+
+
+def run_script(name):
+    """Run the script `name` (such as upgrade/1.13-1.14) of the database at hand."""
+    migration = context.get_context()
+    path = HERE / migration.dialect.name / f"{name}.sql"
+    for outside, text in statements(path):
+        if outside:
+            with migration.autocommit_block():
+                execute(migration, text)
+        else:
+            execute(migration, text)
+
+
+def execute(migration, text):
+    """One statement, as it stands: no colon or percent sign in it is a parameter."""
+    if migration.as_sql:
+        migration.impl.static_output(text + ";\n")
+    else:
+        migration.connection.exec_driver_sql(text, execution_options={"no_parameters": True})
+
+
+context.config.attributes["run_script"] = run_script
+
+if context.is_offline_mode():
+    context.configure(url=database_url(), literal_binds=True, transaction_per_migration=True)
+    with context.begin_transaction():
+        context.run_migrations()
+else:
+    engine = create_engine(database_url(), poolclass=pool.NullPool)
+    with engine.connect() as connection:
+        context.configure(connection=connection, transaction_per_migration=True)
+        with context.begin_transaction():
+            context.run_migrations()

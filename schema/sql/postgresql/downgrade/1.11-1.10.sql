@@ -1,0 +1,101 @@
+-- Visibility schema on postgresql: 1.11 back to 1.10.
+-- Generated from schema/versions; change the definition, not this file.
+
+DO $$
+DECLARE
+  found TEXT;
+BEGIN
+  IF to_regclass('schema_version') IS NOT NULL THEN
+    SELECT curr_version INTO found FROM schema_version
+    WHERE version_partition = 0 AND db_name = current_database();
+  END IF;
+  IF found IS NULL OR found NOT IN ('1.11', '1.10') THEN
+    RAISE EXCEPTION 'this script needs version 1.11, but schema_version says %', coalesce(found, 'nothing');
+  END IF;
+END
+$$;
+
+-- Drop index by_temporal_bool_01
+-- outside a transaction
+DROP INDEX CONCURRENTLY IF EXISTS "by_temporal_bool_01";
+
+-- Drop index by_temporal_bool_02
+-- outside a transaction
+DROP INDEX CONCURRENTLY IF EXISTS "by_temporal_bool_02";
+
+-- Drop index by_temporal_datetime_01
+-- outside a transaction
+DROP INDEX CONCURRENTLY IF EXISTS "by_temporal_datetime_01";
+
+-- Drop index by_temporal_datetime_02
+-- outside a transaction
+DROP INDEX CONCURRENTLY IF EXISTS "by_temporal_datetime_02";
+
+-- Drop index by_temporal_double_01
+-- outside a transaction
+DROP INDEX CONCURRENTLY IF EXISTS "by_temporal_double_01";
+
+-- Drop index by_temporal_double_02
+-- outside a transaction
+DROP INDEX CONCURRENTLY IF EXISTS "by_temporal_double_02";
+
+-- Drop index by_temporal_int_01
+-- outside a transaction
+DROP INDEX CONCURRENTLY IF EXISTS "by_temporal_int_01";
+
+-- Drop index by_temporal_int_02
+-- outside a transaction
+DROP INDEX CONCURRENTLY IF EXISTS "by_temporal_int_02";
+
+-- Drop index by_temporal_keyword_01
+-- outside a transaction
+DROP INDEX CONCURRENTLY IF EXISTS "by_temporal_keyword_01";
+
+-- Drop index by_temporal_keyword_02
+-- outside a transaction
+DROP INDEX CONCURRENTLY IF EXISTS "by_temporal_keyword_02";
+
+-- Drop index by_temporal_keyword_03
+-- outside a transaction
+DROP INDEX CONCURRENTLY IF EXISTS "by_temporal_keyword_03";
+
+-- Drop index by_temporal_keyword_04
+-- outside a transaction
+DROP INDEX CONCURRENTLY IF EXISTS "by_temporal_keyword_04";
+
+-- Drop index by_temporal_keyword_list_01
+-- outside a transaction
+DROP INDEX CONCURRENTLY IF EXISTS "by_temporal_keyword_list_01";
+
+-- Drop index by_temporal_keyword_list_02
+-- outside a transaction
+DROP INDEX CONCURRENTLY IF EXISTS "by_temporal_keyword_list_02";
+
+-- Drop 14 columns of executions_visibility
+ALTER TABLE "executions_visibility"
+  DROP COLUMN IF EXISTS "temporalbool01",
+  DROP COLUMN IF EXISTS "temporalbool02",
+  DROP COLUMN IF EXISTS "temporaldatetime01",
+  DROP COLUMN IF EXISTS "temporaldatetime02",
+  DROP COLUMN IF EXISTS "temporaldouble01",
+  DROP COLUMN IF EXISTS "temporaldouble02",
+  DROP COLUMN IF EXISTS "temporalint01",
+  DROP COLUMN IF EXISTS "temporalint02",
+  DROP COLUMN IF EXISTS "temporalkeyword01",
+  DROP COLUMN IF EXISTS "temporalkeyword02",
+  DROP COLUMN IF EXISTS "temporalkeyword03",
+  DROP COLUMN IF EXISTS "temporalkeyword04",
+  DROP COLUMN IF EXISTS "temporalkeywordlist01",
+  DROP COLUMN IF EXISTS "temporalkeywordlist02";
+
+-- Record version 1.10 in schema_version
+INSERT INTO schema_version
+  (version_partition, db_name, creation_time, curr_version, min_compatible_version)
+VALUES (0, current_database(), clock_timestamp() AT TIME ZONE 'UTC', '1.10', '0.1')
+ON CONFLICT (version_partition, db_name) DO UPDATE SET creation_time = excluded.creation_time,
+  curr_version = excluded.curr_version, min_compatible_version = excluded.min_compatible_version;
+
+INSERT INTO schema_update_history
+  (version_partition, year, month, update_time, description, manifest_md5, new_version, old_version)
+SELECT 0, extract(year FROM t), extract(month FROM t), t, 'Problems that a run reports about itself become searchable.', '', '1.10', '1.11'
+FROM (SELECT clock_timestamp() AT TIME ZONE 'UTC' AS t) AS clock;

@@ -1,0 +1,269 @@
+-- Visibility schema on postgresql: 1.2 back to 1.1.
+-- Generated from schema/versions; change the definition, not this file.
+
+DO $$
+DECLARE
+  found TEXT;
+BEGIN
+  IF to_regclass('schema_version') IS NOT NULL THEN
+    SELECT curr_version INTO found FROM schema_version
+    WHERE version_partition = 0 AND db_name = current_database();
+  END IF;
+  IF found IS NULL OR found NOT IN ('1.2', '1.1') THEN
+    RAISE EXCEPTION 'this script needs version 1.2, but schema_version says %', coalesce(found, 'nothing');
+  END IF;
+END
+$$;
+
+-- Drop index by_batcher_user
+-- outside a transaction
+DROP INDEX CONCURRENTLY IF EXISTS "by_batcher_user";
+
+-- Drop index by_binary_checksums
+-- outside a transaction
+DROP INDEX CONCURRENTLY IF EXISTS "by_binary_checksums";
+
+-- Drop index by_bool_01
+-- outside a transaction
+DROP INDEX CONCURRENTLY IF EXISTS "by_bool_01";
+
+-- Drop index by_bool_02
+-- outside a transaction
+DROP INDEX CONCURRENTLY IF EXISTS "by_bool_02";
+
+-- Drop index by_bool_03
+-- outside a transaction
+DROP INDEX CONCURRENTLY IF EXISTS "by_bool_03";
+
+-- Drop index by_datetime_01
+-- outside a transaction
+DROP INDEX CONCURRENTLY IF EXISTS "by_datetime_01";
+
+-- Drop index by_datetime_02
+-- outside a transaction
+DROP INDEX CONCURRENTLY IF EXISTS "by_datetime_02";
+
+-- Drop index by_datetime_03
+-- outside a transaction
+DROP INDEX CONCURRENTLY IF EXISTS "by_datetime_03";
+
+-- Drop index by_double_01
+-- outside a transaction
+DROP INDEX CONCURRENTLY IF EXISTS "by_double_01";
+
+-- Drop index by_double_02
+-- outside a transaction
+DROP INDEX CONCURRENTLY IF EXISTS "by_double_02";
+
+-- Drop index by_double_03
+-- outside a transaction
+DROP INDEX CONCURRENTLY IF EXISTS "by_double_03";
+
+-- Drop index by_execution_time
+-- outside a transaction
+DROP INDEX CONCURRENTLY IF EXISTS "by_execution_time";
+
+-- Drop index by_history_length
+-- outside a transaction
+DROP INDEX CONCURRENTLY IF EXISTS "by_history_length";
+
+-- Drop index by_int_01
+-- outside a transaction
+DROP INDEX CONCURRENTLY IF EXISTS "by_int_01";
+
+-- Drop index by_int_02
+-- outside a transaction
+DROP INDEX CONCURRENTLY IF EXISTS "by_int_02";
+
+-- Drop index by_int_03
+-- outside a transaction
+DROP INDEX CONCURRENTLY IF EXISTS "by_int_03";
+
+-- Drop index by_keyword_01
+-- outside a transaction
+DROP INDEX CONCURRENTLY IF EXISTS "by_keyword_01";
+
+-- Drop index by_keyword_02
+-- outside a transaction
+DROP INDEX CONCURRENTLY IF EXISTS "by_keyword_02";
+
+-- Drop index by_keyword_03
+-- outside a transaction
+DROP INDEX CONCURRENTLY IF EXISTS "by_keyword_03";
+
+-- Drop index by_keyword_04
+-- outside a transaction
+DROP INDEX CONCURRENTLY IF EXISTS "by_keyword_04";
+
+-- Drop index by_keyword_05
+-- outside a transaction
+DROP INDEX CONCURRENTLY IF EXISTS "by_keyword_05";
+
+-- Drop index by_keyword_06
+-- outside a transaction
+DROP INDEX CONCURRENTLY IF EXISTS "by_keyword_06";
+
+-- Drop index by_keyword_07
+-- outside a transaction
+DROP INDEX CONCURRENTLY IF EXISTS "by_keyword_07";
+
+-- Drop index by_keyword_08
+-- outside a transaction
+DROP INDEX CONCURRENTLY IF EXISTS "by_keyword_08";
+
+-- Drop index by_keyword_09
+-- outside a transaction
+DROP INDEX CONCURRENTLY IF EXISTS "by_keyword_09";
+
+-- Drop index by_keyword_10
+-- outside a transaction
+DROP INDEX CONCURRENTLY IF EXISTS "by_keyword_10";
+
+-- Drop index by_keyword_list_01
+-- outside a transaction
+DROP INDEX CONCURRENTLY IF EXISTS "by_keyword_list_01";
+
+-- Drop index by_keyword_list_02
+-- outside a transaction
+DROP INDEX CONCURRENTLY IF EXISTS "by_keyword_list_02";
+
+-- Drop index by_keyword_list_03
+-- outside a transaction
+DROP INDEX CONCURRENTLY IF EXISTS "by_keyword_list_03";
+
+-- Drop index by_status
+-- outside a transaction
+DROP INDEX CONCURRENTLY IF EXISTS "by_status";
+
+-- Drop index by_task_queue
+-- outside a transaction
+DROP INDEX CONCURRENTLY IF EXISTS "by_task_queue";
+
+-- Drop index by_temporal_change_version
+-- outside a transaction
+DROP INDEX CONCURRENTLY IF EXISTS "by_temporal_change_version";
+
+-- Drop index by_temporal_namespace_division
+-- outside a transaction
+DROP INDEX CONCURRENTLY IF EXISTS "by_temporal_namespace_division";
+
+-- Drop index by_temporal_schedule_paused
+-- outside a transaction
+DROP INDEX CONCURRENTLY IF EXISTS "by_temporal_schedule_paused";
+
+-- Drop index by_temporal_scheduled_by_id
+-- outside a transaction
+DROP INDEX CONCURRENTLY IF EXISTS "by_temporal_scheduled_by_id";
+
+-- Drop index by_temporal_scheduled_start_time
+-- outside a transaction
+DROP INDEX CONCURRENTLY IF EXISTS "by_temporal_scheduled_start_time";
+
+-- Drop index by_text_01
+-- outside a transaction
+DROP INDEX CONCURRENTLY IF EXISTS "by_text_01";
+
+-- Drop index by_text_02
+-- outside a transaction
+DROP INDEX CONCURRENTLY IF EXISTS "by_text_02";
+
+-- Drop index by_text_03
+-- outside a transaction
+DROP INDEX CONCURRENTLY IF EXISTS "by_text_03";
+
+-- Drop index by_workflow_id
+-- outside a transaction
+DROP INDEX CONCURRENTLY IF EXISTS "by_workflow_id";
+
+-- Drop index by_workflow_type
+-- outside a transaction
+DROP INDEX CONCURRENTLY IF EXISTS "by_workflow_type";
+
+-- Drop index default_idx
+-- outside a transaction
+DROP INDEX CONCURRENTLY IF EXISTS "default_idx";
+
+-- Drop 36 columns of executions_visibility
+ALTER TABLE "executions_visibility"
+  DROP COLUMN IF EXISTS "batcheruser",
+  DROP COLUMN IF EXISTS "binarychecksums",
+  DROP COLUMN IF EXISTS "bool01",
+  DROP COLUMN IF EXISTS "bool02",
+  DROP COLUMN IF EXISTS "bool03",
+  DROP COLUMN IF EXISTS "datetime01",
+  DROP COLUMN IF EXISTS "datetime02",
+  DROP COLUMN IF EXISTS "datetime03",
+  DROP COLUMN IF EXISTS "double01",
+  DROP COLUMN IF EXISTS "double02",
+  DROP COLUMN IF EXISTS "double03",
+  DROP COLUMN IF EXISTS "int01",
+  DROP COLUMN IF EXISTS "int02",
+  DROP COLUMN IF EXISTS "int03",
+  DROP COLUMN IF EXISTS "keyword01",
+  DROP COLUMN IF EXISTS "keyword02",
+  DROP COLUMN IF EXISTS "keyword03",
+  DROP COLUMN IF EXISTS "keyword04",
+  DROP COLUMN IF EXISTS "keyword05",
+  DROP COLUMN IF EXISTS "keyword06",
+  DROP COLUMN IF EXISTS "keyword07",
+  DROP COLUMN IF EXISTS "keyword08",
+  DROP COLUMN IF EXISTS "keyword09",
+  DROP COLUMN IF EXISTS "keyword10",
+  DROP COLUMN IF EXISTS "keywordlist01",
+  DROP COLUMN IF EXISTS "keywordlist02",
+  DROP COLUMN IF EXISTS "keywordlist03",
+  DROP COLUMN IF EXISTS "temporalchangeversion",
+  DROP COLUMN IF EXISTS "temporalnamespacedivision",
+  DROP COLUMN IF EXISTS "temporalscheduledbyid",
+  DROP COLUMN IF EXISTS "temporalscheduledstarttime",
+  DROP COLUMN IF EXISTS "temporalschedulepaused",
+  DROP COLUMN IF EXISTS "text01",
+  DROP COLUMN IF EXISTS "text02",
+  DROP COLUMN IF EXISTS "text03",
+  DROP COLUMN IF EXISTS "search_attributes";
+
+-- Build index by_type_start_time
+-- outside a transaction
+CREATE INDEX CONCURRENTLY IF NOT EXISTS "by_type_start_time" ON "executions_visibility" ("namespace_id", "workflow_type_name", "status", "start_time" DESC, "run_id");
+
+-- Build index by_workflow_id_start_time
+-- outside a transaction
+CREATE INDEX CONCURRENTLY IF NOT EXISTS "by_workflow_id_start_time" ON "executions_visibility" ("namespace_id", "workflow_id", "status", "start_time" DESC, "run_id");
+
+-- Build index by_status_by_start_time
+-- outside a transaction
+CREATE INDEX CONCURRENTLY IF NOT EXISTS "by_status_by_start_time" ON "executions_visibility" ("namespace_id", "status", "start_time" DESC, "run_id");
+
+-- Build index by_type_close_time
+-- outside a transaction
+CREATE INDEX CONCURRENTLY IF NOT EXISTS "by_type_close_time" ON "executions_visibility" ("namespace_id", "workflow_type_name", "status", "close_time" DESC, "run_id");
+
+-- Build index by_workflow_id_close_time
+-- outside a transaction
+CREATE INDEX CONCURRENTLY IF NOT EXISTS "by_workflow_id_close_time" ON "executions_visibility" ("namespace_id", "workflow_id", "status", "close_time" DESC, "run_id");
+
+-- Build index by_status_by_close_time
+-- outside a transaction
+CREATE INDEX CONCURRENTLY IF NOT EXISTS "by_status_by_close_time" ON "executions_visibility" ("namespace_id", "status", "close_time" DESC, "run_id");
+
+-- Build index by_close_time_by_status
+-- outside a transaction
+CREATE INDEX CONCURRENTLY IF NOT EXISTS "by_close_time_by_status" ON "executions_visibility" ("namespace_id", "close_time" DESC, "run_id", "status");
+
+-- Drop extension btree_gin
+DROP EXTENSION IF EXISTS btree_gin;
+
+-- Drop function convert_ts
+DROP FUNCTION IF EXISTS convert_ts(VARCHAR);
+
+-- Record version 1.1 in schema_version
+INSERT INTO schema_version
+  (version_partition, db_name, creation_time, curr_version, min_compatible_version)
+VALUES (0, current_database(), clock_timestamp() AT TIME ZONE 'UTC', '1.1', '0.1')
+ON CONFLICT (version_partition, db_name) DO UPDATE SET creation_time = excluded.creation_time,
+  curr_version = excluded.curr_version, min_compatible_version = excluded.min_compatible_version;
+
+INSERT INTO schema_update_history
+  (version_partition, year, month, update_time, description, manifest_md5, new_version, old_version)
+SELECT 0, extract(year FROM t), extract(month FROM t), t, 'Closed executions can be listed by close time across all statuses.', '', '1.1', '1.2'
+FROM (SELECT clock_timestamp() AT TIME ZONE 'UTC' AS t) AS clock;

@@ -1,0 +1,51 @@
+-- Visibility schema on postgresql: 1.4 back to 1.3.
+-- Generated from schema/versions; change the definition, not this file.
+
+DO $$
+DECLARE
+  found TEXT;
+BEGIN
+  IF to_regclass('schema_version') IS NOT NULL THEN
+    SELECT curr_version INTO found FROM schema_version
+    WHERE version_partition = 0 AND db_name = current_database();
+  END IF;
+  IF found IS NULL OR found NOT IN ('1.4', '1.3') THEN
+    RAISE EXCEPTION 'this script needs version 1.4, but schema_version says %', coalesce(found, 'nothing');
+  END IF;
+END
+$$;
+
+-- Drop index by_execution_duration
+-- outside a transaction
+DROP INDEX CONCURRENTLY IF EXISTS "by_execution_duration";
+
+-- Drop index by_parent_run_id
+-- outside a transaction
+DROP INDEX CONCURRENTLY IF EXISTS "by_parent_run_id";
+
+-- Drop index by_parent_workflow_id
+-- outside a transaction
+DROP INDEX CONCURRENTLY IF EXISTS "by_parent_workflow_id";
+
+-- Drop index by_state_transition_count
+-- outside a transaction
+DROP INDEX CONCURRENTLY IF EXISTS "by_state_transition_count";
+
+-- Drop 4 columns of executions_visibility
+ALTER TABLE "executions_visibility"
+  DROP COLUMN IF EXISTS "execution_duration",
+  DROP COLUMN IF EXISTS "parent_run_id",
+  DROP COLUMN IF EXISTS "parent_workflow_id",
+  DROP COLUMN IF EXISTS "state_transition_count";
+
+-- Record version 1.3 in schema_version
+INSERT INTO schema_version
+  (version_partition, db_name, creation_time, curr_version, min_compatible_version)
+VALUES (0, current_database(), clock_timestamp() AT TIME ZONE 'UTC', '1.3', '0.1')
+ON CONFLICT (version_partition, db_name) DO UPDATE SET creation_time = excluded.creation_time,
+  curr_version = excluded.curr_version, min_compatible_version = excluded.min_compatible_version;
+
+INSERT INTO schema_update_history
+  (version_partition, year, month, update_time, description, manifest_md5, new_version, old_version)
+SELECT 0, extract(year FROM t), extract(month FROM t), t, 'The size of the history and the build ids of a run become searchable.', '', '1.3', '1.4'
+FROM (SELECT clock_timestamp() AT TIME ZONE 'UTC' AS t) AS clock;

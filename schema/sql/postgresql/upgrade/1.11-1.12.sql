@@ -1,0 +1,36 @@
+-- Visibility schema on postgresql: 1.11 to 1.12. One more preallocated attribute for CHASM, made for few distinct values and for grouping.
+-- Generated from schema/versions; change the definition, not this file.
+
+DO $$
+DECLARE
+  found TEXT;
+BEGIN
+  IF to_regclass('schema_version') IS NOT NULL THEN
+    SELECT curr_version INTO found FROM schema_version
+    WHERE version_partition = 0 AND db_name = current_database();
+  END IF;
+  IF found IS NULL OR found NOT IN ('1.11', '1.12') THEN
+    RAISE EXCEPTION 'this script needs version 1.11, but schema_version says %', coalesce(found, 'nothing');
+  END IF;
+END
+$$;
+
+-- Add 1 column to executions_visibility
+ALTER TABLE "executions_visibility"
+  ADD COLUMN IF NOT EXISTS "temporallowcardinalitykeyword01" VARCHAR(255) GENERATED ALWAYS AS (search_attributes ->> 'TemporalLowCardinalityKeyword01') STORED;
+
+-- Build index by_temporal_low_cardinality_keyword_01
+-- outside a transaction
+CREATE INDEX CONCURRENTLY IF NOT EXISTS "by_temporal_low_cardinality_keyword_01" ON "executions_visibility" (namespace_id, "temporallowcardinalitykeyword01", (COALESCE(close_time, '9999-12-31 23:59:59')) DESC, start_time DESC, run_id);
+
+-- Record version 1.12 in schema_version
+INSERT INTO schema_version
+  (version_partition, db_name, creation_time, curr_version, min_compatible_version)
+VALUES (0, current_database(), clock_timestamp() AT TIME ZONE 'UTC', '1.12', '0.1')
+ON CONFLICT (version_partition, db_name) DO UPDATE SET creation_time = excluded.creation_time,
+  curr_version = excluded.curr_version, min_compatible_version = excluded.min_compatible_version;
+
+INSERT INTO schema_update_history
+  (version_partition, year, month, update_time, description, manifest_md5, new_version, old_version)
+SELECT 0, extract(year FROM t), extract(month FROM t), t, 'One more preallocated attribute for CHASM, made for few distinct values and for grouping.', '', '1.12', '1.11'
+FROM (SELECT clock_timestamp() AT TIME ZONE 'UTC' AS t) AS clock;

@@ -1,0 +1,41 @@
+-- Visibility schema on postgresql: 1.4 to 1.5. The root of a chain of child workflows becomes searchable.
+-- Generated from schema/versions; change the definition, not this file.
+
+DO $$
+DECLARE
+  found TEXT;
+BEGIN
+  IF to_regclass('schema_version') IS NOT NULL THEN
+    SELECT curr_version INTO found FROM schema_version
+    WHERE version_partition = 0 AND db_name = current_database();
+  END IF;
+  IF found IS NULL OR found NOT IN ('1.4', '1.5') THEN
+    RAISE EXCEPTION 'this script needs version 1.4, but schema_version says %', coalesce(found, 'nothing');
+  END IF;
+END
+$$;
+
+-- Add 2 columns to executions_visibility
+ALTER TABLE "executions_visibility"
+  ADD COLUMN IF NOT EXISTS "root_workflow_id" VARCHAR(255),
+  ADD COLUMN IF NOT EXISTS "root_run_id" VARCHAR(255);
+
+-- Build index by_root_workflow_id
+-- outside a transaction
+CREATE INDEX CONCURRENTLY IF NOT EXISTS "by_root_workflow_id" ON "executions_visibility" (namespace_id, "root_workflow_id", (COALESCE(close_time, '9999-12-31 23:59:59')) DESC, start_time DESC, run_id);
+
+-- Build index by_root_run_id
+-- outside a transaction
+CREATE INDEX CONCURRENTLY IF NOT EXISTS "by_root_run_id" ON "executions_visibility" (namespace_id, "root_run_id", (COALESCE(close_time, '9999-12-31 23:59:59')) DESC, start_time DESC, run_id);
+
+-- Record version 1.5 in schema_version
+INSERT INTO schema_version
+  (version_partition, db_name, creation_time, curr_version, min_compatible_version)
+VALUES (0, current_database(), clock_timestamp() AT TIME ZONE 'UTC', '1.5', '0.1')
+ON CONFLICT (version_partition, db_name) DO UPDATE SET creation_time = excluded.creation_time,
+  curr_version = excluded.curr_version, min_compatible_version = excluded.min_compatible_version;
+
+INSERT INTO schema_update_history
+  (version_partition, year, month, update_time, description, manifest_md5, new_version, old_version)
+SELECT 0, extract(year FROM t), extract(month FROM t), t, 'The root of a chain of child workflows becomes searchable.', '', '1.5', '1.4'
+FROM (SELECT clock_timestamp() AT TIME ZONE 'UTC' AS t) AS clock;

@@ -1,0 +1,124 @@
+"""From an observed store and a wanted definition to a Plan: recognise, set foreign objects aside, ask the engine.
+
+Pure: the observation comes as a value, and the chain of known versions as an argument.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+from toolkit.catalog import Catalog, Path, fingerprint
+from toolkit.definition import Definition, version_key
+from toolkit.diff import diff
+from toolkit.engines import Engine
+from toolkit.errors import UsageError, VersionError
+from toolkit.overlay import NO_OVERLAY, Overlay
+from toolkit.plan import Observed, Plan, Step, foreign_objects
+
+_WORD = re.compile(r"\w+")
+
+
+@dataclass(frozen=True, slots=True)
+class Recognised:
+    """What an observed store is: `versions` whose schema it equals, foreign objects left out; () when none."""
+
+    versions: tuple[str, ...]
+    foreign: tuple[Path, ...]
+    fingerprint: str
+    is_empty: bool
+
+
+def recognise(engine: Engine, observed: Observed, chain: Sequence[Definition], overlay: Overlay) -> Recognised:
+    """Which published versions the observed schema equals, whatever version the store claims to be."""
+    known = {d.version: engine.catalog(overlay.apply(d), overlay) for d in chain if engine.supports(d)}
+    foreign = foreign_objects(observed.catalog, (*known.values(), engine.empty()))
+    ours = observed.catalog.without(foreign)
+    mark = fingerprint(ours)
+    versions = tuple(version for version, catalog in known.items() if fingerprint(catalog) == mark)
+    return Recognised(versions, foreign, mark, mark == fingerprint(engine.empty()))
+
+
+def make_plan(
+    engine: Engine, observed: Observed, wanted: Definition, chain: Sequence[Definition], overlay: Overlay = NO_OVERLAY
+) -> Plan:
+    """The plan from `observed` to `wanted`. Raises VersionError when the engine has no such version."""
+    if not engine.supports(wanted):
+        first = next((d.version for d in chain if engine.supports(d)), "none")
+        raise VersionError(
+            "TV2005",
+            f"{engine.NAME} has no version {wanted.version}",
+            f"The first version on {engine.NAME} is {first}.",
+        )
+    goal = overlay.apply(wanted)
+    known = (*chain, wanted) if wanted not in chain else tuple(chain)
+    seen = recognise(engine, observed, _fitting(known, overlay), overlay)
+    ours = replace(observed, catalog=observed.catalog.without(seen.foreign))
+    steps = engine.steps(ours, goal, overlay)
+    return Plan(
+        engine=engine.NAME,
+        found=seen.versions,
+        recorded=observed.recorded,
+        wanted=wanted.version,
+        base=fingerprint(observed.catalog),
+        goal=fingerprint(engine.catalog(goal, overlay)),
+        steps=_with_reasons(engine, steps, _between(known, seen.versions, wanted)),
+        foreign=seen.foreign,
+    )
+
+
+def _fitting(chain: Sequence[Definition], overlay: Overlay) -> tuple[Definition, ...]:
+    """The versions that the overlay can be laid over: an index to leave out may be younger than a version."""
+    found = []
+    for definition in chain:
+        try:
+            overlay.apply(definition)
+        except UsageError:
+            continue
+        found.append(definition)
+    return tuple(found)
+
+
+def is_downgrade(plan: Plan) -> bool:
+    """Whether the store is, by what it claims or is seen to be, above the wanted version."""
+    have = [v for v in (*plan.found, plan.recorded) if v is not None and v.replace(".", "").isdigit()]
+    return bool(have) and min(version_key(v) for v in have) > version_key(plan.wanted)
+
+
+def unlike(observed: Catalog, goal: Catalog, foreign: Sequence[Path]) -> tuple[str, ...]:
+    """What still differs after a run, in words; () when the store is what was wanted."""
+    from toolkit.catalog import differences
+
+    return tuple(str(d) for d in differences(observed.without(foreign), goal))
+
+
+def _between(
+    chain: Sequence[Definition], found: Sequence[str], wanted: Definition
+) -> list[tuple[Definition, Definition]]:
+    """Neighbouring versions on the way up to `wanted`, from the newest version the store equals."""
+    start = max((version_key(v) for v in found), default=())
+    goal = version_key(wanted.version)
+    return [(a, b) for a, b in pairwise(chain) if start < version_key(b.version) <= goal]
+
+
+def _with_reasons(
+    engine: Engine, steps: Sequence[Step], way: Sequence[tuple[Definition, Definition]]
+) -> tuple[Step, ...]:
+    """Each step with the versions whose changes ask for it."""
+    touched: dict[str, list[str]] = {}
+    for before, after in way:
+        for change in diff(before.on(engine.FAMILY), after.on(engine.FAMILY)):
+            for name in engine.objects(change):
+                touched.setdefault(name, []).append(after.version)
+    return tuple(_because(step, touched) for step in steps)
+
+
+def _because(step: Step, touched: Mapping[str, Sequence[str]]) -> Step:
+    words = {*step.objects, *_WORD.findall(f"{step.id} {step.title}")}
+    versions = sorted({v for word in words for v in touched.get(word, ())}, key=version_key)
+    if not versions:
+        return step
+    needed = f"version {versions[0]}" if len(versions) == 1 else f"versions {versions[0]} to {versions[-1]}"
+    return replace(step, reason=f"{needed}: {step.reason}" if step.reason else needed)

@@ -1,0 +1,77 @@
+"""The command line: groups whose commands are imported only when they run; errors become exit codes in one place.
+
+No command does work of its own; each gathers options, calls one function and prints the answer.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from importlib import import_module
+
+import click
+
+from toolkit import __version__
+
+# Command → (module that has it as `command`, its line in --help). Written out, so that --help imports nothing.
+COMMANDS: Mapping[str, tuple[str, str]] = {
+    "query": ("toolkit.cli.query", "List or count executions with a List Filter."),
+    "sample": ("toolkit.cli.sample", "Fill a store with realistic records."),
+}
+SCHEMA_COMMANDS: Mapping[str, tuple[str, str]] = {
+    "diff": ("toolkit.cli.diff", "Show what changes between two versions."),
+    "generate": ("toolkit.cli.generate", "Write the files under schema/ from the definitions, or check them."),
+    "new": ("toolkit.cli.new", "Freeze the working definition as a new version."),
+    "plan": ("toolkit.cli.plan", "Show what an upgrade of a store would do."),
+    "show": ("toolkit.cli.show", "Show one version, or how it looks on an engine."),
+    "status": ("toolkit.cli.status", "Show which version a store has, claims to have, and lacks."),
+    "upgrade": ("toolkit.cli.upgrade", "Bring a store to a version."),
+    "versions": ("toolkit.cli.versions", "List the released versions."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands by a table and imports one only when it is called."""
+
+    def __init__(self, table: Mapping[str, tuple[str, str]], **options: object) -> None:
+        super().__init__(**options)  # type: ignore[arg-type]
+        self._table = table
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All names, sorted."""
+        return sorted([*self._table, *self.commands])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command itself, imported now."""
+        if cmd_name not in self._table:
+            return super().get_command(ctx, cmd_name)
+        command = import_module(self._table[cmd_name][0]).command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list in --help, without importing anything."""
+        rows = [(name, self._table[name][1] if name in self._table else self.commands[name].get_short_help_str())
+                for name in self.list_commands(ctx)]  # fmt: skip
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
+root = LazyGroup(
+    COMMANDS,
+    name="temporal-visibility",
+    help="Versions, migrations and checks for Temporal's visibility store.",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    no_args_is_help=True,
+)
+click.version_option(__version__, prog_name="temporal-visibility")(root)
+root.add_command(
+    LazyGroup(SCHEMA_COMMANDS, name="schema", help="The schema: versions, plans, upgrades.", no_args_is_help=True)
+)
+
+
+def main() -> None:
+    """Run the command line; errors leave with their exit code and without a traceback."""
+    from toolkit.cli.output import run_command
+
+    sys.exit(run_command(root, sys.argv[1:]))

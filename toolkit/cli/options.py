@@ -1,0 +1,54 @@
+"""Options that several commands share, and what they stand for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import click
+
+from toolkit.engines import ENGINES, Client, Engine, engine
+from toolkit.errors import ToolkitError
+from toolkit.targets import DEFAULT_FILE, Target, resolve
+
+_F = TypeVar("_F", bound=Callable[..., object])
+
+
+def target_argument(function: _F) -> _F:
+    """TARGET and --config: one store, or all stores of the configuration file."""
+    help_text = f"File that names stores.  [default: {DEFAULT_FILE}]"
+    path = click.Path(dir_okay=False, path_type=Path)
+    return click.argument("target", required=False)(click.option("--config", type=path, help=help_text)(function))
+
+
+def engine_option(required: bool = False) -> Callable[[_F], _F]:
+    """--engine."""
+    return click.option("--engine", "engine_name", type=click.Choice(list(ENGINES)), required=required, help="Engine.")
+
+
+def version_option(default: str = "latest") -> Callable[[_F], _F]:
+    """--to."""
+    return click.option("--to", "version", default=default, show_default=True, help="Wanted schema version.")
+
+
+def targets(target: str | None, config: Path | None) -> tuple[Target, ...]:
+    """What the command line names, with `${ENV}` filled in."""
+    return resolve(target, config, os.environ)
+
+
+@contextmanager
+def connected(target: Target) -> Iterator[tuple[Engine, Client]]:
+    """The engine and an open client of `target`, closed afterwards; no error leaves with a secret in it."""
+    chosen = engine(target.engine)
+    try:
+        client = chosen.connect(target)
+        try:
+            yield chosen, client
+        finally:
+            client.close()
+    except ToolkitError as error:
+        error.message, error.hint = target.redact(error.message), target.redact(error.hint)
+        raise

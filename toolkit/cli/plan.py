@@ -1,0 +1,35 @@
+"""`schema plan`: what an upgrade would do, without doing it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from toolkit.apply.runner import plan_store
+from toolkit.cli.options import connected, target_argument, targets, version_option
+from toolkit.cli.output import emit, output_option
+from toolkit.describe import plan_json, plan_lines
+from toolkit.errors import Differences
+from toolkit.versions import chain, find
+
+
+@click.command("plan")
+@target_argument
+@version_option()
+@click.option("--statements", is_flag=True, help="Show the statements of each step, too.")
+@click.option("--exit-code", is_flag=True, help="Leave with 3 when there is something to do.")
+@output_option
+def command(
+    target: str | None, config: Path | None, version: str, statements: bool, exit_code: bool, output: str
+) -> None:
+    """Show the steps that bring TARGET (a URL, or a store of the configuration file) to a version."""
+    wanted = find(version)
+    plans = []
+    for store in targets(target, config):
+        with connected(store) as (engine, client):
+            plans.append((store.name or store.shown, plan_store(engine, client, wanted, chain(), store.overlay)))
+    data = {"plans": [{"target": name, **plan_json(plan)} for name, plan in plans]}
+    emit(output, data, lambda: (line for name, plan in plans for line in (f"# {name}", *plan_lines(plan, statements))))
+    if exit_code and any(plan.steps for _, plan in plans):
+        raise Differences("TV6002", "there are steps to do", "Run `temporal-visibility schema upgrade`.")

@@ -1,0 +1,25 @@
+"""`schema versions`: list the released versions."""
+
+from __future__ import annotations
+
+import click
+
+from toolkit.cli.output import emit, output_option, table
+from toolkit.describe import version_json
+from toolkit.versions import chain
+
+
+@click.command("versions")
+@output_option
+def command(output: str) -> None:
+    """List the released versions: what each store calls them, which servers used them, what they changed."""
+    versions = chain()
+
+    def text() -> list[str]:
+        rows = [
+            (d.version, ", ".join(d.labels.elasticsearch), d.labels.clickhouse or "-", d.servers, d.summary)
+            for d in versions
+        ]
+        return table(("SQL", "Elasticsearch", "ClickHouse", "Temporal server", "What it brought"), rows)
+
+    emit(output, {"versions": [version_json(d) for d in versions]}, text)
