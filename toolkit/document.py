@@ -17,6 +17,7 @@ from toolkit.errors import DefinitionError, Location
 MAX_BYTES = 4 * 1024 * 1024
 MAX_DEPTH = 32
 _Loader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_TAGS = frozenset({"map", "seq", "str", "int", "float", "bool", "null", "timestamp", "merge", "value"})
 _E = TypeVar("_E", bound=Enum)
 _T = TypeVar("_T")
 
@@ -51,7 +52,8 @@ class Value:
             case yaml.SequenceNode():
                 return "a list"
             case yaml.ScalarNode(tag=tag, value=str(value)):
-                kind = {"null": "nothing", "int": "the number", "bool": "the word"}.get(tag.rpartition(":")[2], "")
+                kinds = {"null": "nothing", "int": "the number", "float": "the number", "bool": "the word"}
+                kind = kinds.get(tag.rpartition(":")[2], "")
                 return kind if kind == "nothing" else f"{kind} {value[:60]!r}".strip()
             case _:
                 return "something else"
@@ -179,6 +181,8 @@ def _refuse_sharing(node: yaml.Node, file: str, depth: int, seen: set[int] | Non
         raise Value(node, file).error("TV1008", "anchors and aliases are not allowed here", "Write the value out.")
     if depth > MAX_DEPTH:
         raise Value(node, file).error("TV1008", f"nested deeper than {MAX_DEPTH} levels")
+    if node.tag.removeprefix("tag:yaml.org,2002:") not in _TAGS:
+        raise Value(node, file).error("TV1008", f"the tag {node.tag[:60]!r} is not allowed here", "Write plain YAML.")
     seen.add(id(node))
     match node:
         case yaml.MappingNode(value=pairs):
