@@ -1,0 +1,1 @@
+TABLES = ("schema_version", "schema_update_history", "alembic_version")
