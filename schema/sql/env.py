@@ -30,7 +30,8 @@ def statements(path):
     """(outside a transaction?, statement) of a script: a statement ends with a semicolon and an empty line."""
     for paragraph in path.read_text(encoding="utf-8").split(";\n\n"):
         lines = paragraph.strip().splitlines()
-        while lines and lines[0].startswith("--") and lines[0] != OUTSIDE:
+        # A line that begins with a dot speaks to the sqlite3 shell.
+        while lines and lines[0] != OUTSIDE and (not lines[0] or lines[0].startswith(("--", "."))):
             lines.pop(0)
         outside = bool(lines) and lines[0] == OUTSIDE
         text = "\n".join(line for line in lines if line != OUTSIDE).strip().removesuffix(";")

@@ -95,8 +95,15 @@ def _postgresql() -> Engine:
     return postgresql
 
 
+def _sqlite() -> Engine:
+    from toolkit.engines import sqlite
+
+    return sqlite
+
+
 ENGINES: Mapping[str, Callable[[], Engine]] = {
     "postgresql": _postgresql,
+    "sqlite": _sqlite,
 }
 
 

@@ -22,7 +22,8 @@ ALEMBIC_STEP = "record.alembic"
 @dataclass(frozen=True, slots=True)
 class Dialect:
     """What the scripts need from an engine. `guard(before, after)`: statements that stop a wrong run;
-    `uninstall`: what removes the first version, its books included."""
+    `uninstall`: what removes the first version, its books included; `shell`: a line for the engine's own command-line
+    client, beginning with a dot, which is no SQL and which other runners leave out; `finish`: the last statements."""
 
     name: str
     catalog: Callable[[Definition], Catalog]
@@ -30,6 +31,8 @@ class Dialect:
     steps: Callable[[Observed, Definition], tuple[Step, ...]]
     guard: Callable[[str | None, str], tuple[Sql, ...]]
     uninstall: tuple[Sql, ...]
+    shell: str = ""
+    finish: tuple[Sql, ...] = ()
 
 
 def files(chain: Sequence[Definition], dialect: Dialect) -> Mapping[str, str]:
@@ -40,20 +43,24 @@ def files(chain: Sequence[Definition], dialect: Dialect) -> Mapping[str, str]:
         number, label = definition.version, definition.labels.sql or definition.version
         install = _steps(dialect, dialect.empty, None, definition)
         title = f"Visibility schema {number} on {dialect.name}: fresh install."
-        found[f"{folder}/install/{number}.sql"] = script(title, dialect.guard(None, label), install)
+        found[f"{folder}/install/{number}.sql"] = _script(dialect, title, dialect.guard(None, label), install)
     first = chain[0]
     label = first.labels.sql or first.version
     title = f"Visibility schema {first.version} on {dialect.name}: away with it, and with every record in it."
-    found[f"{folder}/uninstall/{first.version}.sql"] = script(title, dialect.guard(label, label), [_uninstall(dialect)])
+    found[f"{folder}/uninstall/{first.version}.sql"] = _script(
+        dialect, title, dialect.guard(label, label), [_uninstall(dialect)]
+    )
     for before, after in pairwise(chain):
         old, new = before.labels.sql or before.version, after.labels.sql or after.version
         up = _steps(dialect, dialect.catalog(before), old, after)
         down = _steps(dialect, dialect.catalog(after), new, before)
         name = f"{before.version}-{after.version}"
         title = f"Visibility schema on {dialect.name}: {before.version} to {after.version}. {after.summary}"
-        found[f"{folder}/upgrade/{name}.sql"] = script(title, dialect.guard(old, new), up)
+        found[f"{folder}/upgrade/{name}.sql"] = _script(dialect, title, dialect.guard(old, new), up)
         title = f"Visibility schema on {dialect.name}: {after.version} back to {before.version}."
-        found[f"{folder}/downgrade/{after.version}-{before.version}.sql"] = script(title, dialect.guard(new, old), down)
+        found[f"{folder}/downgrade/{after.version}-{before.version}.sql"] = _script(
+            dialect, title, dialect.guard(new, old), down
+        )
     return found
 
 
@@ -67,12 +74,14 @@ def _steps(dialect: Dialect, catalog: Catalog, recorded: str | None, wanted: Def
     return [step for step in steps if step.id != ALEMBIC_STEP]
 
 
-def script(title: str, guards: Iterable[Sql], steps: Iterable[Step]) -> str:
-    """One file: the title, the guards, then each step under its own headline."""
+def _script(dialect: Dialect, title: str, guards: Iterable[Sql], steps: Iterable[Step]) -> str:
+    """One file: the title, the guards, each step under its own headline, and what closes the script."""
     parts = [f"-- {title}\n-- Generated from schema/versions; change the definition, not this file.\n"]
+    parts += [f"{dialect.shell}\n"] if dialect.shell else []
     parts += [paragraph(guard) for guard in guards]
     for step in steps:
         parts.append(f"-- {step.title}\n" + "\n".join(paragraph(s) for s in step.statements if isinstance(s, Sql)))
+    parts += [paragraph(statement) for statement in dialect.finish]
     return "\n".join(parts)
 
 

@@ -1,0 +1,72 @@
+-- Visibility schema on sqlite: 1.3 to 1.4. Execution duration, state transitions and the parent of a run become searchable on SQL.
+-- Generated from schema/versions; change the definition, not this file.
+
+.bail on
+
+PRAGMA foreign_keys = OFF;
+
+PRAGMA legacy_alter_table = ON;
+
+SAVEPOINT temporal_visibility;
+
+CREATE TABLE IF NOT EXISTS schema_version (
+  version_partition      INT          NOT NULL,
+  db_name                VARCHAR(255) NOT NULL,
+  creation_time          TIMESTAMP,
+  curr_version           VARCHAR(64),
+  min_compatible_version VARCHAR(64),
+  PRIMARY KEY (version_partition, db_name)
+);
+
+CREATE TABLE IF NOT EXISTS schema_update_history (
+  version_partition INT       NOT NULL,
+  year              INT       NOT NULL,
+  month             INT       NOT NULL,
+  update_time       TIMESTAMP NOT NULL,
+  description       VARCHAR(255),
+  manifest_md5      VARCHAR(64),
+  new_version       VARCHAR(64),
+  old_version       VARCHAR(64),
+  PRIMARY KEY (version_partition, year, month, update_time)
+);
+
+CREATE TEMP TABLE temporal_visibility_check (ok INT CONSTRAINT "this script needs visibility schema version 1.3; see SELECT * FROM schema_version" CHECK (ok));
+
+INSERT INTO temporal_visibility_check SELECT coalesce((SELECT curr_version FROM schema_version WHERE version_partition = 0 AND db_name = 'temporal_visibility'), '') = '1.3';
+
+DROP TABLE temporal_visibility_check;
+
+-- Add 4 columns to executions_visibility
+ALTER TABLE "executions_visibility" ADD COLUMN "execution_duration" BIGINT;
+
+ALTER TABLE "executions_visibility" ADD COLUMN "state_transition_count" BIGINT;
+
+ALTER TABLE "executions_visibility" ADD COLUMN "parent_workflow_id" VARCHAR(255);
+
+ALTER TABLE "executions_visibility" ADD COLUMN "parent_run_id" VARCHAR(255);
+
+-- Build index by_execution_duration
+CREATE INDEX IF NOT EXISTS "by_execution_duration" ON "executions_visibility" (namespace_id, "execution_duration", COALESCE(close_time, '9999-12-31 23:59:59+00:00') DESC, start_time DESC, run_id);
+
+-- Build index by_state_transition_count
+CREATE INDEX IF NOT EXISTS "by_state_transition_count" ON "executions_visibility" (namespace_id, "state_transition_count", COALESCE(close_time, '9999-12-31 23:59:59+00:00') DESC, start_time DESC, run_id);
+
+-- Build index by_parent_workflow_id
+CREATE INDEX IF NOT EXISTS "by_parent_workflow_id" ON "executions_visibility" (namespace_id, "parent_workflow_id", COALESCE(close_time, '9999-12-31 23:59:59+00:00') DESC, start_time DESC, run_id);
+
+-- Build index by_parent_run_id
+CREATE INDEX IF NOT EXISTS "by_parent_run_id" ON "executions_visibility" (namespace_id, "parent_run_id", COALESCE(close_time, '9999-12-31 23:59:59+00:00') DESC, start_time DESC, run_id);
+
+-- Record version 1.4 in schema_version
+INSERT INTO schema_version
+  (version_partition, db_name, creation_time, curr_version, min_compatible_version)
+VALUES (0, 'temporal_visibility', strftime('%Y-%m-%d %H:%M:%f+00:00', 'now'), '1.4', '0.1')
+ON CONFLICT (version_partition, db_name) DO UPDATE SET creation_time = excluded.creation_time,
+  curr_version = excluded.curr_version, min_compatible_version = excluded.min_compatible_version;
+
+INSERT INTO schema_update_history
+  (version_partition, year, month, update_time, description, manifest_md5, new_version, old_version)
+SELECT 0, CAST(strftime('%Y', t) AS INT), CAST(strftime('%m', t) AS INT), t, 'Execution duration, state transitions and the parent of a run become searchable on SQL.', '', '1.4', '1.3'
+FROM (SELECT strftime('%Y-%m-%d %H:%M:%f+00:00', 'now') AS t);
+
+RELEASE temporal_visibility;

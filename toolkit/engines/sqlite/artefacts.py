@@ -1,0 +1,39 @@
+"""The SQL scripts shipped for SQLite under `schema/sql/sqlite/`.
+
+Pure; they are the planner's steps written down, so a script and a run cannot differ. Each script is one transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from toolkit.definition import Definition
+from toolkit.engines import sql_scripts
+from toolkit.engines.sqlite import layout, planner, render, versions
+from toolkit.engines.sqlite.typemap import Profile
+from toolkit.plan import Sql
+
+# The `sqlite3` shell goes on after an error unless told otherwise.
+_SHELL = ".bail on"
+# A savepoint, because it is a transaction of its own in the shell and a part of Alembic's where there is one already.
+_OPEN = (
+    Sql("PRAGMA foreign_keys = OFF"),
+    Sql("PRAGMA legacy_alter_table = ON"),
+    Sql("SAVEPOINT temporal_visibility"),
+)
+_CLOSE = (Sql("RELEASE temporal_visibility"),)
+
+
+def files(chain: Sequence[Definition], rules: Profile) -> Mapping[str, str]:
+    """Path below `schema/` → content."""
+    dialect = sql_scripts.Dialect(
+        name="sqlite",
+        catalog=lambda definition: layout.catalog(definition, rules),
+        empty=layout.EMPTY,
+        steps=lambda observed, wanted: planner.steps(observed, wanted, rules),
+        guard=lambda before, after: (*_OPEN, *versions.guard(before, after)),
+        uninstall=(render.drop_table(rules.table), versions.forget()),
+        shell=_SHELL,
+        finish=_CLOSE,
+    )
+    return sql_scripts.files(chain, dialect)

@@ -1,0 +1,88 @@
+"""The statements of the heavy steps: a table made anew with all its rows, and the full-text tables brought into step.
+
+Pure; when these are needed is the planner's business. The order is that of SQLite's own recipe for changes that ALTER
+TABLE cannot make (sqlite.org/lang_altertable.html), with row ids kept, since full-text tables know rows by them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from toolkit.catalog import Catalog, Json
+from toolkit.engines.physical import Table
+from toolkit.engines.sqlite import render
+from toolkit.engines.sqlite.layout import PRIMARY_KEY, SqliteLayout
+from toolkit.engines.sqlite.render import identifier, literal
+from toolkit.plan import Sql
+
+_STRANGERS = (
+    "the table has columns, indexes or triggers of your own, which a rebuild would lose; "
+    "drop them first and make them again afterwards"
+)
+
+
+def rebuild(table: Table, goal: SqliteLayout, observed: Catalog, plan: Catalog) -> tuple[Sql, ...]:
+    """A new table beside the old one, all rows, the old one dropped, the new one in its place, indexes, searches."""
+    have = observed.children(("tables", table.name, "columns"))
+    want = {column.name: column.catalog for column in table.columns}
+    altered = frozenset(name for name in have.keys() | want.keys() if have.get(name) != want.get(name))
+    return (
+        *render.check(_STRANGERS, _no_strangers(table, goal, observed)),
+        render.create_table(table, PRIMARY_KEY, render.SHADOW),
+        _copy(table, have),
+        render.drop_table(table.name),
+        render.rename_table(render.SHADOW, table.name),
+        *(render.create_index(table.name, index) for index in table.indexes),
+        *search_changes(table, goal, observed, plan, altered),
+    )
+
+
+def _copy(table: Table, have: dict[str, Json]) -> Sql:
+    columns = [column for column in table.columns if column.name in have and not column.generated]
+    values = []
+    for column in columns:
+        facts = column.catalog if isinstance(column.catalog, dict) else {}
+        name, default = identifier(column.name), facts.get("default")
+        filled = default is not None and "not_null" in facts
+        values.append(f"coalesce({name}, {default})" if filled else name)
+    return render.copy_rows(table.name, render.SHADOW, [column.name for column in columns], values)
+
+
+def _no_strangers(table: Table, goal: SqliteLayout, observed: Catalog) -> str:
+    """A plan is made without an operator's own objects in view, so that the file itself must be asked for them."""
+    columns = sorted({*observed.children(("tables", table.name, "columns")), *(c.name for c in table.columns)})
+    indexes = {*observed.children(("tables", table.name, "indexes")), *(index.name for index in table.indexes)}
+    others = sorted({*indexes, *observed.children(("triggers",)), *goal.triggers})
+    return (
+        "NOT EXISTS (\n"
+        f"  SELECT 1 FROM pragma_table_xinfo({literal(table.name)}) WHERE name NOT IN ({_texts(columns)})\n"
+        ") AND NOT EXISTS (\n"
+        f"  SELECT 1 FROM sqlite_master WHERE tbl_name = {literal(table.name)} AND type IN ('index', 'trigger')\n"
+        f"    AND sql IS NOT NULL AND name NOT IN ({_texts(others)})\n)"
+    )
+
+
+def _texts(names: Sequence[str]) -> str:
+    return ", ".join(literal(name) for name in names)
+
+
+def search_changes(
+    table: Table, goal: SqliteLayout, observed: Catalog, plan: Catalog, altered: frozenset[str]
+) -> tuple[Sql, ...]:
+    """Full-text tables made anew where they or a column in `altered` differ, and all triggers."""
+    have, want = observed.children(("virtual_tables",)), plan.children(("virtual_tables",))
+    stale = {name for name in have if have[name] != want.get(name)}
+    stale |= {s.name for s in goal.searches if s.name not in have or altered.intersection(s.columns)}
+    triggers = (*dict.fromkeys((*observed.children(("triggers",)), *goal.triggers)),)
+    return (
+        *(render.drop_trigger(name) for name in triggers),
+        *(render.drop_table(name) for name in sorted(stale & have.keys())),
+        *(sql for search in goal.searches if search.name in stale for sql in render.create_search_table(search)),
+        *_triggers(table, goal),
+    )
+
+
+def _triggers(table: Table, goal: SqliteLayout) -> Iterator[Sql]:
+    if goal.searches:
+        insert, update, delete = goal.triggers
+        yield from render.create_triggers(table.name, (insert, update, delete), goal.searches)

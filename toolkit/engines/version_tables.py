@@ -1,0 +1,95 @@
+"""Temporal's `schema_version` and `schema_update_history`, and Alembic's mark: what is the same on every SQL engine.
+
+Table shapes and values are those of Temporal's SQL tool (partition 0, one history row per change) and of Alembic; the
+engines say how their time type is called and how they write the rows. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from toolkit.definition import Definition
+from toolkit.plan import NO_LOCK, Expect, Observed, Sql, Step, StepClass
+
+MIN_COMPATIBLE = "0.1"
+TABLES = ("schema_version", "schema_update_history", "alembic_version")
+# The history's column is no longer; Temporal's own descriptions are short.
+MAX_DESCRIPTION = 255
+
+# (old version or None, new version, description) → statements that write the rows.
+Record = Callable[[str | None, str, str], Sequence[Sql]]
+
+
+def create_tables(time_type: str) -> tuple[Sql, Sql]:
+    """Both of Temporal's tables, when they are not there."""
+    return (
+        Sql(
+            "CREATE TABLE IF NOT EXISTS schema_version (\n"
+            "  version_partition      INT          NOT NULL,\n"
+            "  db_name                VARCHAR(255) NOT NULL,\n"
+            f"  creation_time          {time_type},\n"
+            "  curr_version           VARCHAR(64),\n"
+            "  min_compatible_version VARCHAR(64),\n"
+            "  PRIMARY KEY (version_partition, db_name)\n)"
+        ),
+        Sql(
+            "CREATE TABLE IF NOT EXISTS schema_update_history (\n"
+            "  version_partition INT       NOT NULL,\n"
+            "  year              INT       NOT NULL,\n"
+            "  month             INT       NOT NULL,\n"
+            f"  update_time       {time_type} NOT NULL,\n"
+            "  description       VARCHAR(255),\n"
+            "  manifest_md5      VARCHAR(64),\n"
+            "  new_version       VARCHAR(64),\n"
+            "  old_version       VARCHAR(64),\n"
+            "  PRIMARY KEY (version_partition, year, month, update_time)\n)"
+        ),
+    )
+
+
+def record_steps(observed: Observed, wanted: Definition, time_type: str, record: Record) -> tuple[Step, ...]:
+    """The last steps of every plan: say which version the database now has, to Temporal and to Alembic."""
+    label = wanted.labels.sql or wanted.version
+    found = []
+    if observed.recorded != label:
+        create = create_tables(time_type) if observed.recorded is None else ()
+        statements = (*create, *record(observed.recorded, label, wanted.summary[:MAX_DESCRIPTION]))
+        found.append(_record(label, statements))
+    if observed.marks.get("alembic") != wanted.version:
+        found.append(_mark(wanted.version))
+    return tuple(found)
+
+
+def _record(new: str, statements: tuple[Sql, ...]) -> Step:
+    return Step(
+        "record.version",
+        f"Record version {new} in schema_version",
+        "Temporal's server reads it when it starts",
+        StepClass.METADATA,
+        NO_LOCK,
+        statements,
+        (),
+        (Expect(("recorded",), new),),
+    )
+
+
+def _mark(version: str) -> Step:
+    return Step(
+        "record.alembic",
+        f"Record revision {version} in alembic_version",
+        "so that plain Alembic agrees",
+        StepClass.METADATA,
+        NO_LOCK,
+        (
+            Sql(
+                "CREATE TABLE IF NOT EXISTS alembic_version (\n"
+                "  version_num VARCHAR(32) NOT NULL,\n"
+                "  CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)\n)"
+            ),
+            Sql("DELETE FROM alembic_version"),
+            # A version is digits and dots (`version_key`), so it needs no escaping.
+            Sql(f"INSERT INTO alembic_version (version_num) VALUES ('{version}')"),
+        ),
+        (),
+        (Expect(("marks", "alembic"), version),),
+    )
