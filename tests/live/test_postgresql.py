@@ -1,0 +1,124 @@
+"""PostgreSQL: what we create and what we upgrade to is what Temporal's own scripts make; records survive."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from tests.engines.handles import Handle
+from tests.support import journeys
+from tests.support.catalogs import published, released
+from toolkit.catalog import Catalog, differences
+from toolkit.definition import Definition
+from toolkit.errors import ConnectionFailed, EngineError, TargetError
+
+
+def temporal(definition: Definition) -> Catalog:
+    return published("postgresql", definition.version)
+
+
+def databases(handle: Handle) -> Iterator[str]:
+    while True:
+        yield handle.new_database()
+
+
+def test_fresh_install_of_every_version(postgresql: Handle) -> None:
+    journeys.fresh(databases(postgresql), temporal)
+
+
+@pytest.mark.short
+def test_every_step_up_and_down(postgresql: Handle) -> None:
+    journeys.up_and_down(postgresql.url, temporal)
+
+
+@pytest.mark.short
+def test_one_leap_from_1_9(postgresql: Handle) -> None:
+    journeys.one_leap(postgresql.url, temporal)
+
+
+@pytest.mark.parametrize("name", ["1.10-combined", "1.11-combined", "1.12-combined"])
+def test_a_recorded_version_is_a_hint_not_the_truth(postgresql: Handle, name: str) -> None:
+    """Servers v1.30.5 and later leave the schema at 1.9 while they record 1.10, 1.11 and 1.12."""
+    with journeys.opened(postgresql.url) as (chosen, client):
+        journeys.upgrade(chosen, client, next(d for d in released() if d.version == "1.9"))
+        label = name.partition("-")[0]
+        with psycopg.connect(postgresql.url) as connection:
+            connection.execute("UPDATE schema_version SET curr_version = %s", (label,))
+        seen = client.observe()
+        assert differences(seen.catalog, published("postgresql", name)) == ()
+        assert seen.recorded == label
+        plan = journeys.upgrade(chosen, client, released()[-1])
+        assert plan.found == ("1.9",)
+        journeys.at(chosen, client, released()[-1], temporal)
+
+
+def test_a_half_applied_version_is_finished(postgresql: Handle) -> None:
+    """Some columns and indexes of 1.11 are there, one index was left invalid, and 1.10 is recorded."""
+    with journeys.opened(postgresql.url) as (chosen, client):
+        journeys.upgrade(chosen, client, next(d for d in released() if d.version == "1.10"))
+        with psycopg.connect(postgresql.url, autocommit=True) as connection:
+            connection.execute(
+                "ALTER TABLE executions_visibility ADD COLUMN TemporalBool01 BOOLEAN "
+                "GENERATED ALWAYS AS ((search_attributes->'TemporalBool01')::boolean) STORED"
+            )
+            connection.execute("CREATE INDEX by_temporal_bool_01 ON executions_visibility (namespace_id)")
+            connection.execute("UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'by_status'::regclass")
+        plan = journeys.upgrade(chosen, client, released()[-1])
+        assert {"index.by_status.drop", "index.by_temporal_bool_01.drop"} <= {step.id for step in plan.steps}
+        journeys.at(chosen, client, released()[-1], temporal)
+
+
+def test_objects_of_others_are_left_alone(postgresql: Handle) -> None:
+    with journeys.opened(postgresql.url) as (chosen, client):
+        journeys.upgrade(chosen, client, next(d for d in released() if d.version == "1.9"))
+        with psycopg.connect(postgresql.url, autocommit=True) as connection:
+            connection.execute("CREATE TABLE reports (id int)")
+            connection.execute(
+                "CREATE VIEW open_runs AS SELECT run_id FROM executions_visibility WHERE close_time IS NULL"
+            )
+            connection.execute("CREATE INDEX by_mine ON executions_visibility (workflow_id, run_id)")
+        plan = journeys.upgrade(chosen, client, released()[-1])
+        foreign = {"/".join(path) for path in plan.foreign}
+        assert foreign == {"tables/reports", "other_relations", "tables/executions_visibility/indexes/by_mine"}
+        with psycopg.connect(postgresql.url) as connection:
+            assert connection.execute("SELECT count(*) FROM open_runs").fetchone() == (0,)
+            assert connection.execute("SELECT to_regclass('by_mine') IS NOT NULL").fetchone() == (True,)
+
+
+def test_a_broken_catalog_is_seen(postgresql: Handle) -> None:
+    """The comparison can fail: a column of another type, an index on another key, a missing default."""
+    with journeys.opened(postgresql.url) as (chosen, client):
+        newest = released()[-1]
+        journeys.upgrade(chosen, client, newest)
+        with psycopg.connect(postgresql.url, autocommit=True) as connection:
+            connection.execute("ALTER TABLE executions_visibility ALTER COLUMN task_queue DROP DEFAULT")
+            connection.execute("DROP INDEX by_int_01")
+            connection.execute("CREATE INDEX by_int_01 ON executions_visibility (namespace_id, int02)")
+        left = {"/".join(d.path[-3:]) for d in differences(client.observe().catalog, temporal(newest))}
+        assert left == {"columns/task_queue/default", "indexes/by_int_01/keys"}
+        journeys.upgrade(chosen, client, newest)
+        journeys.at(chosen, client, newest, temporal)
+
+
+def test_wrong_password_and_nobody_there(postgresql: Handle) -> None:
+    with pytest.raises(ConnectionFailed) as wrong, journeys.opened(postgresql.url.replace("secret", "wr0ng-pw")):
+        pass
+    assert wrong.value.code == "TV4001"
+    assert "wr0ng-pw" not in f"{wrong.value.message} {wrong.value.hint}"
+    with pytest.raises(ConnectionFailed), journeys.opened("postgresql://u:p@127.0.0.1:1/d"):
+        pass
+    with pytest.raises(TargetError), journeys.opened("postgresql://u:p@127.0.0.1:1/d?sslmood=x"):
+        pass
+
+
+def test_a_role_without_rights_gets_a_coded_error(postgresql: Handle) -> None:
+    with psycopg.connect(postgresql.url, autocommit=True) as connection:
+        connection.execute("DROP ROLE IF EXISTS nobody_in_particular")
+        connection.execute("CREATE ROLE nobody_in_particular LOGIN PASSWORD 'nobody-secret'")
+    url = postgresql.url.replace("temporal:temporal-secret", "nobody_in_particular:nobody-secret")
+    with journeys.opened(url) as (chosen, client), pytest.raises(EngineError) as refused:
+        journeys.upgrade(chosen, client, released()[-1])
+    assert refused.value.code == "TV4003"
+    assert "nobody-secret" not in refused.value.message
