@@ -78,6 +78,7 @@ def up(options: argparse.Namespace) -> None:
 def _start(server: Server) -> None:
     began = time.monotonic()
     try:
+        server.forget_failure()
         server.up()
         engine = server.kind.definition
         if not (server.directory / "database").exists():

@@ -40,11 +40,11 @@ def cache_root() -> Path:
 
 
 @contextlib.contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold an exclusive lock on the file `path` (created when missing); waits for other holders."""
+def locked(path: Path, shared: bool = False) -> Iterator[None]:
+    """Hold a lock on the file `path` (created when missing), alone or with other sharers; waits for other holders."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        fcntl.flock(handle, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
         yield
 
 

@@ -155,7 +155,6 @@ def shared(host: Host) -> Iterator[Handle]:
 @contextlib.contextmanager
 def alone(host: Host) -> Iterator[Handle]:
     """A handle on a server that nobody else uses meanwhile, reached through a proxy."""
-    host.resume()
     host.up()
     proxy = Proxy(lambda: (host.address.host, host.address.port))
     try:

@@ -5,6 +5,7 @@ It delegates everything else: which versions (selection), servers (runs), handle
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -81,16 +82,28 @@ def _note(request: pytest.FixtureRequest, name: str) -> None:
     request.node.user_properties.append(("engine", name))
 
 
+@pytest.fixture
+def server_leases(request: pytest.FixtureRequest) -> Iterator[None]:
+    """The right to use the test's servers: with others, or alone for `faults`. Taken in one order, so that nobody waits in a ring."""
+    alone = _breaks(request)
+    given = getattr(request.node, "callspec", None)
+    kinds = {value for value in given.params.values() if isinstance(value, Kind)} if given else ()
+    with contextlib.ExitStack() as stack:
+        for kind in sorted(kinds):
+            stack.enter_context(locked(request.config.stash[RUN].directory / f"{kind.name}.lease", shared=not alone))
+        yield
+
+
+def _breaks(request: pytest.FixtureRequest) -> bool:
+    return request.node.get_closest_marker("faults") is not None
+
+
 def _server(request: pytest.FixtureRequest, kind: Kind) -> Iterator[Handle]:
     _note(request, kind.name)
-    run = request.config.stash[RUN]
+    server = request.config.stash[RUN].server(kind)
     try:
-        if request.node.get_closest_marker("faults"):
-            with locked(run.directory / f"{kind.name}-faults.lease"), alone(run.server(kind, "faults")) as handle:
-                yield handle
-        else:
-            with shared(run.server(kind)) as handle:
-                yield handle
+        with (alone if _breaks(request) else shared)(server) as handle:
+            yield handle
     except Unavailable as e:
         pytest.fail(f"{kind.name} cannot run here: {e}", pytrace=False)
 
@@ -108,31 +121,31 @@ def _files(request: pytest.FixtureRequest, name: str, tmp_path: Path) -> Iterato
 
 
 @pytest.fixture
-def postgresql(request: pytest.FixtureRequest) -> Iterator[Handle]:
+def postgresql(request: pytest.FixtureRequest, server_leases: None) -> Iterator[Handle]:
     """A database of its own on a real PostgreSQL."""
     yield from _server(request, request.param)
 
 
 @pytest.fixture
-def mysql(request: pytest.FixtureRequest) -> Iterator[Handle]:
+def mysql(request: pytest.FixtureRequest, server_leases: None) -> Iterator[Handle]:
     """A database of its own on a real MySQL."""
     yield from _server(request, request.param)
 
 
 @pytest.fixture
-def elasticsearch(request: pytest.FixtureRequest) -> Iterator[Handle]:
+def elasticsearch(request: pytest.FixtureRequest, server_leases: None) -> Iterator[Handle]:
     """A name prefix of its own on a real Elasticsearch."""
     yield from _server(request, request.param)
 
 
 @pytest.fixture
-def opensearch(request: pytest.FixtureRequest) -> Iterator[Handle]:
+def opensearch(request: pytest.FixtureRequest, server_leases: None) -> Iterator[Handle]:
     """A name prefix of its own on a real OpenSearch."""
     yield from _server(request, request.param)
 
 
 @pytest.fixture
-def clickhouse(request: pytest.FixtureRequest) -> Iterator[Handle]:
+def clickhouse(request: pytest.FixtureRequest, server_leases: None) -> Iterator[Handle]:
     """A database of its own over HTTP: ClickHouse's engine behind the stand-in front, or a real server."""
     yield from _server(request, request.param)
 
@@ -150,7 +163,7 @@ def sqlite(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[EmbeddedH
 
 
 @pytest.fixture
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Handle | EmbeddedHandle]:
+def engine(request: pytest.FixtureRequest, server_leases: None, tmp_path: Path) -> Iterator[Handle | EmbeddedHandle]:
     """Any engine: the test runs once for each that `@pytest.mark.engines` names, or for all."""
     if isinstance(request.param, Kind):
         yield from _server(request, request.param)

@@ -51,9 +51,9 @@ def _row(name: str, outcomes: Counter[str], run: Run) -> tuple[str, str, str, st
         version = parse(name).version
     except NotAllowed:
         return name, "in process", "", ran, passed, _bad(outcomes)
-    directories = [directory for directory in run.directory.glob(f"{name}-*") if directory.is_dir()]
-    ready = ", ".join(text for directory in directories if (text := _seconds(directory / "ready")))
-    failed = [(directory / "failed").read_text() for directory in directories if (directory / "failed").exists()]
+    directory = run.directory / name
+    ready = _seconds(directory / "ready")
+    failed = [(directory / "failed").read_text()] if (directory / "failed").exists() else []
     remarks = "; ".join(text for text in (_bad(outcomes), *failed, version.limits) if text)
     return name, "process", ready, ran, passed, remarks
 

@@ -45,9 +45,9 @@ class Run:
         (directory / "owner.json").write_text(json.dumps({"keep": True} if keep else asdict(current())))
         return Run(directory)
 
-    def server(self, kind: Kind, purpose: str = "shared") -> Server:
-        """The server of this version for this purpose; it is not started by asking."""
-        return Server(kind, self.directory / f"{kind.name}-{purpose}")
+    def server(self, kind: Kind) -> Server:
+        """The server of this version; it is not started by asking."""
+        return Server(kind, self.directory / kind.name)
 
     def servers(self) -> list[Path]:
         return [path.parent for path in self.directory.glob("*/state.json")]
@@ -109,9 +109,14 @@ class Server:
                 self._start()
             except Exception as e:
                 if not (self.directory / "ready").exists():
-                    (self.directory / "failed").write_text(str(e))
-                    raise Unavailable(str(e)) from e
+                    said = str(e) if isinstance(e, Unavailable) else f"{type(e).__name__}: {e}"
+                    (self.directory / "failed").write_text(said)
+                    raise Unavailable(said) from e
                 raise
+
+    def forget_failure(self) -> None:
+        """Let the next `up` try again."""
+        (self.directory / "failed").unlink(missing_ok=True)
 
     def _start(self) -> None:
         engine = self.kind.definition

@@ -60,7 +60,9 @@ def _sqlite(url: str, word: str | None) -> list[str]:
 def _clickhouse(url: str, word: str | None) -> list[str]:
     parts = urlsplit(url)
     if parts.scheme == "chdb":
-        client = clickhouse_connect.get_client(interface="chdb", path=parts.path, database=parse_qs(parts.query)["database"][0])
+        client = clickhouse_connect.get_client(
+            interface="chdb", path=parts.path, database=parse_qs(parts.query)["database"][0]
+        )
     else:
         client = clickhouse_connect.get_client(
             host=parts.hostname, port=parts.port, username=parts.username, password=parts.password,
@@ -82,7 +84,9 @@ def _search(url: str, word: str | None) -> list[str]:
     def call(method: str, path: str, body: object = None) -> dict[str, object]:
         data = None if body is None else json.dumps(body).encode()
         headers = {"Content-Type": "application/json"}
-        with urllib.request.urlopen(urllib.request.Request(base + path, data, headers, method=method), timeout=30) as answer:
+        with urllib.request.urlopen(
+            urllib.request.Request(base + path, data, headers, method=method), timeout=30
+        ) as answer:
             return dict(json.loads(answer.read()))
 
     if word is not None:
@@ -102,4 +106,6 @@ DRIVERS: dict[str, Callable[[str, str | None], list[str]]] = {
     "opensearch+http": _search,
 }
 WRITERS: dict[str, Callable[[str, str], object]] = dict(DRIVERS)  # type: ignore[arg-type]
-READERS: dict[str, Callable[[str], list[str]]] = {scheme: lambda url, run=run: run(url, None) for scheme, run in DRIVERS.items()}  # type: ignore[misc]
+READERS: dict[str, Callable[[str], list[str]]] = {
+    scheme: lambda url, run=run: run(url, None) for scheme, run in DRIVERS.items()
+}  # type: ignore[misc]

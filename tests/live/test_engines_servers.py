@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import threading
+import time
+
 import pytest
 
 from tests.engines.errors import NotAllowed
 from tests.live.engine_probe import read, write
 
-pytestmark = pytest.mark.short
+SERVERS = ("postgresql", "mysql", "elasticsearch", "opensearch", "clickhouse")
 
 
+@pytest.mark.short
 def test_a_database_of_its_own(engine):
     write(engine.url, "a")
     other = engine.new_database()
@@ -19,8 +23,9 @@ def test_a_database_of_its_own(engine):
     assert read(other) == ["b"]
 
 
+@pytest.mark.short
 @pytest.mark.faults
-@pytest.mark.engines("postgresql", "mysql", "elasticsearch", "opensearch", "clickhouse")
+@pytest.mark.engines(*SERVERS)
 def test_kill_and_start_keeps_the_data(engine):
     write(engine.url, "before")
     engine.kill()
@@ -28,6 +33,60 @@ def test_kill_and_start_keeps_the_data(engine):
         read(engine.url)
     engine.start()
     assert read(engine.url) == ["before"]
+
+
+@pytest.mark.faults
+@pytest.mark.engines(*SERVERS)
+def test_restart_in_order_keeps_the_data(engine):
+    write(engine.url, "before")
+    engine.restart()
+    assert read(engine.url) == ["before"]
+
+
+@pytest.mark.faults
+@pytest.mark.engines(*SERVERS)
+def test_a_frozen_server_answers_when_it_is_let_go(engine):
+    write(engine.url, "a")
+    answers: list[list[str]] = []
+    reader = threading.Thread(target=lambda: answers.append(read(engine.url)))
+    engine.pause()
+    reader.start()
+    reader.join(1.0)
+    assert reader.is_alive(), "a frozen server answered"
+    engine.resume()
+    reader.join(30)
+    assert answers == [["a"]]
+
+
+@pytest.mark.faults
+@pytest.mark.engines(*SERVERS)
+def test_a_cut_network_refuses_and_heals(engine):
+    write(engine.url, "a")
+    engine.cut()
+    with pytest.raises(Exception):  # each driver has its own
+        read(engine.url)
+    assert read(engine.direct_url) == ["a"]
+    engine.heal()
+    assert read(engine.url) == ["a"]
+
+
+@pytest.mark.faults
+@pytest.mark.engines(*SERVERS)
+def test_a_slow_network_takes_longer(engine):
+    write(engine.url, "a")
+    engine.slow(150)
+    began = time.monotonic()
+    assert read(engine.url) == ["a"]
+    assert time.monotonic() - began > 0.3
+
+
+@pytest.mark.faults
+@pytest.mark.engines("postgresql", "mysql")
+def test_what_a_test_left_broken_is_mended_for_the_next(engine, request):
+    """The clean-up after this test has to resume, start and drop; the next test on this server shows that it did."""
+    write(engine.url, "a")
+    engine.pause()
+    engine.kill()
 
 
 @pytest.mark.engines("postgresql")

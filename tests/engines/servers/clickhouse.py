@@ -6,25 +6,23 @@ Queries, DDL, inserts, mutations and passwords are real; replication, Keeper and
 from __future__ import annotations
 
 import sys
-import urllib.error
-import urllib.parse
-import urllib.request
 from pathlib import Path
 
 from tests.engines.engine import Address, Engine, Version
+from tests.engines.http import call
 from tests.engines.packages import python_packages
 from tests.engines.processes import Command
 
 USER, PASSWORD = "temporal", "temporal-secret"
 STAND_IN = "stand-in over chDB: no replication, Keeper, ON CLUSTER or native protocol"
 VERSIONS = (
-    Version("24.8", "PyPI chdb 2.1.1", "clickhouse/clickhouse-server:24.8", limits=STAND_IN),
+    Version("24.8", "PyPI chdb 3.2.0", "clickhouse/clickhouse-server:24.8", limits=STAND_IN),
     Version("25.8", "PyPI chdb 3.7.2", "clickhouse/clickhouse-server:25.8", limits=STAND_IN),
     Version("26.9", "PyPI chdb-core 26.9.0", "clickhouse/clickhouse-server:latest", default=True, limits=STAND_IN),
 )
 PACKAGES = {
-    "24.8": ("chdb==2.1.1",),
-    "25.8": ("chdb==3.7.2",),
+    "24.8": ("chdb==3.2.0", "pyarrow"),
+    "25.8": ("chdb==3.7.2", "pyarrow"),
     "26.9": ("chdb-core==26.9.0",),
 }
 CODECS = ("lz4", "backports.zstd")
@@ -54,12 +52,9 @@ def command(home: Path, directory: Path, port: int) -> Command:
 
 
 def query(address: Address, statement: str) -> str:
-    """Run one statement; its answer as text. urllib's errors pass through."""
-    asked = urllib.request.Request(f"http://{address.host}:{address.port}/", statement.encode())
-    asked.add_header("X-ClickHouse-User", address.user)
-    asked.add_header("X-ClickHouse-Key", address.password)
-    with urllib.request.urlopen(asked, timeout=30) as answer:
-        return str(answer.read().decode())
+    """Run one statement; its answer as text. OSError with the server's words when it fails."""
+    account = {"X-ClickHouse-User": address.user, "X-ClickHouse-Key": address.password}
+    return call("POST", f"http://{address.host}:{address.port}/", statement.encode(), account).decode()
 
 
 def probe(address: Address) -> None:
@@ -71,7 +66,7 @@ def create(address: Address, database: str) -> None:
 
 
 def drop(address: Address, database: str) -> None:
-    query(address, f"DROP DATABASE IF EXISTS `{database}` SYNC")
+    query(address, f"DROP DATABASE IF EXISTS `{database}`")
 
 
 def url(address: Address, database: str) -> str:

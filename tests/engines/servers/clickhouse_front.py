@@ -1,117 +1,199 @@
-"""HTTP front over chDB: a stand-in for clickhouse-server's port 8123 (transport only, no cluster features)."""
-import base64, hmac, os, re, signal, sys, tempfile, zlib
+"""An HTTP front over chDB, for tests: takes what ClickHouse's port 8123 takes and lets the embedded engine answer.
+
+A program of its own, run with the chDB it is to serve on PYTHONPATH. A test double for the transport, never for a cluster.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hmac
+import os
+import re
+import signal
+import sys
+import tempfile
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlparse
-import backports.zstd, chdb, lz4.frame
+
+import chdb  # type: ignore[import-untyped,unused-ignore]
 
 PATH = os.environ.get("CLICKHOUSE_PATH", "/var/lib/clickhouse")
 HOST, PORT = os.environ.get("CLICKHOUSE_HOST", "0.0.0.0"), int(os.environ.get("CLICKHOUSE_PORT", "8123"))
-USER = os.environ.get("CLICKHOUSE_USER") or "default"
-PASSWORD = os.environ.get("CLICKHOUSE_PASSWORD", "")
-BASE = {"mutations_sync": "0", "async_insert": "0"}  # chDB's own defaults differ from a server's
-TRANSPORT = set("query database user password session_id session_timeout session_check query_id quota_key compress decompress "
-                "buffer_size wait_end_of_query client_protocol_version role default_format".split())
+USER, PASSWORD = os.environ.get("CLICKHOUSE_USER") or "default", os.environ.get("CLICKHOUSE_PASSWORD", "")
+CONFIG = os.environ.get("CLICKHOUSE_CONFIG", "")
+SERVER_DEFAULTS = {"mutations_sync": "0", "async_insert": "0"}  # chDB's own differ from a server's
+TRANSPORT = frozenset(
+    "query database user password session_id session_timeout session_check query_id quota_key compress decompress buffer_size "
+    "wait_end_of_query client_protocol_version role default_format".split()
+)
+TRANSPORT_PREFIXES = ("param_", "http_", "send_progress", "enable_http", "cancel_http")
 FORMAT = re.compile(rb"\bFORMAT\s+(\w+)\s*;?\s*$", re.I)
-INLINE = re.compile(rb"\s*INSERT\b[^;]*?\bFORMAT\s+\w+[ \t]*\r?\n", re.I)
+INLINE_DATA = re.compile(rb"\s*INSERT\b[^;]*?\bFORMAT\s+\w+[ \t]*\r?\n", re.I)
+INSERT = re.compile(rb"\s*INSERT\b", re.I)
 QUOTED = re.compile(rb"'(?:[^'\\]|\\.|'')*'|`[^`]*`|\"[^\"]*\"|--[^\n]*|/\*.*?\*/", re.S)
-STATUS = {"516": 403, "60": 404, "81": 404, "47": 404, "62": 400, "27": 400, "241": 500}
+HTTP_STATUS = {"516": 403, "60": 404, "81": 404, "47": 404, "62": 400, "27": 400}
 
 
 class Refused(Exception):
-    pass
+    """The front itself says no, in ClickHouse's words."""
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One statement as the engine gets it."""
+
+    text: str
+    output_format: str
+    database: str
+    settings: Mapping[str, str]
+    parameters: Mapping[str, str]
+
+
+def literal(value: str) -> str:
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def preparations(statement: Statement) -> list[str]:
+    """The statements that put one connection into the asked state."""
+    use = [f"USE `{statement.database}`"] if statement.database else []
+    parameters = {f"param_{name}": value for name, value in statement.parameters.items()}
+    return use + [f"SET {key} = {literal(value)}" for key, value in {**statement.settings, **parameters}.items()]
+
+
+class Engine:
+    """The embedded engine: one connection per request, and one that keeps it open between requests."""
+
+    def __init__(self) -> None:
+        self._path = PATH + (f"?config-file={CONFIG}" if CONFIG else "")
+        self._open = chdb.connect(self._path)
+
+    def run(self, statement: Statement) -> bytes:
+        connection = chdb.connect(self._path)
+        try:
+            for preparation in preparations(statement):
+                connection.query(preparation)
+            answer = connection.query(statement.text, statement.output_format)
+            return bytes(answer.bytes() or b"") if answer is not None else b""
+        finally:
+            connection.close()
 
 
 class Handler(BaseHTTPRequestHandler):
-    protocol_version, wbufsize, disable_nagle_algorithm = "HTTP/1.1", -1, True
+    protocol_version = "HTTP/1.1"
+    wbufsize = -1
+    disable_nagle_algorithm = True
+    engine: Engine
 
-    def log_message(self, *args):
+    def log_message(self, format: str, *args: object) -> None:
         pass
 
-    def body(self):
+    def do_GET(self) -> None:
+        if urlparse(self.path).path in ("/ping", "/") and "query=" not in self.path:
+            self._answer(200, b"Ok.\n", {})
+        else:
+            self._execute(b"", {"readonly": "2"})
+
+    def do_POST(self) -> None:
+        self._execute(self._body(), {})
+
+    def _execute(self, body: bytes, extra: Mapping[str, str]) -> None:
+        query = dict(parse_qsl(urlparse(self.path).query, keep_blank_values=True))
+        try:
+            self._check_account(query)
+            body = _decompress(body, self.headers.get("Content-Encoding", ""))
+            database = query.get("database") or self.headers.get("X-ClickHouse-Database") or ""
+            with _statement(query, body, database, extra) as statement:
+                answer = self.engine.run(statement)
+            headers = {"Summary": "{}", "Timezone": "UTC", "Format": statement.output_format}
+            self._answer(200, answer, headers)
+        except Exception as e:
+            code = found[1] if (found := re.search(r"Code: (\d+)", str(e))) else "1000"
+            self._answer(HTTP_STATUS.get(code, 500), str(e).encode() + b"\n", {"Exception-Code": code})
+
+    def _body(self) -> bytes:
         if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
             return self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        out = b""
+        pieces = []
         while size := int(self.rfile.readline().split(b";")[0], 16):
-            out += self.rfile.read(size)
+            pieces.append(self.rfile.read(size))
             self.rfile.readline()
         self.rfile.readline()
-        return out
+        return b"".join(pieces)
 
-    def answer(self, status, data, headers=()):
+    def _answer(self, status: int, data: bytes, headers: Mapping[str, str]) -> None:
         self.send_response(status)
-        for k, v in dict(headers, **{"X-ClickHouse-Server-Display-Name": "chdb-stand-in", "Content-Length": str(len(data))}).items():
-            self.send_header(k, v)
+        for name, value in headers.items():
+            self.send_header(f"X-ClickHouse-{name}", value)
+        self.send_header("X-ClickHouse-Server-Display-Name", "chdb-stand-in")
+        self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         self.wfile.write(data)
 
-    def check_login(self, q):
-        h, user, key = self.headers, q.get("user"), q.get("password")
-        if h.get("Authorization", "").startswith("Basic "):
-            user, _, key = base64.b64decode(h["Authorization"][6:]).decode().partition(":")
-        user, key = h.get("X-ClickHouse-User", user) or "default", h.get("X-ClickHouse-Key", key) or ""
-        if user != USER or not hmac.compare_digest(key.encode(), PASSWORD.encode()):
-            raise Refused(f"Code: 516. DB::Exception: {user}: Authentication failed: password is incorrect, or there is no user with such name. (AUTHENTICATION_FAILED)")
+    def _check_account(self, query: Mapping[str, str]) -> None:
+        user, password = query.get("user"), query.get("password")
+        if (given := self.headers.get("Authorization", "")).startswith("Basic "):
+            user, _, password = base64.b64decode(given[6:]).decode().partition(":")
+        user = self.headers.get("X-ClickHouse-User", user) or "default"
+        password = self.headers.get("X-ClickHouse-Key", password) or ""
+        if user != USER or not hmac.compare_digest(password.encode(), PASSWORD.encode()):
+            said = "Authentication failed: password is incorrect, or there is no user with such name."
+            raise Refused(f"Code: 516. DB::Exception: {user}: {said} (AUTHENTICATION_FAILED)")
 
-    def do_GET(self):
-        if urlparse(self.path).path in ("/ping", "/") and "query=" not in self.path:
-            return self.answer(200, b"Ok.\n")
-        self.execute(b"", {"readonly": "2"})
 
-    def do_POST(self):
-        self.execute(self.body(), {})
+def _decompress(body: bytes, encoding: str) -> bytes:
+    if encoding == "lz4":
+        import lz4.frame  # type: ignore[import-untyped,unused-ignore]
 
-    def execute(self, body, extra):
-        q, con, spool = dict(parse_qsl(urlparse(self.path).query, keep_blank_values=True)), None, None
-        try:
-            self.check_login(q)
-            encoding = self.headers.get("Content-Encoding")
-            if encoding == "lz4":
-                body = lz4.frame.decompress(body)
-            elif encoding == "zstd":
-                body = backports.zstd.decompress(body)
-            elif encoding in ("gzip", "deflate"):
-                body = zlib.decompress(body, 47)
-            sql, data = (q["query"].encode(), body) if q.get("query") else (body, b"")
-            if not data and (m := INLINE.match(sql)) and len(sql) > m.end():
-                sql, data = sql[:m.end()], sql[m.end():]
-            if re.search(rb";\s*[^\s;]", QUOTED.sub(b"''", sql)):
-                raise Refused("Code: 62. DB::Exception: Syntax error (Multi-statements are not allowed). (SYNTAX_ERROR)")
-            con = chdb.connect(PATH)
-            if database := q.get("database") or self.headers.get("X-ClickHouse-Database"):
-                con.query(f"USE `{database}`")
-            settings = {k: v for k, v in q.items() if k not in TRANSPORT and not k.startswith(("param_", "http_", "send_progress", "enable_http", "cancel_http"))}
-            for k, v in {**BASE, **settings, **extra}.items():
-                con.query("SET %s = '%s'" % (k, v.replace("\\", "\\\\").replace("'", "\\'")))
-            fmt, m, insert = q.get("default_format", "TabSeparated"), FORMAT.search(sql), re.match(rb"\s*INSERT\b", sql, re.I)
-            if data and insert:
-                with tempfile.NamedTemporaryFile(delete=False) as spool:
-                    spool.write(data)
-                sql = FORMAT.sub(b"", sql) + (" FROM INFILE '%s' FORMAT %s" % (spool.name, m[1].decode() if m else "Native")).encode()
-            elif data:
-                sql += b"\n" + data
-            elif m and not insert:
-                fmt, sql = m[1].decode(), FORMAT.sub(b"", sql)
-            params = {k[6:]: v for k, v in q.items() if k.startswith("param_")}
-            r = con.query(sql.decode(), fmt, params=params) if params else con.query(sql.decode(), fmt)
-            self.answer(200, (r.bytes() if r is not None else b"") or b"", {"X-ClickHouse-Summary": "{}", "X-ClickHouse-Timezone": "UTC", "X-ClickHouse-Format": fmt})
-        except Exception as e:
-            text, code = str(e), re.search(r"Code: (\d+)", str(e))
-            code = code[1] if code else "1000"
-            self.answer(STATUS.get(code, 500), text.encode() + b"\n", {"X-ClickHouse-Exception-Code": code})
-        finally:
-            if con is not None:
-                con.close()
-            if spool is not None:
-                os.unlink(spool.name)
+        return bytes(lz4.frame.decompress(body))
+    if encoding == "zstd":
+        import backports.zstd
+
+        return bytes(backports.zstd.decompress(body))
+    return zlib.decompress(body, 47) if encoding in ("gzip", "deflate") else body
+
+
+@contextlib.contextmanager
+def _statement(query: Mapping[str, str], body: bytes, database: str, extra: Mapping[str, str]) -> Iterator[Statement]:
+    """The request as a statement; data of an insert lies in a file as long as the context lasts."""
+    text, data = (query["query"].encode(), body) if query.get("query") else (body, b"")
+    if not data and (found := INLINE_DATA.match(text)) and len(text) > found.end():
+        text, data = text[: found.end()], text[found.end() :]
+    if re.search(rb";\s*[^\s;]", QUOTED.sub(b"''", text)):
+        raise Refused("Code: 62. DB::Exception: Syntax error (Multi-statements are not allowed). (SYNTAX_ERROR)")
+    named, insert = FORMAT.search(text), INSERT.match(text)
+    output = query.get("default_format", "TabSeparated")
+    with tempfile.NamedTemporaryFile(prefix="tv-eng-insert-") as spool:
+        if data and insert:
+            spool.write(data)
+            spool.flush()
+            text = FORMAT.sub(b"", text) + f" FROM INFILE '{spool.name}' FORMAT {named[1].decode() if named else 'Native'}".encode()
+        elif data:
+            text += b"\n" + data
+        elif named and not insert:
+            output, text = named[1].decode(), FORMAT.sub(b"", text)
+        settings = {k: v for k, v in query.items() if k not in TRANSPORT and not k.startswith(TRANSPORT_PREFIXES)}
+        parameters = {k.removeprefix("param_"): v for k, v in query.items() if k.startswith("param_")}
+        yield Statement(text.decode(), output, database, {**SERVER_DEFAULTS, **settings, **extra}, parameters)
 
 
 class Server(ThreadingHTTPServer):
-    daemon_threads, request_queue_size = True, 128
+    daemon_threads = True
+    request_queue_size = 128
 
 
-root = chdb.connect(PATH)  # keeps the engine open
-if os.environ.get("CLICKHOUSE_DB"):
-    root.query("CREATE DATABASE IF NOT EXISTS `%s`" % os.environ["CLICKHOUSE_DB"])
-signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-print("chDB stand-in for ClickHouse, not a server:", root.query("SELECT version()").bytes().decode().strip(), flush=True)
-Server((HOST, PORT), Handler).serve_forever()
+def main() -> None:
+    engine = Handler.engine = Engine()
+    if database := os.environ.get("CLICKHOUSE_DB"):
+        engine.run(Statement(f"CREATE DATABASE IF NOT EXISTS `{database}`", "TabSeparated", "", {}, {}))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    version = engine.run(Statement("SELECT version()", "TabSeparated", "", {}, {})).decode().strip()
+    print("chDB stand-in for ClickHouse, not a server:", version, flush=True)
+    Server((HOST, PORT), Handler).serve_forever()
+
+
+if __name__ == "__main__":
+    main()

@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import json
 import os
-import urllib.error
-import urllib.request
+import shutil
+import signal
+import tempfile
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from tests.engines.cache import prepared
 from tests.engines.engine import Address, Engine, Version
+from tests.engines.http import HttpError, call
 from tests.engines.java import java_home
-from tests.engines.ports import INNER_RANGE
-from tests.engines.processes import Command
+from tests.engines.ports import INNER_RANGE, free_port
+from tests.engines.processes import Command, Process, give_away, start, wait_until
 from tests.engines.servers.search_homes import HOMES, server_home
 
 NO_SCALED_FLOAT = "no scaled_float, data streams and lifecycle policies in this build"
@@ -29,8 +32,13 @@ OPENSEARCH_VERSIONS = (
     Version("2.19", "Maven integ-test-zip 2.19.6 with four modules", "opensearchproject/opensearch:2.19.3", default=True),
     Version("3.6", "Maven integ-test-zip 3.6.0", "opensearchproject/opensearch:3.6.0"),
 )
+START_SECONDS = 180
 HEAP = os.environ.get("TEMPORAL_VISIBILITY_TEST_HEAP", "512m")
 JVM = ["-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError", "-XX:MaxDirectMemorySize=256m"]
+# The quick compiler only: a node is ready in half the time, and tests are too short to earn the other one back.
+COMPILER = os.environ.get("TEMPORAL_VISIBILITY_TEST_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1").split()
+SMALL = ["-Xms4m", "-Xmx64m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]  # the launchers of Elasticsearch 8 and 9
+CLASSES_RECORDED = (("elasticsearch", 7), ("elasticsearch", 8), ("opensearch", 2))  # the others' agents forbid it
 LOGGING = """status = error
 appender.console.type = Console
 appender.console.name = console
@@ -41,16 +49,71 @@ rootLogger.appenderRef.console.ref = console
 """
 
 
+def prepare(product: str, label: str) -> Path:
+    """A directory with a link `home` to the server and, where it helps, `classes.jsa` (halves the start)."""
+    home = server_home(f"{product}-{label}")
+    java = java_home(HOMES[f"{product}-{label}"].java)
+
+    def build(work: Path, final: Path) -> None:
+        (work / "home").symlink_to(home)
+        if _identify(work)[:2] in CLASSES_RECORDED:
+            _record_classes(work)
+
+    return prepared(f"{product}-{label}-start", (str(home), str(java), _release(java), JVM, COMPILER, CLASSES_RECORDED), build)
+
+
+def _record_classes(home: Path) -> None:
+    """Run a node once and keep its loaded classes in the form that the JVM maps into memory at the next start."""
+    with tempfile.TemporaryDirectory(prefix="tv-eng-classes-", dir="/tmp") as temporary:
+        directory = Path(temporary)
+        directory.chmod(0o755)
+        archive = directory / "tmp/classes.jsa"
+        initialise(home, directory)
+        port, options = free_port(), [f"-XX:ArchiveClassesAtExit={archive}"]
+        _write_settings(home, directory, port, options)
+        give_away(directory)
+        node = start(_launch(home, directory, options), directory / "log")
+        try:
+            wait_until(lambda: _answers(Address("127.0.0.1", port)), START_SECONDS, "a first start", unless=lambda: _ended(node))
+            node.signal(signal.SIGTERM)
+            wait_until(lambda: not node.lives(), 60, "the end of the first start")
+        finally:
+            node.signal_tree(signal.SIGKILL)
+        if archive.exists():  # a JVM that cannot write it only starts more slowly
+            shutil.copy(archive, home)
+
+
+def _release(java: Path) -> str:
+    return (java / "release").read_text() if (java / "release").exists() else str(java)
+
+
+def _answers(address: Address) -> bool:
+    try:
+        probe(address)
+    except OSError:
+        return False
+    return True
+
+
+def _ended(node: Process) -> str | None:
+    return None if node.lives() else "the node ended"
+
+
 def initialise(home: Path, directory: Path) -> None:
     for name in ("config", "data", "logs", "tmp"):
         (directory / name).mkdir()
     (directory / "config/log4j2.properties").write_text(LOGGING)
-    (directory / "config/jvm.options").write_text("\n".join([*JVM, "-Djava.io.tmpdir=" + str(directory / "tmp")]) + "\n")
 
 
 def command(home: Path, directory: Path, port: int) -> Command:
     """The command for one node; it also writes the node's settings, which hold its port."""
-    product, major, java = _identify(home)
+    classes = [f"-XX:SharedArchiveFile={home / 'classes.jsa'}"] if (home / "classes.jsa").exists() else []
+    _write_settings(home, directory, port, classes)
+    return _launch(home, directory, classes)
+
+
+def _write_settings(home: Path, directory: Path, port: int, jvm: Sequence[str]) -> None:
+    product, major, _ = _identify(home)
     settings = {
         "cluster.name": f"tv-{port}",
         "node.name": f"node-{port}",
@@ -66,30 +129,37 @@ def command(home: Path, directory: Path, port: int) -> Command:
         **({"xpack.security.enabled": "false"} if (product, major) in (("elasticsearch", 8), ("elasticsearch", 9)) else {}),
     }
     (directory / f"config/{product}.yml").write_text("".join(f"{key}: {value}\n" for key, value in settings.items()))
-    return LAUNCH[product, major](home, directory, java_home(java))
+    options = [*JVM, *COMPILER, *jvm, f"-Djava.io.tmpdir={directory / 'tmp'}"]
+    (directory / "config/jvm.options").write_text("\n".join(options) + "\n")
+
+
+def _launch(home: Path, directory: Path, jvm: Sequence[str]) -> Command:
+    product, major, java = _identify(home)
+    return LAUNCH[product, major](Path(os.readlink(home / "home")), directory, java_home(java), jvm)
 
 
 def _identify(home: Path) -> tuple[str, int, int]:
-    """Product, major version and least Java release of a server home."""
-    recipe = next(recipe for name, recipe in HOMES.items() if home.name.startswith(name))
+    """Product, major version and least Java release of a prepared server."""
+    server = Path(os.readlink(home / "home"))
+    recipe = next(recipe for name, recipe in HOMES.items() if server.name.startswith(name))
     return recipe.product, int(recipe.version.split(".")[0]), recipe.java
 
 
-def _options(directory: Path) -> list[str]:
+def _options(directory: Path, jvm: Sequence[str]) -> list[str]:
     tmp = directory / "tmp"
     return [
-        f"-Xms{HEAP}", f"-Xmx{HEAP}", *JVM, "-Xss1m", f"-Djava.io.tmpdir={tmp}", "-Djava.awt.headless=true",
+        f"-Xms{HEAP}", f"-Xmx{HEAP}", *JVM, *COMPILER, *jvm, "-Xss1m", f"-Djava.io.tmpdir={tmp}", "-Djava.awt.headless=true",
         "-Dfile.encoding=UTF-8", "-Djna.nosys=true", f"-Djna.tmpdir={tmp}", "-XX:-OmitStackTraceInFastThrow",
         "-Dio.netty.noUnsafe=true", "-Dio.netty.noKeySetOptimization=true", "-Dio.netty.recycler.maxCapacityPerThread=0",
         "-Dio.netty.allocator.numDirectArenas=0", "-Dlog4j.shutdownHookEnabled=false", "-Dlog4j2.disable.jmx=true",
     ]  # fmt: skip
 
 
-def _in_one_process(main: str, prefix: str, extra: Sequence[str], home: Path, directory: Path, java: Path) -> Command:
+def _in_one_process(main: str, prefix: str, extra: Sequence[str], home: Path, directory: Path, java: Path, jvm: Sequence[str]) -> Command:
     paths = [f"-D{prefix}.path.home={home}", f"-D{prefix}.path.conf={directory / 'config'}"]
     kind = [f"-D{prefix}.distribution.flavor=default", f"-D{prefix}.distribution.type=zip", f"-D{prefix}.bundled_jdk=false"]
     own = [option.format(home=home) for option in extra]
-    argv = [str(java / "bin/java"), *_options(directory), *own, *paths, *kind, "-cp", f"{home}/lib/*", main]
+    argv = [str(java / "bin/java"), *_options(directory, jvm), *own, *paths, *kind, "-cp", f"{home}/lib/*", main]
     return Command(argv, {"LIBFFI_TMPDIR": str(directory / "tmp")}, home)
 
 
@@ -98,17 +168,15 @@ def _launcher_environment(directory: Path, java: Path) -> dict[str, str]:
     return {"ES_JAVA_OPTS": f"-Xms{HEAP} -Xmx{HEAP}", "ES_TMPDIR": tmp, "LIBFFI_TMPDIR": tmp, "JAVA_HOME": str(java)}
 
 
-def _elasticsearch_8(home: Path, directory: Path, java: Path) -> Command:
+def _elasticsearch_8(home: Path, directory: Path, java: Path, jvm: Sequence[str]) -> Command:
     """A small launcher, which starts the server as its child."""
     cli = ["-Dcli.name=server", f"-Dcli.script={home}/bin/elasticsearch", "-Dcli.libs=lib/tools/server-cli"]
     paths = [f"-Des.path.home={home}", f"-Des.path.conf={directory}/config", "-Des.distribution.type=zip", "-Des.java.type=JAVA_HOME"]
-    small = ["-Xms4m", "-Xmx64m", "-XX:+UseSerialGC"]
     main = ["-cp", f"{home}/lib/*:{home}/lib/cli-launcher/*", "org.elasticsearch.launcher.CliToolLauncher"]
-    return Command([str(java / "bin/java"), *small, *cli, *paths, *main], _launcher_environment(directory, java), home)
+    return Command([str(java / "bin/java"), *SMALL, *cli, *paths, *main], _launcher_environment(directory, java), home)
 
 
-def _elasticsearch_9(home: Path, directory: Path, java: Path) -> Command:
-    small = ["-Xms4m", "-Xmx64m", "-XX:+UseSerialGC"]
+def _elasticsearch_9(home: Path, directory: Path, java: Path, jvm: Sequence[str]) -> Command:
     environment = {
         **_launcher_environment(directory, java),
         "JAVA": str(java / "bin/java"),
@@ -116,10 +184,10 @@ def _elasticsearch_9(home: Path, directory: Path, java: Path) -> Command:
         "ES_PATH_CONF": str(directory / "config"),
         "ES_DISTRIBUTION_TYPE": "zip",
         "JAVA_TYPE": "JAVA_HOME",
-        "CLI_JAVA_OPTS": " ".join(small),
+        "CLI_JAVA_OPTS": " ".join(SMALL),
     }
     main = ["-cp", f"{home}/lib/tools/server-launcher/*", "org.elasticsearch.server.launcher.ServerLauncher"]
-    return Command([str(java / "bin/java"), *small, *main], environment, home)
+    return Command([str(java / "bin/java"), *SMALL, *main], environment, home)
 
 
 MANAGED = ("-Djava.security.manager=allow", "-Djava.locale.providers=SPI,COMPAT")
@@ -141,12 +209,10 @@ LAUNCH = {
 
 
 def request(address: Address, method: str, path: str, body: object = None, seconds: float = 30) -> object:
-    """One HTTP call; the decoded JSON answer. urllib's own errors pass through."""
+    """One HTTP call; the decoded JSON answer. OSError with the server's words when it fails."""
     data = None if body is None else json.dumps(body).encode()
-    asked = urllib.request.Request(f"http://{address.host}:{address.port}{path}", data, method=method)
-    asked.add_header("Content-Type", "application/json")
-    with urllib.request.urlopen(asked, timeout=seconds) as answer:
-        return json.loads(answer.read() or b"null")
+    url = f"http://{address.host}:{address.port}{path}"
+    return json.loads(call(method, url, data, {"Content-Type": "application/json"}, seconds) or b"null")
 
 
 def probe(address: Address) -> None:
@@ -169,8 +235,8 @@ def drop(address: Address, database: str) -> None:
     for kind in ("_template", "_index_template", "_component_template"):
         try:
             request(address, "DELETE", f"/{kind}/{database}*")
-        except urllib.error.HTTPError as e:
-            if e.code != 404:
+        except HttpError as e:
+            if e.status != 404:
                 raise
 
 
@@ -180,8 +246,8 @@ def url(scheme: str, address: Address, database: str) -> str:
 
 def _engine(name: str, versions: tuple[Version, ...]) -> Engine:
     return Engine(
-        name=name, versions=versions, prepare=lambda label: server_home(f"{name}-{label}"), initialise=initialise,
-        command=command, probe=probe, create=create, drop=drop, url=partial(url, name), container_port=9200, start_seconds=180,
+        name=name, versions=versions, prepare=partial(prepare, name), initialise=initialise,
+        command=command, probe=probe, create=create, drop=drop, url=partial(url, name), container_port=9200, start_seconds=START_SECONDS,
     )  # fmt: skip
 
 

@@ -1,0 +1,29 @@
+"""One small HTTP call for probes and clean-up, with the server's own words in the error.
+
+Tests of the toolkit use real clients, never this.
+"""
+
+from __future__ import annotations
+
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+
+
+class HttpError(OSError):
+    """The server answered with an error status."""
+
+    def __init__(self, status: int, said: str) -> None:
+        super().__init__(f"HTTP {status}: {said[:500]}")
+        self.status = status
+
+
+def call(method: str, url: str, body: bytes | None, headers: Mapping[str, str], seconds: float = 30) -> bytes:
+    """The body of the answer; HttpError for an error status, OSError when nobody answers."""
+    request = urllib.request.Request(url, body, dict(headers), method=method)
+    try:
+        with urllib.request.urlopen(request, timeout=seconds) as answer:
+            return bytes(answer.read())
+    except urllib.error.HTTPError as e:
+        with e:
+            raise HttpError(e.code, e.read().decode(errors="replace")) from None
