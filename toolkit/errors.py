@@ -5,7 +5,8 @@ This module holds no logic besides putting an error into words, and never prints
     ToolkitError                     exit 1
     ├── UsageError                   exit 2   the command line or the configuration asks for something impossible
     │   ├── TargetError                       TARGET cannot be understood
-    │   └── VersionError                      no such schema version, or versions in the wrong order
+    │   ├── VersionError                      no such schema version, or versions in the wrong order
+    │   └── FilterError                       a List Filter means nothing here; carries the text and the place in it
     ├── DefinitionError              exit 2   a YAML file is wrong; carries file, line and column
     ├── IntegrityError               exit 1   a released file was changed
     ├── EngineError                  exit 1   the store refused something
@@ -50,6 +51,34 @@ class TargetError(UsageError):
 
 class VersionError(UsageError):
     """No such schema version, or versions in the wrong order."""
+
+
+class FilterError(UsageError):
+    """A List Filter means nothing here; `text[start:end]` is the part that is wrong."""
+
+    def __init__(self, code: str, message: str, hint: str = "", text: str = "", start: int = 0, end: int = 0) -> None:
+        super().__init__(code, message, hint)
+        self.text = text
+        self.start = start
+        self.end = end
+
+    def pointer(self, width: int = 100) -> str:
+        """Two lines: the part of the text around the place, and carets below it; empty when there is no text."""
+        if not self.text:
+            return ""
+        line_start = self.text.rfind("\n", 0, self.start) + 1
+        line_end = self.text.find("\n", self.start)
+        line = self.text[line_start : len(self.text) if line_end < 0 else line_end]
+        at = self.start - line_start
+        left = max(0, at - width // 2)
+        shown = line[left : left + width]
+        carets = min(max(1, self.end - self.start), max(1, len(shown) - (at - left)))
+        printable = "".join(c if c.isprintable() else " " for c in shown)
+        return f"{printable}\n{' ' * (at - left)}{'^' * carets}"
+
+    def to_json(self) -> dict[str, object]:
+        """As for every error, with the filter and the place in it, counted from 0."""
+        return {**super().to_json(), "filter": self.text, "start": self.start, "end": self.end}
 
 
 @dataclass(frozen=True, slots=True)

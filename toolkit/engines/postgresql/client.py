@@ -14,6 +14,7 @@ from psycopg.rows import dict_row
 
 from toolkit.definition import Definition
 from toolkit.engines import batches
+from toolkit.engines.filtering import BoundSql
 from toolkit.engines.postgresql import inspect, rows
 from toolkit.engines.postgresql.typemap import Profile
 from toolkit.errors import ConnectionFailed, EngineError, TargetError
@@ -143,6 +144,10 @@ class PostgresClient:
         from toolkit.engines.postgresql.render import identifier
 
         return int(self._ask(f"SELECT count(*) AS v FROM {identifier(self._rules.table)}")[0]["v"])
+
+    def ask(self, statement: BoundSql) -> list[dict[str, Any]]:
+        """See `toolkit.engines.filtering.Asking`."""
+        return self._ask(statement.text, tuple(statement.parameters))
 
     def close(self) -> None:
         """See `toolkit.engines.Client.close`."""

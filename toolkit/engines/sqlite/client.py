@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from toolkit.definition import Definition
 from toolkit.engines import batches
+from toolkit.engines.filtering import BoundSql
 from toolkit.engines.sqlite import inspect, rows, versions
 from toolkit.engines.sqlite.layout import EMPTY
 from toolkit.engines.sqlite.render import identifier
@@ -163,6 +164,10 @@ class SqliteClient:
     def count(self) -> int:
         """See `toolkit.engines.Client.count`."""
         return int(self._ask(f"SELECT count(*) AS v FROM {identifier(self._rules.table)}")[0]["v"])
+
+    def ask(self, statement: BoundSql) -> list[dict[str, Any]]:
+        """See `toolkit.engines.filtering.Asking`."""
+        return self._ask(statement.text, tuple(statement.parameters))
 
     def close(self) -> None:
         """See `toolkit.engines.Client.close`."""

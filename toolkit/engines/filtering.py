@@ -1,0 +1,132 @@
+"""What every engine offers for List Filters, and the engines that do, written out by hand.
+
+An engine's `filters` module turns a Question into a statement and rows into answers; it is pure and never connects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias
+
+from toolkit.catalog import Json
+from toolkit.definition import Definition
+from toolkit.errors import TargetError
+from toolkit.query import text
+from toolkit.query.page import Page, question_mark
+from toolkit.query.semantics import COMMON, Semantics
+from toolkit.query.tree import Filter
+from toolkit.records import Record
+
+
+@dataclass(frozen=True, slots=True)
+class BoundSql:
+    """One SQL statement; every value from outside is among `parameters`, never in `text`."""
+
+    text: str
+    parameters: tuple[Any, ...] | Mapping[str, Any] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """One request to a search engine about the index that holds the records; `path` is `_search` or `_count`."""
+
+    path: str
+    body: Mapping[str, Any]
+
+
+Statement: TypeAlias = BoundSql | Search
+# What comes back: rows by column name, or, from a search engine, its whole answer as the only row.
+Rows: TypeAlias = Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Which records of a namespace are asked for, in a store at `definition`, and what the filter means there."""
+
+    definition: Definition
+    namespace_id: str
+    filter: Filter
+    semantics: Semantics
+
+    @property
+    def mark(self) -> str:
+        """What page tokens of this question carry."""
+        return question_mark(self.namespace_id, text.write(self.filter), self.semantics.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """How an engine would answer: its own plan, and the columns of the filter that some index narrows down."""
+
+    plan: Json
+    served: frozenset[str]
+
+
+class Filters(Protocol):
+    """The functions of an engine's `filters` module. All are pure."""
+
+    @property
+    def SEMANTICS(self) -> Semantics: ...
+
+    def listing(self, question: Question, page: Page) -> Statement:
+        """The statement for one page of records, in list order."""
+        ...
+
+    def counting(self, question: Question) -> Statement:
+        """The statement for the exact number, by value of GROUP BY when the filter has it."""
+        ...
+
+    def explaining(self, statement: Statement) -> Statement:
+        """The statement that shows how the engine would run `statement`, without running it."""
+        ...
+
+    def records(self, question: Question, rows: Rows) -> list[Record]:
+        """The answer to `listing`."""
+        ...
+
+    def counts(self, question: Question, rows: Rows) -> dict[object, int]:
+        """The answer to `counting`: by value of GROUP BY (None: no value), or under None the only number."""
+        ...
+
+    def explained(self, question: Question, rows: Rows) -> Explained:
+        """The answer to `explaining`."""
+        ...
+
+
+class Asking(Protocol):
+    """What a client does with a statement."""
+
+    def ask(self, statement: Any) -> Rows:
+        """The engine's answer. Raises EngineError."""
+        ...
+
+
+def _postgresql() -> Filters:
+    from toolkit.engines.postgresql import filters
+
+    return filters
+
+
+def _sqlite() -> Filters:
+    from toolkit.engines.sqlite import filters
+
+    return filters
+
+
+FILTERS: Mapping[str, Callable[[], Filters]] = {
+    "postgresql": _postgresql,
+    "sqlite": _sqlite,
+}
+
+
+def filters(name: str) -> Filters:
+    """The filters of the engine called `name`. Raises TargetError."""
+    if name not in FILTERS:
+        raise TargetError("TV3001", f"there are no filters for engine {name[:60]!r}", f"Engines: {', '.join(FILTERS)}.")
+    return FILTERS[name]()
+
+
+def meaning(name: str, engine: Filters) -> Semantics:
+    """The semantics that `--semantics` names: the engine's own, or the common one."""
+    return COMMON if name == COMMON.name else engine.SEMANTICS
