@@ -17,7 +17,8 @@ from toolkit.resources import schema_dir
 
 HOSTILE = (
     'x"; DROP TABLE t; --', "a`b", "a'b", "$$", "a\x00b", "🦄", "é", "ﬁ", "a" * 300, "", " ", "select", "ORDER", "null",
-    "~",    "1", "-1", "1e400", "0x10", "9" * 400, "true", "{}", "[]", "&a", "*a", "!!python/name:os.system", "%s", "{member}",
+    "~",    "1", "-1", "1e400",
+    "0x10", "9" * 400, "true", "{}", "[]", "&a", "*a", "!!python/name:os.system", "%s", "{member}",
     "\\'", "a\nb", "a;b", "/*", "--", "Robert'); DROP TABLE students;--", "${HOME}", "\u202e", "A" * 63, "A" * 64,
 )  # fmt: skip
 DIALECTS = {"postgresql": "postgres", "mysql": "mysql", "sqlite": "sqlite"}

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 import click
 
-from toolkit.errors import DefinitionError, ToolkitError
+from toolkit.errors import DefinitionError, Differences, ToolkitError
 
 _F = TypeVar("_F", bound=Callable[..., object])
 
@@ -82,7 +82,8 @@ def _values_of_output(arguments: Sequence[str]) -> list[str]:
 
 
 def _show(error: ToolkitError, wants_json: bool) -> None:
-    if wants_json:
+    # Differences come after an answer that shows them: one document on stdout is enough.
+    if wants_json and not isinstance(error, Differences):
         click.echo(json.dumps({"error": error.to_json()}, ensure_ascii=False, indent=2))
         return
     place = f"{error.location}: " if isinstance(error, DefinitionError) and error.location else ""

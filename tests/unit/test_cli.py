@@ -1,0 +1,106 @@
+"""The command line as an impatient user meets it: right answers, coded errors, exit codes, no secrets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.command import Ran, temporal_visibility
+from toolkit.cli import COMMANDS, SCHEMA_COMMANDS
+from toolkit.engines import ENGINES
+
+
+def failed(ran: Ran, code: str, exit_code: int) -> None:
+    assert (ran.code, code in ran.err) == (exit_code, True), ran
+
+
+def test_versions() -> None:
+    ran = temporal_visibility("schema", "versions", "--output", "json")
+    versions = ran.json("schema-versions")["versions"]
+    assert [v["version"] for v in versions] == [f"1.{n}" for n in range(15)]
+    assert "Elasticsearch" in temporal_visibility("schema", "versions").out
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.14", "v3", "latest", "working"])
+def test_show(version: str) -> None:
+    assert temporal_visibility("schema", "show", version, "--output", "json").json("schema-show")["fields"]
+    assert "NamespaceId" in temporal_visibility("schema", "show", version).out
+
+
+@pytest.mark.parametrize("store", list(ENGINES))
+def test_show_on_an_engine(store: str) -> None:
+    data = temporal_visibility("schema", "show", "1.9", "--engine", store, "--output", "json").json(
+        "schema-show-engine"
+    )
+    assert data["statements"]
+    assert temporal_visibility("schema", "show", "1.9", "--engine", store).out.strip()
+
+
+def test_diff() -> None:
+    data = temporal_visibility("schema", "diff", "1.5", "1.6", "--output", "json").json("schema-diff")
+    assert {c["after"]["name"] for c in data["changes"]} == {"RootWorkflowId", "RootRunId"}
+    data = temporal_visibility("schema", "diff", "1.13", "1.14", "--engine", "postgresql", "--output=json").json(
+        "schema-diff"
+    )
+    assert [s["class"] for s in data["steps"]] == ["rebuild", "online", "online"]
+    assert temporal_visibility("schema", "diff", "1.6", "1.6", "--exit-code").code == 0
+    assert temporal_visibility("schema", "diff", "1.5", "1.6", "--exit-code").code == 3
+
+
+def test_generated_files_are_current() -> None:
+    ran = temporal_visibility("schema", "generate", "--check", "--output", "json")
+    assert (ran.code, ran.json("schema-generate")["stale"]) == (0, [])
+
+
+def test_wrong_words() -> None:
+    failed(temporal_visibility("schema", "show", "9.9"), "TV2002", 2)
+    failed(temporal_visibility("schema", "show", "one"), "TV2002", 2)
+    failed(temporal_visibility("schema", "show", "1.0", "--engine", "clickhouse"), "TV2005", 2)
+    failed(temporal_visibility("schema", "status", "oracle://host/db"), "TV3002", 2)
+    failed(temporal_visibility("schema", "status", "postgresql://host:port/db"), "TV3003", 2)
+    failed(temporal_visibility("schema", "status", "postgresql://u:${NOT_SET}@host/db"), "TV3004", 2)
+    assert temporal_visibility("schema", "frobnicate").code == 2
+    assert temporal_visibility("schema", "show").code == 2
+    assert temporal_visibility("--frobnicate").code == 2
+
+
+def test_errors_as_json() -> None:
+    for words in (
+        ("schema", "show", "9.9"),
+        ("schema", "frobnicate"),
+        ("schema", "status", "postgresql://127.0.0.1:1/x"),
+    ):
+        ran = temporal_visibility(*words, "--output", "json")
+        assert ran.code in (1, 2)
+        assert ran.json("error")["error"]["message"]
+
+
+def test_no_target_and_no_configuration(tmp_path: Path) -> None:
+    failed(temporal_visibility("schema", "status", cwd=tmp_path), "TV3005", 2)
+    failed(temporal_visibility("schema", "status", "main", cwd=tmp_path), "TV3006", 2)
+
+
+def test_stores_of_a_configuration_file(tmp_path: Path) -> None:
+    config = tmp_path / "temporal-visibility.yaml"
+    config.write_text("stores:\n  a: {url: 'postgresql://u:${PW}@127.0.0.1:1/x'}\n  b: {url: 'nonsense'}\n")
+    failed(temporal_visibility("schema", "status", "c", cwd=tmp_path, env={"PW": "s3cret"}), "TV3002", 2)
+    config.write_text("stores:\n  a: {url: 'postgresql://u:${PW}@127.0.0.1:1/x'}\n")
+    failed(temporal_visibility("schema", "status", "c", cwd=tmp_path, env={"PW": "s3cret"}), "TV3007", 2)
+    for ran in (
+        temporal_visibility("schema", "status", "a", cwd=tmp_path, env={"PW": "s3cret"}),
+        temporal_visibility("schema", "upgrade", "--yes", cwd=tmp_path, env={"PW": "s3cret"}),
+    ):
+        failed(ran, "TV4001", 1)
+        assert "s3cret" not in ran.out + ran.err
+    config.write_text("stores:\n  a: {url: 'sqlite:///x.db', overlay: {preallocated: {Keyword: 200}}}\n")
+    failed(temporal_visibility("schema", "status", cwd=tmp_path), "TV1003", 2)
+
+
+def test_every_command_has_help_and_an_output_option() -> None:
+    assert "schema" in temporal_visibility("--help").out
+    assert temporal_visibility().code == 2
+    for words in [*((name,) for name in COMMANDS), *(("schema", name) for name in SCHEMA_COMMANDS)]:
+        ran = temporal_visibility(*words, "--help")
+        assert ran.code == 0
+        assert "--output [text|json]" in ran.out, words
