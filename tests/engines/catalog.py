@@ -9,12 +9,14 @@ from dataclasses import dataclass
 
 from tests.engines.engine import Engine, Version
 from tests.engines.errors import NotAllowed
-from tests.engines.servers.clickhouse import CLICKHOUSE
+from tests.engines.servers.clickhouse import CLICKHOUSE, CLICKHOUSE_KEEPER
 from tests.engines.servers.mysql import MYSQL
 from tests.engines.servers.postgresql import POSTGRESQL
 from tests.engines.servers.search import ELASTICSEARCH, OPENSEARCH
+from tests.engines.servers.zookeeper import ZOOKEEPER
 
-ENGINES: dict[str, Engine] = {e.name: e for e in (POSTGRESQL, MYSQL, ELASTICSEARCH, OPENSEARCH, CLICKHOUSE)}
+STORES = (POSTGRESQL, MYSQL, ELASTICSEARCH, OPENSEARCH, CLICKHOUSE)
+ENGINES: dict[str, Engine] = {engine.name: engine for engine in (*STORES, CLICKHOUSE_KEEPER, ZOOKEEPER)}
 SHORT_NAMES = {"pg": "postgresql", "postgres": "postgresql", "es": "elasticsearch", "os": "opensearch", "ch": "clickhouse"}
 
 

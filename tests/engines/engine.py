@@ -5,7 +5,8 @@ It holds no state and starts nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,14 @@ class Address:
     port: int
     user: str = ""
     password: str = ""
+
+
+NEEDED = "needed.json"
+
+
+def needed(directory: Path) -> dict[str, str]:
+    """host:port of the servers that this server's engine needs, by their names."""
+    return dict(json.loads((directory / NEEDED).read_text()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +59,7 @@ class Engine:
     user: str = ""
     password: str = ""
     start_seconds: float = 60.0
-    environment: Mapping[str, str] | None = None
+    needs: tuple[str, ...] = ()  # names of servers that must run before it; their addresses lie in its directory, see `needed`
 
     def version(self, label: str) -> Version:
         return next(v for v in self.versions if v.label == label)

@@ -106,34 +106,43 @@ def fetch_maven(coordinates: Sequence[str], into: Path, sums: Mapping[str, str] 
 
     `sums` gives the SHA-256 that a file must have.
     """
-    what = f"Maven artefacts {', '.join(coordinates[:2])}{' …' if len(coordinates) > 2 else ''}"
-    how = "install Maven and Java (apt-get install maven) and reach Maven Central"
-    items = "".join(
-        "<artifactItem>"
-        + "".join(f"<{tag}>{value}</{tag}>" for tag, value in zip(("groupId", "artifactId", "version", "type"), item.split(":")))
-        + "</artifactItem>"
-        for item in coordinates
-    )
-    with tempfile.TemporaryDirectory(prefix="tv-eng-mvn-") as temporary:
-        pom = Path(temporary) / "pom.xml"
-        pom.write_text(POM.format(items=items, into=into))
-        run([_maven(), "-B", "-ntp", "-q", "-f", pom, "dependency:copy@fetch"], what, how, env={**os.environ, "MAVEN_OPTS": "-Xmx512m"})
+    items = "".join(f"<artifactItem>{_maven_tags(item)}</artifactItem>" for item in coordinates)
+    _maven_plugin("copy", f"<artifactItems>{items}</artifactItems>", "", into, coordinates)
     for name, expected in (sums or {}).items():
         if hashlib.sha256((into / name).read_bytes()).hexdigest() != expected:
-            raise Unavailable(f"{what}: {name} is not the expected file (SHA-256 differs)", "compare it with its source")
+            raise Unavailable(f"{name} of Maven Central is not the expected file (SHA-256 differs)", "compare it with its source")
 
 
-def _maven() -> str:
+def fetch_maven_with_dependencies(coordinates: Sequence[str], into: Path) -> None:
+    """Put artefacts and everything they depend on at run time into the directory `into`."""
+    wanted = "".join(f"<dependency>{_maven_tags(item)}</dependency>" for item in coordinates)
+    scope = "<includeScope>runtime</includeScope>"
+    _maven_plugin("copy-dependencies", scope, f"<dependencies>{wanted}</dependencies>", into, coordinates)
+
+
+def _maven_tags(coordinates: str) -> str:
+    parts = zip(("groupId", "artifactId", "version", "type"), coordinates.split(":"))
+    return "".join(f"<{tag}>{value}</{tag}>" for tag, value in parts)
+
+
+def _maven_plugin(goal: str, configuration: str, dependencies: str, into: Path, coordinates: Sequence[str]) -> None:
+    what = f"Maven artefacts {', '.join(coordinates[:2])}{' …' if len(coordinates) > 2 else ''}"
+    how = "install Maven and Java (apt-get install maven) and reach Maven Central"
     if not shutil.which("mvn"):
         install("maven")
-    return "mvn"
+    with tempfile.TemporaryDirectory(prefix="tv-eng-mvn-") as temporary:
+        pom = Path(temporary) / "pom.xml"
+        pom.write_text(POM.format(goal=goal, configuration=configuration, dependencies=dependencies, into=into))
+        command = ["mvn", "-B", "-ntp", "-q", "-f", pom, f"dependency:{goal}@fetch"]
+        run(command, what, how, env={**os.environ, "MAVEN_OPTS": os.environ.get("MAVEN_OPTS", "-Xmx512m")})
 
 
 POM = """<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
-<groupId>test</groupId><artifactId>engines</artifactId><version>1</version><packaging>pom</packaging>
+<groupId>test</groupId><artifactId>engines</artifactId><version>1</version><packaging>pom</packaging>{dependencies}
 <build><plugins><plugin><groupId>org.apache.maven.plugins</groupId><artifactId>maven-dependency-plugin</artifactId>
-<version>3.6.1</version><executions><execution><id>fetch</id><configuration><outputDirectory>{into}</outputDirectory>
-<artifactItems>{items}</artifactItems></configuration></execution></executions></plugin></plugins></build></project>
+<version>3.6.1</version><executions><execution><id>fetch</id><goals><goal>{goal}</goal></goals>
+<configuration><outputDirectory>{into}</outputDirectory>{configuration}</configuration></execution></executions>
+</plugin></plugins></build></project>
 """
 
 

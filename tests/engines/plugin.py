@@ -13,7 +13,7 @@ import pytest
 
 from tests.engines import report
 from tests.engines.cache import locked
-from tests.engines.catalog import ENGINES, Kind
+from tests.engines.catalog import ENGINES, STORES, Kind, parse
 from tests.engines.embedded import EmbeddedHandle, chdb_version, sqlite_version
 from tests.engines.errors import NotAllowed, Unavailable
 from tests.engines.handles import Handle, alone, shared
@@ -67,7 +67,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             metafunc.parametrize(name, kinds, indirect=True, ids=[kind.name for kind in kinds])
     if "engine" in metafunc.fixturenames:
         marker = metafunc.definition.get_closest_marker("engines")
-        names = marker.args if marker and marker.args else (*ENGINES, *EMBEDDED)
+        names = marker.args if marker and marker.args else (*(store.name for store in STORES), *EMBEDDED)
         wanted = [kind for name in names if name in ENGINES for kind in chosen.kinds(name, short)]
         inside = [name for name in names if name in EMBEDDED and not chosen.only]
         metafunc.parametrize("engine", [*wanted, *inside], indirect=True, ids=[*(k.name for k in wanted), *inside])
@@ -87,7 +87,8 @@ def server_leases(request: pytest.FixtureRequest) -> Iterator[None]:
     """The right to use the test's servers: with others, or alone for `faults`. Taken in one order, so that nobody waits in a ring."""
     alone = _breaks(request)
     given = getattr(request.node, "callspec", None)
-    kinds = {value for value in given.params.values() if isinstance(value, Kind)} if given else ()
+    kinds = {value for value in given.params.values() if isinstance(value, Kind)} if given else set()
+    kinds |= {parse(name) for kind in kinds for name in kind.definition.needs}
     with contextlib.ExitStack() as stack:
         for kind in sorted(kinds):
             stack.enter_context(locked(request.config.stash[RUN].directory / f"{kind.name}.lease", shared=not alone))
@@ -147,6 +148,18 @@ def opensearch(request: pytest.FixtureRequest, server_leases: None) -> Iterator[
 @pytest.fixture
 def clickhouse(request: pytest.FixtureRequest, server_leases: None) -> Iterator[Handle]:
     """A database of its own over HTTP: ClickHouse's engine behind the stand-in front, or a real server."""
+    yield from _server(request, request.param)
+
+
+@pytest.fixture
+def clickhouse_keeper(request: pytest.FixtureRequest, server_leases: None) -> Iterator[Handle]:
+    """As `clickhouse`, with a ZooKeeper behind it: KeeperMap tables work (with prefix /keeper_map)."""
+    yield from _server(request, request.param)
+
+
+@pytest.fixture
+def zookeeper(request: pytest.FixtureRequest, server_leases: None) -> Iterator[Handle]:
+    """A path of its own on a real ZooKeeper."""
     yield from _server(request, request.param)
 
 

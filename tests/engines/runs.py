@@ -17,8 +17,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tests.engines.cache import locked
-from tests.engines.catalog import Kind
-from tests.engines.engine import Address
+from tests.engines.catalog import Kind, parse
+from tests.engines.engine import NEEDED, Address
 from tests.engines.errors import Unavailable
 from tests.engines.ports import free_port
 from tests.engines.processes import Command, Process, current, give_away, start, wait_until
@@ -121,6 +121,7 @@ class Server:
     def _start(self) -> None:
         engine = self.kind.definition
         began = time.monotonic()
+        needed = self._start_needed()
         home = engine.prepare(self.kind.label)
         prepared = time.monotonic()
         if not (self.directory / "ready").exists():
@@ -128,6 +129,7 @@ class Server:
                 shutil.rmtree(remains) if remains.is_dir() else remains.unlink()
             engine.initialise(home, self.directory)
             give_away(self.directory)
+        (self.directory / NEEDED).write_text(json.dumps(needed))
         for attempt in (1, 2, 3):
             again = (self.directory / "ready").exists()
             port = self._state()["port"] if again else free_port()
@@ -141,6 +143,14 @@ class Server:
         if not (self.directory / "ready").exists():
             times = {"prepared": round(prepared - began, 2), "started": round(time.monotonic() - prepared, 2)}
             (self.directory / "ready").write_text(json.dumps(times))
+
+    def _start_needed(self) -> dict[str, str]:
+        addresses = {}
+        for name in self.kind.definition.needs:
+            server = Server(parse(name), self.directory.parent / name)
+            server.up()
+            addresses[name] = f"{server.address.host}:{server.address.port}"
+        return addresses
 
     def _launch(self, command: Command, port: int) -> None:
         log = self.directory / "log"

@@ -6,9 +6,10 @@ Queries, DDL, inserts, mutations and passwords are real; replication, Keeper and
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
-from tests.engines.engine import Address, Engine, Version
+from tests.engines.engine import Address, Engine, Version, needed
 from tests.engines.http import call
 from tests.engines.packages import python_packages
 from tests.engines.processes import Command
@@ -73,7 +74,26 @@ def url(address: Address, database: str) -> str:
     return f"clickhouse+http://{address.user}:{address.password}@{address.host}:{address.port}/{database}"
 
 
+KEEPER = "zookeeper-3.8"
+CONFIGURATION = """<clickhouse>
+  <zookeeper><node><host>{host}</host><port>{port}</port></node><session_timeout_ms>5000</session_timeout_ms></zookeeper>
+  <keeper_map_path_prefix>/keeper_map</keeper_map_path_prefix>
+</clickhouse>
+"""
+
+
+def command_with_keeper(home: Path, directory: Path, port: int) -> Command:
+    """The front with a real ZooKeeper behind the engine, for KeeperMap tables."""
+    host, _, keeper_port = needed(directory)[KEEPER].partition(":")
+    (directory / "server.xml").write_text(CONFIGURATION.format(host=host, port=keeper_port))
+    plain = command(home, directory, port)
+    return replace(plain, environment={**plain.environment, "CLICKHOUSE_CONFIG": str(directory / "server.xml")})
+
+
 CLICKHOUSE = Engine(
     name="clickhouse", versions=VERSIONS, prepare=prepare, initialise=initialise, command=command, probe=probe,
     create=create, drop=drop, url=url, container_port=8123, user=USER, password=PASSWORD, start_seconds=60,
 )  # fmt: skip
+CLICKHOUSE_KEEPER = replace(
+    CLICKHOUSE, name="clickhouse_keeper", versions=tuple(v for v in VERSIONS if v.default), command=command_with_keeper, needs=(KEEPER,)
+)
