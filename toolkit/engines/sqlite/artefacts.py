@@ -31,7 +31,7 @@ def files(chain: Sequence[Definition], rules: Profile) -> Mapping[str, str]:
         catalog=lambda definition: layout.catalog(definition, rules),
         empty=layout.EMPTY,
         steps=lambda observed, wanted: planner.steps(observed, wanted, rules),
-        guard=lambda before, after: (*_OPEN, *versions.guard(before, after)),
+        guard=lambda before, after: (*_OPEN, *versions.guard(before, after, rules.table)),
         uninstall=(render.drop_table(rules.table), versions.forget()),
         shell=_SHELL,
         finish=_CLOSE,

@@ -48,14 +48,16 @@ def forget() -> Sql:
     return Sql(f"DELETE FROM schema_version WHERE {_ROW}")
 
 
-def guard(before: str | None, after: str) -> tuple[Sql, ...]:
-    """Statements that stop a script unless the file records `before`; None: nothing, or already `after`.
+def guard(before: str | None, after: str, table: str) -> tuple[Sql, ...]:
+    """Statements that stop a script unless the file records `before`; None: it has no `table` yet, or records `after`.
 
-    A script is one transaction, so a file is never half-way; only an install may be repeated.
+    A script is one transaction, so a file is never half-way; only an install may be repeated. A file made by Temporal
+    records nothing, so an install looks for the table too.
     """
     if before is None:
-        fits = f"coalesce(({RECORDED}), {literal(after)}) = {literal(after)}"
-        problem = "this script needs a file without a visibility schema; see SELECT * FROM schema_version"
+        absent = f"NOT EXISTS (SELECT 1 FROM sqlite_master WHERE name = {literal(table)})"
+        fits = f"coalesce(({RECORDED}), '') = {literal(after)} OR (({RECORDED}) IS NULL AND {absent})"
+        problem = f"this script needs a file without a table {table}; see SELECT * FROM schema_version"
     else:
         fits = f"coalesce(({RECORDED}), '') = {literal(before)}"
         problem = f"this script needs visibility schema version {before}; see SELECT * FROM schema_version"
