@@ -30,9 +30,9 @@ CREATE TABLE IF NOT EXISTS schema_update_history (
   PRIMARY KEY (version_partition, year, month, update_time)
 );
 
-CREATE TEMP TABLE temporal_visibility_check (ok INT CONSTRAINT "this script needs a file without a visibility schema; see SELECT * FROM schema_version" CHECK (ok));
+CREATE TEMP TABLE temporal_visibility_check (ok INT CONSTRAINT "this script needs a file without a table executions_visibility; see SELECT * FROM schema_version" CHECK (ok));
 
-INSERT INTO temporal_visibility_check SELECT coalesce((SELECT curr_version FROM schema_version WHERE version_partition = 0 AND db_name = 'temporal_visibility'), '1.1') = '1.1';
+INSERT INTO temporal_visibility_check SELECT coalesce((SELECT curr_version FROM schema_version WHERE version_partition = 0 AND db_name = 'temporal_visibility'), '') = '1.1' OR ((SELECT curr_version FROM schema_version WHERE version_partition = 0 AND db_name = 'temporal_visibility') IS NULL AND NOT EXISTS (SELECT 1 FROM sqlite_master WHERE name = 'executions_visibility'));
 
 DROP TABLE temporal_visibility_check;
 
