@@ -34,10 +34,12 @@ NO_LOCK = Lock("none", "nobody")
 
 @dataclass(frozen=True, slots=True)
 class Sql:
-    """One SQL statement without its closing semicolon. `autocommit`: it cannot run inside a transaction."""
+    """One SQL statement without its closing semicolon. `autocommit`: it cannot run inside a transaction. `part`: what
+    it is for in a step that runs some of its statements again and again; such a statement may have `%(name)s` in it."""
 
     text: str
     autocommit: bool = False
+    part: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +69,34 @@ class Expect:
         return found == self.wanted
 
 
+class Mode(Enum):
+    """How a step runs. `once`: its statements in order. `parallel`: in any order, several at a time. `copy`,
+    `compare`: chunk by chunk along the key. `replay`: until few recorded keys are left. `swap`: replay, then one
+    short exclusive transaction, given up and tried again when the store is busy."""
+
+    ONCE = "once"
+    PARALLEL = "parallel"
+    COPY = "copy"
+    REPLAY = "replay"
+    COMPARE = "compare"
+    SWAP = "swap"
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a step will take, as far as it was measured on the store: rows to read, bytes to write that stay on disk
+    until the run is finished, seconds."""
+
+    rows: int | None = None
+    disk: int | None = None
+    seconds: float | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One physical action on one engine. `done` tells how to observe that nothing is left to do; `objects` names the
-    columns, indexes or fields it makes or removes, where the title only counts them."""
+    """One physical action on one engine. `done` tells how to observe that nothing is left to do; `needs`: what must be
+    so right before it, else the store was changed by somebody else; `objects` names the columns, indexes or fields it
+    makes or removes, where the title only counts them."""
 
     id: str
     title: str
@@ -81,6 +107,9 @@ class Step:
     reverse: tuple[Statement, ...]
     done: tuple[Expect, ...]
     objects: tuple[str, ...] = ()
+    mode: Mode = Mode.ONCE
+    needs: tuple[Expect, ...] = ()
+    estimate: Estimate | None = None
 
     def is_done(self, view: Json) -> bool:
         """Whether `view` shows the effect of this step already."""
@@ -91,23 +120,27 @@ class Step:
 class Observed:
     """What a live store was seen to be. `recorded`: the label it claims to have; `server`: product and version;
     `rows`: number of records, exact or estimated by the engine, None when unknown; `marks`: what other tools recorded
-    here ("alembic" → revision, "clickhouse-migrations" → number)."""
+    here ("alembic" → revision, "clickhouse-migrations" → number); `traits`: what the engine's planner must know about
+    the live tables besides the schema (owner, grants, what depends on them)."""
 
     catalog: Catalog
     recorded: str | None
     server: str
     rows: int | None = None
     marks: Mapping[str, str] = field(default_factory=dict)
+    traits: Mapping[str, Json] = field(default_factory=dict)
 
     def view(self) -> Json:
         """The tree that `Expect.path` leads through."""
-        return {"recorded": self.recorded, "marks": dict(self.marks), "catalog": dict(self.catalog.body)}
+        return {"recorded": self.recorded, "marks": dict(self.marks), "catalog": dict(self.catalog.body),
+                "traits": dict(self.traits)}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What `upgrade` would do to one store. `base`: the fingerprint of the catalog it was made on; `foreign`: objects
-    that no published version has, which stay as they are."""
+    that no published version has, which stay as they are. `abandon`: the way back while steps are left; `rollback`:
+    the way back once all are done, open until `finish`, which drops what was kept for it. Any of them may be empty."""
 
     engine: str
     found: tuple[str, ...]
@@ -117,6 +150,14 @@ class Plan:
     goal: str
     steps: tuple[Step, ...]
     foreign: tuple[Path, ...] = ()
+    rollback: tuple[Step, ...] = ()
+    abandon: tuple[Step, ...] = ()
+    finish: tuple[Step, ...] = ()
+
+    @property
+    def kept(self) -> bool:
+        """Whether old data stays in the store after the run, until `finish`."""
+        return bool(self.finish)
 
     @property
     def step_class(self) -> StepClass | None:
