@@ -95,6 +95,12 @@ def _postgresql() -> Engine:
     return postgresql
 
 
+def _mysql() -> Engine:
+    from toolkit.engines import mysql
+
+    return mysql
+
+
 def _sqlite() -> Engine:
     from toolkit.engines import sqlite
 
@@ -103,6 +109,7 @@ def _sqlite() -> Engine:
 
 ENGINES: Mapping[str, Callable[[], Engine]] = {
     "postgresql": _postgresql,
+    "mysql": _mysql,
     "sqlite": _sqlite,
 }
 

@@ -1,0 +1,65 @@
+"""MySQL as an engine: see `toolkit.engines.Engine`.
+
+Everything here hands on to the modules of this folder; nothing connects before `connect` is called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from toolkit.attributes import Family
+from toolkit.catalog import Catalog
+from toolkit.definition import Definition
+from toolkit.diff import Change
+from toolkit.engines import Client
+from toolkit.engines.mysql import artefacts as _artefacts
+from toolkit.engines.mysql import layout, planner
+from toolkit.engines.mysql.typemap import profile
+from toolkit.overlay import NO_OVERLAY, Overlay
+from toolkit.plan import Observed, Step
+from toolkit.targets import Target
+
+NAME = "mysql"
+FAMILY = Family.SQL
+
+
+def supports(definition: Definition) -> bool:
+    """Every version with a SQL label."""
+    return definition.labels.sql is not None
+
+
+def label(definition: Definition) -> str:
+    """The number in `schema_version`."""
+    return definition.labels.sql or definition.version
+
+
+def catalog(definition: Definition, overlay: Overlay = NO_OVERLAY) -> Catalog:
+    """See `Engine.catalog`."""
+    return layout.catalog(definition, profile())
+
+
+def empty() -> Catalog:
+    """See `Engine.empty`."""
+    return layout.EMPTY
+
+
+def steps(observed: Observed, wanted: Definition, overlay: Overlay = NO_OVERLAY) -> tuple[Step, ...]:
+    """See `Engine.steps`."""
+    return planner.steps(observed, wanted, profile())
+
+
+def objects(change: Change) -> tuple[str, ...]:
+    """See `Engine.objects`."""
+    return planner.objects(change, profile())
+
+
+def artefacts(chain: Sequence[Definition]) -> Mapping[str, str]:
+    """See `Engine.artefacts`."""
+    return _artefacts.files(chain, profile())
+
+
+def connect(target: Target) -> Client:
+    """See `Engine.connect`."""
+    from toolkit.engines.mysql import client
+
+    return client.connect(target, profile())

@@ -145,8 +145,10 @@ def _indexes(tables: _Tables, rows: Sequence[Row]) -> None:
         members = table.setdefault("indexes", {})
         assert isinstance(members, dict)
         facts = members.setdefault(row["name"], _index(row))
-        assert isinstance(facts, dict) and isinstance(facts["keys"], list)
-        facts["keys"].append(_index_key(row))
+        assert isinstance(facts, dict)
+        keys = facts["keys"]
+        assert isinstance(keys, list)
+        keys.append(_index_key(row))
         if row["expr"] and _MULTI_VALUED.fullmatch(expression(row["expr"])):
             facts["multi_valued"] = True
 

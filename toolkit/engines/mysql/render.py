@@ -13,6 +13,8 @@ from toolkit.engines.physical import Column, Index, Table
 from toolkit.plan import Sql
 
 _PLAIN_MEMBER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+# Strict, so that MySQL refuses what it would have to change; plain quotes and backslashes.
+SQL_MODE = "STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION"
 _BREAKS_TEXT = re.compile(r"[\\\0]|[^\x00-\x7f]")
 
 

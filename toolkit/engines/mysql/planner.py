@@ -1,0 +1,104 @@
+"""From what a MySQL database is to what it shall be: Steps, their locks, and how to see that they are done.
+
+Pure; it reads catalogs and layouts and never a connection. How an existing table is altered is told in `alter`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from toolkit.attributes import Group
+from toolkit.catalog import ABSENT, Catalog
+from toolkit.definition import Definition
+from toolkit.diff import (
+    AddAttribute,
+    AddField,
+    AddIndex,
+    AlterAttribute,
+    AlterField,
+    AlterIndex,
+    Change,
+    DropAttribute,
+    DropField,
+    DropIndex,
+)
+from toolkit.engines.mysql import alter, render
+from toolkit.engines.mysql import layout as layouts
+from toolkit.engines.mysql.typemap import Profile
+from toolkit.engines.mysql.versions import record_steps
+from toolkit.engines.physical import Layout, Table
+from toolkit.plan import NO_LOCK, Expect, Observed, Step, StepClass
+
+
+def steps(observed: Observed, wanted: Definition, rules: Profile) -> tuple[Step, ...]:
+    """The steps to `wanted`; foreign objects must have been taken out of `observed` before."""
+    goal = layouts.layout(wanted, rules)
+    have = observed.catalog.children(("tables",))
+    work: list[Step] = []
+    for table in goal:
+        if table.name in have:
+            work += alter.steps(alter.alteration(table, observed.catalog))
+        else:
+            work.append(_create(table))
+    return (*work, *_leftovers(goal, observed.catalog), *record_steps(observed, wanted))
+
+
+def _create(table: Table) -> Step:
+    """All columns and indexes at once: there are no rows yet."""
+    here = ("catalog", "tables", table.name)
+    return Step(
+        f"table.{table.name}",
+        f"Create table {table.name}",
+        "",
+        StepClass.METADATA,
+        NO_LOCK,
+        (render.create_table(table, layouts.PRIMARY_KEY),),
+        (render.drop_table(table.name),),
+        (
+            *(Expect((*here, "columns", c.name), c.catalog) for c in table.columns),
+            *(Expect((*here, "indexes", i.name), i.catalog) for i in table.indexes),
+        ),
+    )
+
+
+def _leftovers(goal: Layout, observed: Catalog) -> Iterator[Step]:
+    """Tables that a downgrade leaves behind; all they hold is a copy of search_attributes."""
+    for name in observed.children(("tables",)):
+        if goal.table(name) is None:
+            yield Step(
+                f"table.{name}.drop",
+                f"Drop table {name}",
+                "the wanted version has no such table",
+                StepClass.BREAKING,
+                alter.MOMENT,
+                (render.drop_table(name),),
+                (),
+                (Expect(("catalog", "tables", name), ABSENT),),
+            )
+
+
+def objects(change: Change, rules: Profile) -> tuple[str, ...]:
+    """Tables, columns and indexes that a logical change touches."""
+    match change:
+        case AddField(thing) | DropField(thing):
+            return (layouts.column_name(thing.name, rules), *_single(thing.index))
+        case AlterField(before, after):
+            names = (layouts.column_name(before.name, rules), layouts.column_name(after.name, rules))
+            return (*names, *_single(before.index), *_single(after.index))
+        case AddAttribute(attribute) | DropAttribute(attribute):
+            return (*_side_table(attribute.group, rules), attribute.name, *_single(attribute.index))
+        case AlterAttribute(old, new):
+            return (old.name, new.name, *_single(old.index), *_single(new.index))
+        case AddIndex(index) | DropIndex(index):
+            return (index.name,)
+        case AlterIndex(old_index, new_index):
+            return (old_index.name, new_index.name)
+
+
+def _side_table(group: Group, rules: Profile) -> tuple[str, ...]:
+    """The table besides the main one that comes and goes with attributes of `group`."""
+    return tuple(rule.name for rule in rules.tables if rule.group is group and rule.fields is not None)
+
+
+def _single(index: str | None) -> tuple[str, ...]:
+    return (index,) if index else ()
