@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from toolkit.catalog import Absent
+from toolkit.catalog import Absent, Path
 from toolkit.definition import Definition
 from toolkit.engines import sql_scripts
 from toolkit.engines.mysql import layout, planner, render, versions
@@ -48,19 +48,25 @@ def repeatable(step: Step) -> Step:
 
 
 def _look(step: Step) -> str | None:
-    """A condition that holds when the step was done; None when it may simply be done again."""
+    """A condition that holds when the step was done; None when it may simply be done again. It asks for everything
+    that the step makes (or, when it makes nothing, removes): what another tool did by half is an error, not passed
+    over."""
     if step.id.endswith(".alter"):
         return None
-    match step.done[0].path:
-        case ("catalog", "tables", table, what, name):
-            book, column = _BOOKS[what]
-            there = (
-                f"EXISTS (SELECT 1 FROM information_schema.{book} WHERE TABLE_SCHEMA = DATABASE()\n"
-                f"    AND TABLE_NAME = {render.literal(table)} AND {column} = {render.literal(name)})"
-            )
-            return f"NOT {there}" if isinstance(step.done[0].wanted, Absent) else there
-        case _:
-            return None
+    made = [e.path for e in step.done if not isinstance(e.wanted, Absent)]
+    paths = made or [e.path for e in step.done]
+    counts = [_count(book, [p for p in paths if p[3] == book]) for book in _BOOKS if any(p[3] == book for p in paths)]
+    return f"{' + '.join(counts)} = {len(made)}"
+
+
+def _count(book: str, paths: Sequence[Path]) -> str:
+    """How many of the columns or indexes at `paths`, all of one table, there are."""
+    view, column = _BOOKS[book]
+    names = ", ".join(render.literal(path[4]) for path in paths)
+    return (
+        f"(SELECT COUNT(DISTINCT {column}) FROM information_schema.{view} WHERE TABLE_SCHEMA = DATABASE()\n"
+        f"    AND TABLE_NAME = {render.literal(paths[0][2])} AND {column} IN ({names}))"
+    )
 
 
 def unless(done: str, statement: Sql) -> tuple[Sql, ...]:

@@ -1,0 +1,51 @@
+-- Visibility schema on mysql: 1.12 back to 1.11.
+-- Generated from schema/versions; change the definition, not this file.
+
+SET SESSION sql_mode = 'STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION';
+
+DO IF(
+  (SELECT curr_version FROM schema_version WHERE version_partition = 0 AND db_name = DATABASE()) IN ('1.12', '1.11'),
+  0,
+  UUID_TO_BIN(CONCAT('this script needs version 1.12, but schema_version says ', COALESCE((SELECT curr_version FROM schema_version WHERE version_partition = 0 AND db_name = DATABASE()), 'nothing'))));
+
+-- Drop 1 index of chasm_search_attributes
+SET @change = IF(
+  (SELECT COUNT(DISTINCT INDEX_NAME) FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = DATABASE()
+    AND TABLE_NAME = 'chasm_search_attributes' AND INDEX_NAME IN ('by_temporal_low_cardinality_keyword_01')) = 0,
+  'DO 0',
+  'ALTER TABLE `chasm_search_attributes`
+  DROP INDEX `by_temporal_low_cardinality_keyword_01`,
+  ALGORITHM=INPLACE, LOCK=NONE');
+
+PREPARE change_table FROM @change;
+
+EXECUTE change_table;
+
+DEALLOCATE PREPARE change_table;
+
+-- Drop 1 column of chasm_search_attributes
+SET @change = IF(
+  (SELECT COUNT(DISTINCT COLUMN_NAME) FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE()
+    AND TABLE_NAME = 'chasm_search_attributes' AND COLUMN_NAME IN ('TemporalLowCardinalityKeyword01')) = 0,
+  'DO 0',
+  'ALTER TABLE `chasm_search_attributes`
+  DROP COLUMN `TemporalLowCardinalityKeyword01`,
+  ALGORITHM=INPLACE, LOCK=NONE');
+
+PREPARE change_table FROM @change;
+
+EXECUTE change_table;
+
+DEALLOCATE PREPARE change_table;
+
+-- Record version 1.11 in schema_version
+INSERT INTO schema_version
+  (version_partition, db_name, creation_time, curr_version, min_compatible_version)
+VALUES (0, DATABASE(), UTC_TIMESTAMP(6), '1.11', '0.1') AS new
+ON DUPLICATE KEY UPDATE creation_time = new.creation_time,
+  curr_version = new.curr_version, min_compatible_version = new.min_compatible_version;
+
+INSERT INTO schema_update_history
+  (version_partition, year, month, update_time, description, manifest_md5, new_version, old_version)
+SELECT 0, YEAR(t), MONTH(t), t, 'Fourteen preallocated search attributes for executions that are not workflows (CHASM).', '', '1.11', '1.12'
+FROM (SELECT UTC_TIMESTAMP(6) AS t) AS clock;

@@ -1,0 +1,67 @@
+-- Visibility schema on mysql: 1.3 back to 1.2.
+-- Generated from schema/versions; change the definition, not this file.
+
+SET SESSION sql_mode = 'STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION';
+
+DO IF(
+  (SELECT curr_version FROM schema_version WHERE version_partition = 0 AND db_name = DATABASE()) IN ('1.3', '1.2'),
+  0,
+  UUID_TO_BIN(CONCAT('this script needs version 1.3, but schema_version says ', COALESCE((SELECT curr_version FROM schema_version WHERE version_partition = 0 AND db_name = DATABASE()), 'nothing'))));
+
+-- Drop 2 indexes of executions_visibility
+SET @change = IF(
+  (SELECT COUNT(DISTINCT INDEX_NAME) FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = DATABASE()
+    AND TABLE_NAME = 'executions_visibility' AND INDEX_NAME IN ('by_build_ids', 'by_history_size_bytes')) = 0,
+  'DO 0',
+  'ALTER TABLE `executions_visibility`
+  DROP INDEX `by_build_ids`,
+  DROP INDEX `by_history_size_bytes`,
+  ALGORITHM=INPLACE, LOCK=NONE');
+
+PREPARE change_table FROM @change;
+
+EXECUTE change_table;
+
+DEALLOCATE PREPARE change_table;
+
+-- Drop 1 column of executions_visibility
+SET @change = IF(
+  (SELECT COUNT(DISTINCT COLUMN_NAME) FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE()
+    AND TABLE_NAME = 'executions_visibility' AND COLUMN_NAME IN ('BuildIds')) = 0,
+  'DO 0',
+  'ALTER TABLE `executions_visibility`
+  DROP COLUMN `BuildIds`,
+  ALGORITHM=INPLACE, LOCK=NONE');
+
+PREPARE change_table FROM @change;
+
+EXECUTE change_table;
+
+DEALLOCATE PREPARE change_table;
+
+-- Drop 1 column of executions_visibility
+SET @change = IF(
+  (SELECT COUNT(DISTINCT COLUMN_NAME) FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE()
+    AND TABLE_NAME = 'executions_visibility' AND COLUMN_NAME IN ('history_size_bytes')) = 0,
+  'DO 0',
+  'ALTER TABLE `executions_visibility`
+  DROP COLUMN `history_size_bytes`,
+  ALGORITHM=INSTANT');
+
+PREPARE change_table FROM @change;
+
+EXECUTE change_table;
+
+DEALLOCATE PREPARE change_table;
+
+-- Record version 1.2 in schema_version
+INSERT INTO schema_version
+  (version_partition, db_name, creation_time, curr_version, min_compatible_version)
+VALUES (0, DATABASE(), UTC_TIMESTAMP(6), '1.2', '0.1') AS new
+ON DUPLICATE KEY UPDATE creation_time = new.creation_time,
+  curr_version = new.curr_version, min_compatible_version = new.min_compatible_version;
+
+INSERT INTO schema_update_history
+  (version_partition, year, month, update_time, description, manifest_md5, new_version, old_version)
+SELECT 0, YEAR(t), MONTH(t), t, 'Advanced visibility on SQL: search attributes, predefined and preallocated, each with its own index.', '', '1.2', '1.3'
+FROM (SELECT UTC_TIMESTAMP(6) AS t) AS clock;

@@ -1,0 +1,40 @@
+-- Visibility schema on mysql: 1.4 to 1.5. The root of a chain of child workflows becomes searchable.
+-- Generated from schema/versions; change the definition, not this file.
+
+SET SESSION sql_mode = 'STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION';
+
+DO IF(
+  (SELECT curr_version FROM schema_version WHERE version_partition = 0 AND db_name = DATABASE()) IN ('1.4', '1.5'),
+  0,
+  UUID_TO_BIN(CONCAT('this script needs version 1.4, but schema_version says ', COALESCE((SELECT curr_version FROM schema_version WHERE version_partition = 0 AND db_name = DATABASE()), 'nothing'))));
+
+-- Copy executions_visibility once: add 2 columns, build 2 indexes
+SET @change = IF(
+  (SELECT COUNT(DISTINCT COLUMN_NAME) FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE()
+    AND TABLE_NAME = 'executions_visibility' AND COLUMN_NAME IN ('root_workflow_id', 'root_run_id')) + (SELECT COUNT(DISTINCT INDEX_NAME) FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = DATABASE()
+    AND TABLE_NAME = 'executions_visibility' AND INDEX_NAME IN ('by_root_workflow_id', 'by_root_run_id')) = 4,
+  'DO 0',
+  'ALTER TABLE `executions_visibility`
+  ADD COLUMN `root_workflow_id` VARCHAR(255),
+  ADD COLUMN `root_run_id` VARCHAR(255),
+  ADD INDEX `by_root_workflow_id` (`namespace_id`, `root_workflow_id`, (COALESCE(`close_time`, CAST(''9999-12-31 23:59:59'' AS DATETIME))) DESC, `start_time` DESC, `run_id`),
+  ADD INDEX `by_root_run_id` (`namespace_id`, `root_run_id`, (COALESCE(`close_time`, CAST(''9999-12-31 23:59:59'' AS DATETIME))) DESC, `start_time` DESC, `run_id`),
+  ALGORITHM=COPY, LOCK=SHARED');
+
+PREPARE change_table FROM @change;
+
+EXECUTE change_table;
+
+DEALLOCATE PREPARE change_table;
+
+-- Record version 1.5 in schema_version
+INSERT INTO schema_version
+  (version_partition, db_name, creation_time, curr_version, min_compatible_version)
+VALUES (0, DATABASE(), UTC_TIMESTAMP(6), '1.5', '0.1') AS new
+ON DUPLICATE KEY UPDATE creation_time = new.creation_time,
+  curr_version = new.curr_version, min_compatible_version = new.min_compatible_version;
+
+INSERT INTO schema_update_history
+  (version_partition, year, month, update_time, description, manifest_md5, new_version, old_version)
+SELECT 0, YEAR(t), MONTH(t), t, 'The root of a chain of child workflows becomes searchable.', '', '1.5', '1.4'
+FROM (SELECT UTC_TIMESTAMP(6) AS t) AS clock;

@@ -1,0 +1,42 @@
+-- Visibility schema on mysql: 1.7 to 1.8. Worker deployments and the versioning behaviour of a run become searchable.
+-- Generated from schema/versions; change the definition, not this file.
+
+SET SESSION sql_mode = 'STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION';
+
+DO IF(
+  (SELECT curr_version FROM schema_version WHERE version_partition = 0 AND db_name = DATABASE()) IN ('1.7', '1.8'),
+  0,
+  UUID_TO_BIN(CONCAT('this script needs version 1.7, but schema_version says ', COALESCE((SELECT curr_version FROM schema_version WHERE version_partition = 0 AND db_name = DATABASE()), 'nothing'))));
+
+-- Copy executions_visibility once: add 3 columns, build 3 indexes
+SET @change = IF(
+  (SELECT COUNT(DISTINCT COLUMN_NAME) FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE()
+    AND TABLE_NAME = 'executions_visibility' AND COLUMN_NAME IN ('TemporalWorkerDeploymentVersion', 'TemporalWorkflowVersioningBehavior', 'TemporalWorkerDeployment')) + (SELECT COUNT(DISTINCT INDEX_NAME) FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = DATABASE()
+    AND TABLE_NAME = 'executions_visibility' AND INDEX_NAME IN ('by_temporal_worker_deployment_version', 'by_temporal_workflow_versioning_behavior', 'by_temporal_worker_deployment')) = 6,
+  'DO 0',
+  'ALTER TABLE `executions_visibility`
+  ADD COLUMN `TemporalWorkerDeploymentVersion` VARCHAR(255) GENERATED ALWAYS AS (`search_attributes`->>''$.TemporalWorkerDeploymentVersion'') VIRTUAL,
+  ADD COLUMN `TemporalWorkflowVersioningBehavior` VARCHAR(255) GENERATED ALWAYS AS (`search_attributes`->>''$.TemporalWorkflowVersioningBehavior'') VIRTUAL,
+  ADD COLUMN `TemporalWorkerDeployment` VARCHAR(255) GENERATED ALWAYS AS (`search_attributes`->>''$.TemporalWorkerDeployment'') VIRTUAL,
+  ADD INDEX `by_temporal_worker_deployment_version` (`namespace_id`, `TemporalWorkerDeploymentVersion`, (COALESCE(`close_time`, CAST(''9999-12-31 23:59:59'' AS DATETIME))) DESC, `start_time` DESC, `run_id`),
+  ADD INDEX `by_temporal_workflow_versioning_behavior` (`namespace_id`, `TemporalWorkflowVersioningBehavior`, (COALESCE(`close_time`, CAST(''9999-12-31 23:59:59'' AS DATETIME))) DESC, `start_time` DESC, `run_id`),
+  ADD INDEX `by_temporal_worker_deployment` (`namespace_id`, `TemporalWorkerDeployment`, (COALESCE(`close_time`, CAST(''9999-12-31 23:59:59'' AS DATETIME))) DESC, `start_time` DESC, `run_id`),
+  ALGORITHM=COPY, LOCK=SHARED');
+
+PREPARE change_table FROM @change;
+
+EXECUTE change_table;
+
+DEALLOCATE PREPARE change_table;
+
+-- Record version 1.8 in schema_version
+INSERT INTO schema_version
+  (version_partition, db_name, creation_time, curr_version, min_compatible_version)
+VALUES (0, DATABASE(), UTC_TIMESTAMP(6), '1.8', '0.1') AS new
+ON DUPLICATE KEY UPDATE creation_time = new.creation_time,
+  curr_version = new.curr_version, min_compatible_version = new.min_compatible_version;
+
+INSERT INTO schema_update_history
+  (version_partition, year, month, update_time, description, manifest_md5, new_version, old_version)
+SELECT 0, YEAR(t), MONTH(t), t, 'Worker deployments and the versioning behaviour of a run become searchable.', '', '1.8', '1.7'
+FROM (SELECT UTC_TIMESTAMP(6) AS t) AS clock;
