@@ -75,15 +75,12 @@ def _steps(dialect: Dialect, catalog: Catalog, recorded: str | None, wanted: Def
 
 
 def _script(dialect: Dialect, title: str, guards: Iterable[Sql], steps: Iterable[Step]) -> str:
-    """One file: the title, the guards, each step under its own headline less what the guards did already, and what
-    closes the script."""
+    """One file: the title, the guards, each step under its own headline, and what closes the script."""
     parts = [f"-- {title}\n-- Generated from schema/versions; change the definition, not this file.\n"]
     parts += [f"{dialect.shell}\n"] if dialect.shell else []
-    said = list(guards)
-    parts += [paragraph(guard) for guard in said]
+    parts += [paragraph(guard) for guard in guards]
     for step in steps:
-        statements = [s for s in step.statements if isinstance(s, Sql) and s not in said]
-        parts.append(f"-- {step.title}\n" + "\n".join(paragraph(s) for s in statements))
+        parts.append(f"-- {step.title}\n" + "\n".join(paragraph(s) for s in step.statements if isinstance(s, Sql)))
     parts += [paragraph(statement) for statement in dialect.finish]
     return "\n".join(parts)
 

@@ -37,9 +37,12 @@ def files(chain: Sequence[Definition], rules: Profile) -> Mapping[str, str]:
 
 
 def repeatable(step: Step) -> Step:
-    """`step` such that it does nothing when it was done before; an ALTER is done as a whole, so one look is enough."""
+    """`step` such that it does nothing when it was done before; an ALTER is done as a whole, so one look is enough.
+    The version tables are left out, because the guard of an install made them."""
     statements: list[Statement] = []
     for statement in step.statements:
+        if statement in versions.CREATE:
+            continue
         if isinstance(statement, Sql) and statement.text.startswith("ALTER") and (done := _look(step)):
             statements += unless(done, statement)
         else:

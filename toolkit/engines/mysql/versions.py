@@ -13,6 +13,7 @@ from toolkit.plan import Observed, Sql, Step
 
 TABLES = version_tables.TABLES
 _TIME = "DATETIME(6)"
+CREATE = version_tables.create_tables(_TIME)
 _ROW = "version_partition = 0 AND db_name = DATABASE()"
 RECORDED = f"SELECT curr_version FROM schema_version WHERE {_ROW}"
 
@@ -61,6 +62,6 @@ def guard(before: str | None, after: str) -> tuple[Sql, ...]:
     message = f"CONCAT({literal(f'this script needs {asked}, but schema_version says ')}, COALESCE({found}, 'nothing'))"
     return (
         Sql(f"SET SESSION sql_mode = {literal(SQL_MODE)}"),
-        *(version_tables.create_tables(_TIME) if before is None else ()),
+        *(CREATE if before is None else ()),
         Sql(f"DO IF(\n  {fits},\n  0,\n  UUID_TO_BIN({message}))"),
     )

@@ -353,6 +353,27 @@ BEGIN
 END;
 
 -- Record version 1.13 in schema_version
+CREATE TABLE IF NOT EXISTS schema_version (
+  version_partition      INT          NOT NULL,
+  db_name                VARCHAR(255) NOT NULL,
+  creation_time          TIMESTAMP,
+  curr_version           VARCHAR(64),
+  min_compatible_version VARCHAR(64),
+  PRIMARY KEY (version_partition, db_name)
+);
+
+CREATE TABLE IF NOT EXISTS schema_update_history (
+  version_partition INT       NOT NULL,
+  year              INT       NOT NULL,
+  month             INT       NOT NULL,
+  update_time       TIMESTAMP NOT NULL,
+  description       VARCHAR(255),
+  manifest_md5      VARCHAR(64),
+  new_version       VARCHAR(64),
+  old_version       VARCHAR(64),
+  PRIMARY KEY (version_partition, year, month, update_time)
+);
+
 INSERT INTO schema_version
   (version_partition, db_name, creation_time, curr_version, min_compatible_version)
 VALUES (0, 'temporal_visibility', strftime('%Y-%m-%d %H:%M:%f+00:00', 'now'), '1.13', '0.1')

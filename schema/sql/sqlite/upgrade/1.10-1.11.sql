@@ -46,6 +46,8 @@ INSERT INTO temporal_visibility_check SELECT NOT EXISTS (
     AND sql IS NOT NULL AND name NOT IN ('by_batcher_user', 'by_bool_01', 'by_bool_02', 'by_bool_03', 'by_datetime_01', 'by_datetime_02', 'by_datetime_03', 'by_double_01', 'by_double_02', 'by_double_03', 'by_execution_duration', 'by_execution_time', 'by_history_length', 'by_history_size_bytes', 'by_int_01', 'by_int_02', 'by_int_03', 'by_keyword_01', 'by_keyword_02', 'by_keyword_03', 'by_keyword_04', 'by_keyword_05', 'by_keyword_06', 'by_keyword_07', 'by_keyword_08', 'by_keyword_09', 'by_keyword_10', 'by_parent_run_id', 'by_parent_workflow_id', 'by_root_run_id', 'by_root_workflow_id', 'by_state_transition_count', 'by_status', 'by_task_queue', 'by_temporal_bool_01', 'by_temporal_bool_02', 'by_temporal_datetime_01', 'by_temporal_datetime_02', 'by_temporal_double_01', 'by_temporal_double_02', 'by_temporal_int_01', 'by_temporal_int_02', 'by_temporal_keyword_01', 'by_temporal_keyword_02', 'by_temporal_keyword_03', 'by_temporal_keyword_04', 'by_temporal_namespace_division', 'by_temporal_pause_info', 'by_temporal_schedule_paused', 'by_temporal_scheduled_by_id', 'by_temporal_scheduled_start_time', 'by_temporal_worker_deployment', 'by_temporal_worker_deployment_version', 'by_temporal_workflow_versioning_behavior', 'by_workflow_id', 'by_workflow_type', 'default_idx', 'executions_visibility_ad', 'executions_visibility_ai', 'executions_visibility_au')
 );
 
+DROP TABLE temporal_visibility_check;
+
 CREATE TABLE "temporal_visibility_shadow" (
   "namespace_id"                       CHAR(64) NOT NULL,
   "run_id"                             CHAR(64) NOT NULL,
