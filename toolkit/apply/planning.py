@@ -33,7 +33,8 @@ class Recognised:
 
 def recognise(engine: Engine, observed: Observed, chain: Sequence[Definition], overlay: Overlay) -> Recognised:
     """Which published versions the observed schema equals, whatever version the store claims to be."""
-    known = {d.version: engine.catalog(overlay.apply(d), overlay) for d in chain if engine.supports(d)}
+    fitting = [d for d in _fitting(chain, overlay) if engine.supports(d)]
+    known = {d.version: engine.catalog(overlay.apply(d), overlay) for d in fitting}
     foreign = foreign_objects(observed.catalog, (*known.values(), engine.empty()))
     ours = observed.catalog.without(foreign)
     mark = fingerprint(ours)
@@ -54,7 +55,7 @@ def make_plan(
         )
     goal = overlay.apply(wanted)
     known = (*chain, wanted) if wanted not in chain else tuple(chain)
-    seen = recognise(engine, observed, _fitting(known, overlay), overlay)
+    seen = recognise(engine, observed, known, overlay)
     ours = replace(observed, catalog=observed.catalog.without(seen.foreign))
     steps = engine.steps(ours, goal, overlay)
     return Plan(

@@ -34,31 +34,38 @@ class StepProgress:
         self._stream.flush()
 
 
-def counted(counts: Iterable[int], total: int, what: str, quiet: bool) -> Iterator[int]:
-    """Pass `counts` on, with a bar, rate and ETA on a terminal, and a line every ten percent in a log."""
+def counted(counts: Iterable[int], estimate: int, what: str, quiet: bool) -> Iterator[int]:
+    """Pass `counts` on, with a bar, rate and ETA on a terminal, and a line every ten percent in a log.
+
+    `estimate` is the expected sum; where it is wrong the bar ends full all the same.
+    """
     if quiet:
         yield from counts
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
     console = Console(stderr=True)
     if not console.is_terminal:
-        yield from _logged(counts, total, what)
+        yield from _logged(counts, estimate, what)
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    done = TextColumn("{task.completed:,.0f}")
+    speed = TextColumn("{task.fields[rate]}")
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), done, speed, TimeRemainingColumn())
     with Progress(*columns, console=console) as progress:
-        task = progress.add_task(what, total=total)
+        task = progress.add_task(what, total=estimate, rate="")
         for count in counts:
-            progress.advance(task, count)
+            rate = progress.tasks[0].speed
+            progress.update(task, advance=count, rate=f"{rate:,.0f}/s" if rate else "")
             yield count
+        progress.update(task, total=progress.tasks[0].completed or 1)
 
 
-def _logged(counts: Iterable[int], total: int, what: str) -> Iterator[int]:
+def _logged(counts: Iterable[int], estimate: int, what: str) -> Iterator[int]:
     done, shown = 0, 0
     for count in counts:
         done += count
-        if total and done * 10 // total > shown:
-            shown = done * 10 // total
-            print(f"{what}: {done} of {total}", file=sys.stderr, flush=True)
+        if estimate and done * 10 // estimate > shown:
+            shown = done * 10 // estimate
+            print(f"{what}: {done} of about {max(done, estimate)}", file=sys.stderr, flush=True)
         yield count

@@ -15,7 +15,7 @@ from toolkit.cli.progress import counted
 from toolkit.definition import Definition
 from toolkit.engines import Client, Engine
 from toolkit.errors import EngineError
-from toolkit.sample import generate
+from toolkit.sample import WRITES_PER_ROW, generate
 from toolkit.targets import Target
 from toolkit.versions import chain
 
@@ -41,7 +41,7 @@ def command(target: str | None, config: Path | None, rows: int, seed: int, outpu
 def _fill(engine: Engine, client: Client, store: Target, rows: int, seed: int, quiet: bool) -> dict[str, object]:
     definition = _version_of(engine, client, store)
     began, writes = time.monotonic(), 0
-    for count in counted(_writes(client, definition, rows, seed), rows, "records written", quiet):
+    for count in counted(_writes(client, definition, rows, seed), round(rows * WRITES_PER_ROW), "writes", quiet):
         writes += count
     seconds = time.monotonic() - began
     return {

@@ -21,6 +21,8 @@ WINDOW = 2000
 # 2025-01-01T00:00:00Z; executions start from here on, a few milliseconds apart.
 BEGINNING = 1_735_689_600_000_000_000
 _GAP = 4_000_000
+# About how many writes lead to one live record; for progress bars.
+WRITES_PER_ROW = 3.1
 
 
 def generate(definition: Definition, rows: int, seed: int, attributes: Definition | None = None) -> Iterator[Write]:

