@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from enum import Enum
 from pathlib import Path
 
 from toolkit import document
@@ -19,13 +20,22 @@ from toolkit.errors import UsageError
 MAX_PREALLOCATED = 99
 
 
+class TemplateKind(Enum):
+    """The two kinds of index templates: `legacy`, as Temporal's own tool writes them, and `composable`."""
+
+    LEGACY = "legacy"
+    COMPOSABLE = "composable"
+
+
 @dataclass(frozen=True, slots=True)
 class SearchSettings:
-    """Elasticsearch and OpenSearch: None means what the released template says."""
+    """Elasticsearch and OpenSearch: None means what the released template says; for `template`, the kind that is there,
+    else a legacy one."""
 
     shards: int | None = None
     replicas: int | None = None
     auto_expand_replicas: str | None = None
+    template: TemplateKind | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +110,12 @@ def _preallocated(value: Value) -> dict[AttributeType, int]:
 
 
 def _search(value: Value) -> SearchSettings:
-    parts = value.members((), ("shards", "replicas", "auto_expand_replicas"))
+    parts = value.members((), ("shards", "replicas", "auto_expand_replicas", "template"))
     return SearchSettings(
         shards=parts["shards"].integer(1, 1024) if "shards" in parts else None,
         replicas=parts["replicas"].integer(0, 100) if "replicas" in parts else None,
         auto_expand_replicas=parts["auto_expand_replicas"].text() if "auto_expand_replicas" in parts else None,
+        template=parts["template"].one_of(TemplateKind) if "template" in parts else None,
     )
 
 

@@ -107,10 +107,17 @@ def _sqlite() -> Engine:
     return sqlite
 
 
+def _elasticsearch() -> Engine:
+    from toolkit.engines import elasticsearch
+
+    return elasticsearch
+
+
 ENGINES: Mapping[str, Callable[[], Engine]] = {
     "postgresql": _postgresql,
     "mysql": _mysql,
     "sqlite": _sqlite,
+    "elasticsearch": _elasticsearch,
 }
 
 

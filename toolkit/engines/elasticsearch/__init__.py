@@ -1,0 +1,65 @@
+"""Elasticsearch and OpenSearch as one engine: see `toolkit.engines.Engine`. Which of the two it is, the server says.
+
+Everything here hands on to the modules of this folder; nothing connects before `connect` is called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from toolkit.attributes import Family
+from toolkit.catalog import Catalog
+from toolkit.definition import Definition
+from toolkit.diff import Change
+from toolkit.engines import Client
+from toolkit.engines.elasticsearch import artefacts as _artefacts
+from toolkit.engines.elasticsearch import layout, planner
+from toolkit.engines.elasticsearch.typemap import profile
+from toolkit.overlay import NO_OVERLAY, Overlay
+from toolkit.plan import Observed, Step
+from toolkit.targets import Target
+
+NAME = layout.NAME
+FAMILY = Family.ELASTICSEARCH
+
+
+def supports(definition: Definition) -> bool:
+    """Every version with an Elasticsearch label."""
+    return bool(definition.labels.elasticsearch)
+
+
+def label(definition: Definition) -> str:
+    """`v13`: the last of the version's labels, kept in the mapping's `_meta`."""
+    return layout.label(definition)
+
+
+def catalog(definition: Definition, overlay: Overlay = NO_OVERLAY) -> Catalog:
+    """See `Engine.catalog`. Templates and aliases are no part of it: they stand beside the index."""
+    return layout.catalog(definition, profile(), overlay)
+
+
+def empty() -> Catalog:
+    """See `Engine.empty`."""
+    return layout.EMPTY
+
+
+def steps(observed: Observed, wanted: Definition, overlay: Overlay = NO_OVERLAY) -> tuple[Step, ...]:
+    """See `Engine.steps`."""
+    return planner.steps(observed, wanted, profile(), overlay)
+
+
+def objects(change: Change) -> tuple[str, ...]:
+    """See `Engine.objects`."""
+    return planner.objects(change)
+
+
+def artefacts(chain: Sequence[Definition]) -> Mapping[str, str]:
+    """See `Engine.artefacts`."""
+    return _artefacts.files(chain, profile())
+
+
+def connect(target: Target) -> Client:
+    """See `Engine.connect`."""
+    from toolkit.engines.elasticsearch import client
+
+    return client.connect(target, profile())

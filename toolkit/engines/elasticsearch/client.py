@@ -1,0 +1,246 @@
+"""The only module that talks to a search engine: connect, observe, send requests, write and read records.
+
+It decides nothing; what to send comes as Steps, what to store as Records.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from toolkit.definition import Definition
+from toolkit.engines import batches
+from toolkit.engines.elasticsearch import documents, inspect, layout, render, transport, versions
+from toolkit.engines.elasticsearch.store import AUTO_CREATE, SKIPPED, Kept, Names, SearchStore
+from toolkit.engines.elasticsearch.transport import Answer, Transport
+from toolkit.engines.elasticsearch.typemap import Profile
+from toolkit.errors import ConnectionFailed, EngineError, TargetError, Unsupported
+from toolkit.plan import Request, Sql, Step
+from toolkit.records import Record, Write
+from toolkit.targets import Target
+
+# What Elasticsearch and OpenSearch take as the name of an index; wildcards and lists must never get through.
+_NAME = re.compile(r"[^-_+A-Z\s\"*\\<|,>/?#:][^A-Z\s\"*\\<|,>/?#:]*")
+MAX_NAME_BYTES = 255
+_FIRST_LOOK, _LONGEST_LOOK = 0.1, 5.0
+# Status of a bulk item → nothing is wrong: a newer version is there, or what was to be deleted is not.
+_FINE = frozenset({200, 201, 404, 409})
+
+
+def connect(target: Target, rules: Profile) -> SearchClient:
+    """An open connection. Raises ConnectionFailed (unreachable, refused, no such product) or TargetError."""
+    prefix, _, index = target.path.rpartition("/")
+    if not index:
+        raise TargetError(
+            "TV3008", "the URL names no index", "Example: elasticsearch+https://user@host:9200/temporal_visibility_v1"
+        )
+    if not _NAME.fullmatch(index) or index in (".", "..") or len(index.encode()) > MAX_NAME_BYTES:
+        raise TargetError(
+            "TV3010", f"{index[:80]!r} cannot be the name of an index", "Use lower-case letters, digits, '_' and '-'."
+        )
+    address = transport.Address.of(target, f"/{prefix}" if prefix else "")
+    line, server = _reach(address, target)
+    return SearchClient(line, target, rules, index, server)
+
+
+def _reach(address: transport.Address, target: Target) -> tuple[Transport, str]:
+    """A transport that fits what answers, and what that is; the URL's scheme is only the first guess."""
+    try:
+        if target.scheme.startswith("opensearch"):
+            line: Transport = transport.OpenTransport(address, target)
+            found = _greeting(line, target)
+            if found["version"].get("distribution") == "opensearch" or _older_than(found, (7, 14)):
+                return line, _server(found)
+            line.close()
+            line = transport.ElasticTransport(address, target)
+            return line, _server(_greeting(line, target))
+        from elasticsearch import UnsupportedProductError
+
+        line = transport.ElasticTransport(address, target)
+        try:
+            return line, _server(_greeting(line, target))
+        except UnsupportedProductError:
+            line.close()
+            line = transport.OpenTransport(address, target)
+            return line, _server(_greeting(line, target))
+    except (ValueError, TypeError, OSError) as error:
+        # The libraries look at certificates and keys before they connect.
+        raise TargetError("TV3009", f"the URL's options: {target.redact(str(error))[:300]}") from None
+
+
+def _greeting(line: Transport, target: Target) -> dict[str, Any]:
+    answer = line.send("GET", "/", seconds=transport.CONNECT_SECONDS)
+    if answer.status in (401, 403):
+        raise transport.refused(answer, target)
+    version = answer.body.get("version")
+    if answer.status != 200 or not isinstance(version, dict) or "number" not in version:
+        hint = "Is host, port and path that of the cluster itself, not of a web page before it?"
+        raise ConnectionFailed("TV4502", f"{target.shown} is neither Elasticsearch nor OpenSearch", hint)
+    return answer.body
+
+
+def _older_than(greeting: dict[str, Any], limit: tuple[int, int]) -> bool:
+    numbers = re.findall(r"\d+", str(greeting["version"]["number"]))[:2]
+    return tuple(map(int, numbers)) < limit
+
+
+def _server(greeting: dict[str, Any]) -> str:
+    version = greeting["version"]
+    product = "OpenSearch" if version.get("distribution") == "opensearch" else "Elasticsearch"
+    return f"{product} {version['number']}"
+
+
+class SearchClient:
+    """One connection to one index or alias; see `toolkit.engines.Client`."""
+
+    def __init__(self, line: Transport, target: Target, rules: Profile, index: str, server: str) -> None:
+        self._line = line
+        self._target = target
+        self._rules = rules
+        self._index = index
+        self._server = server
+
+    def _ask(self, method: str, path: str, body: Any = None, fine: tuple[int, ...] = ()) -> Answer:
+        answer = self._line.send(method, path, body)
+        if answer.status >= 400 and answer.status not in fine:
+            raise transport.refused(answer, self._target)
+        return answer
+
+    def observe(self) -> SearchStore:
+        """See `toolkit.engines.Client.observe`."""
+        found = self._ask("GET", f"{render.path(self._index)}?flat_settings=true", fine=(404,))
+        indices = found.body if found.status == 200 else {}
+        if len(indices) > 1:
+            raise Unsupported(
+                "TV4503", f"{self._index} is an alias of {len(indices)} indices", "Give the URL of one of them."
+            )
+        holder, facts = next(iter(indices.items()), (None, {}))
+        names = Names.of(self._index, holder, self._rules)
+        meta = inspect.meta(facts)
+        begun = versions.left_over(meta)
+        return SearchStore(
+            catalog=inspect.catalog(facts) if holder else layout.EMPTY,
+            recorded=versions.recorded(meta),
+            server=self._server,
+            rows=self._count() if holder else None,
+            names=names,
+            template=self._template(names),
+            auto_create=self._auto_create(),
+            kept=inspect.kept(facts, names) if holder else Kept(),
+            rebuilding=tuple(name for name in begun if self._exists(name)),
+            interrupted=bool(begun),
+        )
+
+    def _exists(self, index: str) -> bool:
+        return self._ask("GET", f"{render.path(index)}/_settings", fine=(404,)).status == 200
+
+    def _template(self, names: Names) -> dict[str, Any]:
+        """Our template. A composable one hides a legacy one."""
+        path = render.path(names.template)
+        found = self._ask("GET", f"/_index_template{path}", fine=(404,)).body.get("index_templates") or []
+        if found:
+            return inspect.composable_template(found[0]["index_template"], names.patterns)
+        answer = self._ask("GET", f"/_template{path}", fine=(404,))
+        old = answer.body.get(names.template) if answer.status == 200 else None
+        return inspect.legacy_template(old, names.patterns) if isinstance(old, dict) else {}
+
+    def _auto_create(self) -> str | None:
+        """The cluster's setting; not to be touched when the URL says so, or when it may not even be read."""
+        if "cluster_settings" in self._target.options:
+            return SKIPPED
+        answer = self._ask("GET", "/_cluster/settings?flat_settings=true", fine=(401, 403))
+        if answer.status >= 400:
+            return SKIPPED
+        found = [answer.body.get(kind, {}).get(AUTO_CREATE) for kind in ("transient", "persistent")]
+        return next((str(value) for value in found if value is not None), None)
+
+    def execute(self, step: Step) -> None:
+        """See `toolkit.engines.Client.execute`. A step that keeps writers waiting is taken back when it fails, except
+        when its last request is the one that failed: that may have been done although no answer came."""
+        requests = [s for s in step.statements if isinstance(s, Request)]
+        assert not any(isinstance(s, Sql) for s in step.statements)
+        for number, request in enumerate(requests, 1):
+            try:
+                self._do(request)
+            except BaseException:
+                if step.lock.blocks != "nobody" and number < len(requests):
+                    self._take_back(step)
+                raise
+
+    def _take_back(self, step: Step) -> None:
+        with contextlib.suppress(EngineError):
+            for request in step.reverse:
+                if isinstance(request, Request):
+                    self._ask(request.method, request.path, request.body, fine=(404,))
+
+    def _do(self, request: Request) -> None:
+        if request.path.startswith("/_reindex?"):
+            self._copy(request)
+            return
+        fine = (404,) if request.method == "DELETE" else ()
+        self._ask(request.method, request.path, request.body, fine)
+
+    def _copy(self, request: Request) -> None:
+        """Start a copy, wait for its end, and see that it is whole."""
+        assert isinstance(request.body, dict)
+        source, target = (request.body[side]["index"] for side in ("source", "dest"))  # type: ignore[index,call-overload]
+        task = str(self._ask(request.method, request.path, request.body).body["task"])
+        pause = _FIRST_LOOK
+        while not (seen := self._ask("GET", f"/_tasks/{task}").body).get("completed"):
+            time.sleep(pause)
+            pause = min(pause * 1.5, _LONGEST_LOOK)
+        result = seen.get("response") or {}
+        failures = [f.get("cause") or f for f in result.get("failures") or ()] + [
+            seen[k] for k in ("error",) if k in seen
+        ]
+        if failures or result.get("canceled"):
+            why = Answer(500, {"error": failures[0]}).reason if failures else f"canceled: {result['canceled']}"
+            raise EngineError("TV4505", f"copying {source} to {target} failed: {self._target.redact(why)[:500]}",
+                              "Nothing has changed. Repair that document, or ask for help, and run again.")  # fmt: skip
+        before, after = self._count(str(source)), self._count(str(target))
+        if before != after:
+            raise EngineError("TV4506", f"the copy of {source} has {after} records, not {before}",
+                              "Nothing has changed. Run the same command again.")  # fmt: skip
+
+    def write(self, definition: Definition, writes: Iterable[Write]) -> Iterator[int]:
+        """See `toolkit.engines.Client.write`: bulk requests with the records' own versions."""
+        if not self._exists(self._index):
+            raise EngineError("TV4507", f"there is no index {self._index}", "Run `temporal-visibility schema upgrade`.")
+        form = documents.Form.of(definition, self._rules)
+        for batch in batches.batched(writes):
+            final = batches.collapse(batch)
+            actions = [form.action(record, self._index) for record in final.records]
+            actions += [documents.deletion(write, self._index) for write in final.deletions]
+            for outcome in self._line.bulk(actions):
+                if outcome.status not in _FINE or (outcome.status == 404 and outcome.action != "delete"):
+                    raise self._refused_document(outcome)
+            yield len(batch)
+        self._ask("POST", f"{render.path(self._index)}/_refresh")
+
+    def _refused_document(self, outcome: transport.Outcome) -> EngineError:
+        reason = self._target.redact(outcome.reason)[:400]
+        hint = "Values must fit their fields: times from 1970 to 2262, words up to 32766 bytes."
+        return EngineError("TV4508", f"document {outcome.id[:120]!r} was refused: {reason}", hint)
+
+    def read(self, definition: Definition) -> Iterator[Record]:
+        """See `toolkit.engines.Client.read`: one consistent view, a few thousand documents at a time."""
+        form = documents.Form.of(definition, self._rules)
+        self._ask("POST", f"{render.path(self._index)}/_refresh")
+        for hit in self._line.scan(self._index):
+            yield form.record(hit)
+
+    def count(self) -> int:
+        """See `toolkit.engines.Client.count`."""
+        return self._count()
+
+    def _count(self, index: str | None = None) -> int:
+        path = render.path(index or self._index)
+        self._ask("POST", f"{path}/_refresh")
+        return int(self._ask("GET", f"{path}/_count").body["count"])
+
+    def close(self) -> None:
+        """See `toolkit.engines.Client.close`."""
+        self._line.close()

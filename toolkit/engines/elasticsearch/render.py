@@ -1,0 +1,121 @@
+"""Requests to a search engine as values: the one place that writes paths and bodies for this engine.
+
+Pure; names are percent-encoded here, and nowhere else, and what is in a body is data for the server's JSON reader.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from urllib.parse import quote
+
+from toolkit.catalog import Json
+from toolkit.engines.elasticsearch.store import AUTO_CREATE, Names
+from toolkit.engines.elasticsearch.typemap import Profile
+from toolkit.plan import Request
+
+# The key of our own note in a mapping's `_meta`.
+NOTE = "temporal_visibility"
+
+
+def path(*segments: str) -> str:
+    """A path of encoded segments; whatever is inside a segment, it stays inside."""
+    return "/" + "/".join(quote(segment, safe="") for segment in segments)
+
+
+def index_body(properties: Mapping[str, Json], dynamic: str, settings: Mapping[str, Json], meta: Json) -> Json:
+    """The body that creates an index, or the inner part of a template."""
+    mappings: dict[str, Json] = {"dynamic": dynamic, "properties": dict(properties)}
+    return {
+        "settings": {"index": dict(settings)},
+        "mappings": {"_meta": meta, **mappings} if meta else mappings,
+    }
+
+
+def legacy_template(names: Names, body: Json, rules: Profile) -> Json:
+    """The body of a legacy template around `index_body`."""
+    assert isinstance(body, dict)
+    return {"order": rules.order, "index_patterns": list(names.patterns), **body, "aliases": {}}
+
+
+def composable_template(names: Names, body: Json, rules: Profile) -> Json:
+    """The body of a composable template around `index_body`."""
+    return {"index_patterns": list(names.patterns), "priority": rules.priority, "template": body}
+
+
+def put_template(name: str, body: Json) -> Request:
+    """Write a legacy template, whatever was there before."""
+    return Request("PUT", path("_template", name), body)
+
+
+def delete_template(name: str) -> Request:
+    """The opposite of `put_template`."""
+    return Request("DELETE", path("_template", name))
+
+
+def delete_composable(name: str) -> Request:
+    """Take away a composable template, which would hide a legacy one."""
+    return Request("DELETE", path("_index_template", name))
+
+
+def create_index(name: str, body: Json) -> Request:
+    """A new index; refused by the server when the name is taken."""
+    return Request("PUT", path(name), body)
+
+
+def delete_index(name: str) -> Request:
+    """The opposite of `create_index`."""
+    return Request("DELETE", path(name))
+
+
+def put_mapping(name: str, body: Mapping[str, Json]) -> Request:
+    """Add to the mapping of an index; what is there stays, but `_meta` is replaced as a whole."""
+    return Request("PUT", path(name, "_mapping"), dict(body))
+
+
+def put_settings(name: str, settings: Mapping[str, Json]) -> Request:
+    """Change settings of a live index; None gives a setting back its default."""
+    return Request("PUT", path(name, "_settings"), {"index": dict(settings)})
+
+
+def auto_create(value: str | None) -> Request:
+    """Whether the cluster makes an index by itself on the first write to it."""
+    return Request("PUT", "/_cluster/settings", {"persistent": {AUTO_CREATE: value}})
+
+
+def block_writes(name: str) -> Request:
+    """Refuse writes to an index, and wait until none is on its way."""
+    return Request("PUT", path(name, "_block", "write"))
+
+
+def allow_writes(name: str) -> Request:
+    """The opposite of `block_writes`."""
+    return put_settings(name, {"blocks.write": None})
+
+
+def refresh(name: str) -> Request:
+    """Make all that was written visible to searches, and so to a copy."""
+    return Request("POST", path(name, "_refresh"))
+
+
+def reindex(source: str, target: str, script: Json) -> Request:
+    """Copy all documents with their versions. It runs as a task of the server; the client waits for its end."""
+    body: dict[str, Json] = {
+        "conflicts": "proceed",
+        "source": {"index": source, "size": 2000},
+        "dest": {"index": target, "version_type": "external"},
+    }
+    if script:
+        body["script"] = script
+    return Request("POST", "/_reindex?wait_for_completion=false&slices=auto", body)
+
+
+def aliases(actions: Sequence[Json]) -> Request:
+    """Change aliases and drop indices in one atomic act: all actions, or none."""
+    return Request("POST", "/_aliases", {"actions": list(actions)})
+
+
+def drop_while(kept: str, dropped: Sequence[str]) -> Request:
+    """Drop indices, but only while the index `kept` is there: both are looked at in one atomic act."""
+    there: Json = {"remove": {"index": kept, "alias": f"{kept}-no-such-alias", "must_exist": False}}
+    gone: list[Json] = [{"remove_index": {"index": name}} for name in dropped]
+    return aliases([there, *gone])

@@ -1,0 +1,298 @@
+"""The two client libraries behind one small face: elasticsearch-py and opensearch-py, chosen by what answers.
+
+It sends and receives, and puts failures into coded errors without secrets; it knows nothing of schemas.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from toolkit.catalog import Json
+from toolkit.errors import ConnectionFailed, EngineError, TargetError, ToolkitError
+from toolkit.targets import Target
+
+CONNECT_SECONDS = 15
+SECONDS = 90
+BULK_DOCUMENTS = 1000
+BULK_BYTES = 8 * 1024 * 1024
+RETRIES = 8
+FIRST_WAIT, LONGEST_WAIT = 1, 30
+SCAN_DOCUMENTS = 2000
+SCAN_KEEP = "5m"
+DEFAULT_PORT = 9200
+OPTIONS = ("ca", "client_cert", "client_key", "verify", "api_key", "cluster_settings")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP answer: its status, and the decoded body ({} when there is none)."""
+
+    status: int
+    body: dict[str, Any]
+
+    @property
+    def reason(self) -> str:
+        """What the server says is wrong."""
+        error = self.body.get("error")
+        if isinstance(error, dict):
+            causes = error.get("root_cause") or [error]
+            inner = error.get("caused_by") or {}
+            parts = [error.get("type"), error.get("reason") or causes[0].get("reason"), inner.get("reason")]
+            return ": ".join(str(p) for p in parts if p)
+        return str(error or self.body or f"HTTP status {self.status}")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one bulk action."""
+
+    action: str
+    id: str
+    status: int
+    reason: str
+
+
+class Transport(Protocol):
+    """One connection. Whatever fails to arrive is ConnectionFailed; answers of all kinds are given back."""
+
+    def send(self, method: str, path: str, body: Json = None, seconds: int = SECONDS) -> Answer: ...
+
+    def bulk(self, actions: Iterable[dict[str, Any]]) -> Iterator[Outcome]: ...
+
+    def scan(self, index: str) -> Iterator[Mapping[str, Any]]: ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where the server is, and how it is told who asks; nothing of it is ever shown."""
+
+    scheme: str
+    host: str
+    port: int
+    prefix: str
+    user: str | None
+    password: str | None
+    options: Mapping[str, str]
+
+    @staticmethod
+    def of(target: Target, prefix: str) -> Address:
+        """The address in `target`. Raises TargetError for options that mean nothing here."""
+        for name in target.options:
+            if name not in OPTIONS:
+                raise TargetError(
+                    "TV3009", f"the URL's option {name[:40]!r} means nothing here", f"Known: {', '.join(OPTIONS)}"
+                )
+        if target.options.get("verify", "true") not in ("true", "false"):
+            raise TargetError("TV3009", "the URL's option 'verify' must be true or false")
+        if target.options.get("cluster_settings", "skip") != "skip":
+            raise TargetError("TV3009", "the URL's option 'cluster_settings' can only be skip")
+        return Address(
+            target.transport, target.host or "localhost", target.port or DEFAULT_PORT, prefix, target.user,
+            target.password, target.options,
+        )  # fmt: skip
+
+    @property
+    def verify(self) -> bool:
+        """Whether the server's certificate is checked."""
+        return self.options.get("verify", "true") == "true"
+
+    @property
+    def tls(self) -> bool:
+        """Whether the connection is encrypted."""
+        return self.scheme == "https"
+
+    @property
+    def login(self) -> tuple[str, str] | None:
+        """User and password, when there is a user and no API key."""
+        return (self.user, self.password or "") if self.user is not None and "api_key" not in self.options else None
+
+
+class ElasticTransport:
+    """elasticsearch-py 8: Elasticsearch 7.14 and newer."""
+
+    def __init__(self, address: Address, target: Target) -> None:
+        import elasticsearch
+
+        host = f"[{address.host}]" if ":" in address.host else address.host
+        settings: dict[str, Any] = {
+            "request_timeout": SECONDS,
+            "max_retries": 0,
+            "api_key": address.options.get("api_key"),
+        }
+        if address.tls:
+            given = {"ca_certs": "ca", "client_cert": "client_cert", "client_key": "client_key"}
+            settings |= {name: address.options[key] for name, key in given.items() if key in address.options}
+            settings |= {"verify_certs": address.verify, "ssl_show_warn": False}
+        url = f"{address.scheme}://{host}:{address.port}{address.prefix}"
+        self._library = elasticsearch
+        self._target = target
+        self._client = elasticsearch.Elasticsearch(url, basic_auth=address.login, **settings)
+
+    def send(self, method: str, path: str, body: Json = None, seconds: int = SECONDS) -> Answer:
+        """See Transport. Deprecation notices of the server are not for the user, who cannot change our requests."""
+        headers = {"accept": "application/json"} | ({"content-type": "application/json"} if body is not None else {})
+        client = self._client.options(request_timeout=seconds)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", self._library.ElasticsearchWarning)
+                answer = client.perform_request(method, path, headers=headers, body=body)
+            return Answer(answer.meta.status, _decoded(answer.body))
+        except self._library.UnsupportedProductError:
+            raise
+        except self._library.ApiError as error:
+            return Answer(error.meta.status, _decoded(error.body))
+        except self._library.TransportError as error:
+            raise unreachable(error, self._target) from None
+
+    def bulk(self, actions: Iterable[dict[str, Any]]) -> Iterator[Outcome]:
+        """See Transport. Refusals for want of room (429) are tried again, each time after a longer wait."""
+        from elasticsearch.helpers import streaming_bulk
+
+        try:
+            for _, item in streaming_bulk(
+                self._client, actions, chunk_size=BULK_DOCUMENTS, max_chunk_bytes=BULK_BYTES, raise_on_error=False,
+                max_retries=RETRIES, initial_backoff=FIRST_WAIT, max_backoff=LONGEST_WAIT,
+            ):  # fmt: skip
+                yield _outcome(item)
+        except self._library.ApiError as error:
+            raise refused(Answer(error.meta.status, _decoded(error.body)), self._target) from None
+        except self._library.TransportError as error:
+            raise unreachable(error, self._target) from None
+
+    def scan(self, index: str) -> Iterator[Mapping[str, Any]]:
+        """See Transport. A scroll in the order of the shards: one consistent view, each document once."""
+        from elasticsearch.helpers import ScanError, scan
+
+        try:
+            yield from scan(self._client, query={"version": True}, index=index, size=SCAN_DOCUMENTS, scroll=SCAN_KEEP)
+        except ScanError as error:
+            raise _broken_scan(error, self._target) from None
+        except self._library.ApiError as error:
+            raise refused(Answer(error.meta.status, _decoded(error.body)), self._target) from None
+        except self._library.TransportError as error:
+            raise unreachable(error, self._target) from None
+
+    def close(self) -> None:
+        """See Transport."""
+        self._client.close()
+
+
+class OpenTransport:
+    """opensearch-py: OpenSearch, and Elasticsearch before 7.14."""
+
+    def __init__(self, address: Address, target: Target) -> None:
+        import opensearchpy
+
+        settings: dict[str, Any] = {}
+        if address.tls:
+            given = {"ca_certs": "ca", "client_cert": "client_cert", "client_key": "client_key"}
+            settings |= {name: address.options[key] for name, key in given.items() if key in address.options}
+            settings |= {"use_ssl": True, "verify_certs": address.verify, "ssl_show_warn": False}
+        if "api_key" in address.options:
+            settings["headers"] = {"authorization": f"ApiKey {address.options['api_key']}"}
+        self._library = opensearchpy.exceptions
+        self._target = target
+        self._client = opensearchpy.OpenSearch(
+            hosts=[{"host": address.host, "port": address.port}], url_prefix=address.prefix, http_auth=address.login,
+            timeout=SECONDS, max_retries=0, **settings,
+        )  # fmt: skip
+
+    def send(self, method: str, path: str, body: Json = None, seconds: int = SECONDS) -> Answer:
+        """See Transport."""
+        try:
+            params = {"request_timeout": seconds}
+            answer = self._client.transport.perform_request(method, path, params=params, body=body)
+            return Answer(200, _decoded(answer)) if answer is not False else Answer(404, {})
+        except self._library.ConnectionError as error:
+            raise unreachable(error, self._target) from None
+        except self._library.TransportError as error:
+            return Answer(int(error.status_code), _decoded(error.info))
+        except self._library.SerializationError:
+            return Answer(200, {})
+
+    def bulk(self, actions: Iterable[dict[str, Any]]) -> Iterator[Outcome]:
+        """See Transport, and ElasticTransport.bulk."""
+        from opensearchpy.helpers import streaming_bulk
+
+        try:
+            for _, item in streaming_bulk(
+                self._client, actions, chunk_size=BULK_DOCUMENTS, max_chunk_bytes=BULK_BYTES, raise_on_error=False,
+                max_retries=RETRIES, initial_backoff=FIRST_WAIT, max_backoff=LONGEST_WAIT,
+            ):  # fmt: skip
+                yield _outcome(item)
+        except self._library.ConnectionError as error:
+            raise unreachable(error, self._target) from None
+        except self._library.TransportError as error:
+            raise refused(Answer(int(error.status_code), _decoded(error.info)), self._target) from None
+
+    def scan(self, index: str) -> Iterator[Mapping[str, Any]]:
+        """See Transport, and ElasticTransport.scan."""
+        from opensearchpy.helpers import scan
+        from opensearchpy.helpers.errors import ScanError
+
+        try:
+            yield from scan(self._client, query={"version": True}, index=index, size=SCAN_DOCUMENTS, scroll=SCAN_KEEP)
+        except ScanError as error:
+            raise _broken_scan(error, self._target) from None
+        except self._library.ConnectionError as error:
+            raise unreachable(error, self._target) from None
+        except self._library.TransportError as error:
+            raise refused(Answer(int(error.status_code), _decoded(error.info)), self._target) from None
+
+    def close(self) -> None:
+        """See Transport."""
+        self._client.close()
+
+
+def _decoded(body: object) -> dict[str, Any]:
+    if isinstance(body, str | bytes):
+        try:
+            body = json.loads(body)
+        except ValueError:
+            return {}
+    return body if isinstance(body, dict) else {}
+
+
+def _outcome(item: Mapping[str, Any]) -> Outcome:
+    [(action, facts)] = item.items()
+    error = facts.get("error")
+    inner = error.get("caused_by") or {} if isinstance(error, dict) else {}
+    reason = (
+        f"{error.get('type')}: {error.get('reason')} {inner.get('reason', '')}" if isinstance(error, dict) else error
+    )
+    return Outcome(action, str(facts.get("_id")), int(facts.get("status", 0)), str(reason or "").strip())
+
+
+def _broken_scan(error: Exception, target: Target) -> EngineError:
+    return EngineError("TV4003", f"{target.shown}: {target.redact(str(error))[:300]}", "Run the same command again.")
+
+
+def unreachable(error: Exception, target: Target) -> ToolkitError:
+    """The coded error for a request that got no answer."""
+    text = target.redact(str(error)).strip().splitlines()
+    reason = (text[-1] if text else "no answer")[:300]
+    if "certificate" in reason.lower() or "ssl" in reason.lower() or "tls" in reason.lower():
+        hint = "Is this an https server, and is its certificate signed by the one the option `ca` names?"
+        return ConnectionFailed("TV4501", f"no secure connection to {target.shown}: {reason}", hint)
+    hint = "Is the server up, and are host and port right? The port is 9200 unless the URL says another."
+    return ConnectionFailed("TV4002", f"no answer from {target.shown}: {reason}", hint)
+
+
+def refused(answer: Answer, target: Target) -> EngineError:
+    """The coded error for an answer that is a refusal."""
+    reason = target.redact(answer.reason)[:500]
+    if answer.status == 401:
+        return ConnectionFailed(
+            "TV4001", f"cannot connect to {target.shown}: the login was refused", "Are user and password right?"
+        )
+    if answer.status == 403:
+        return EngineError("TV4003", f"{target.shown} refused: {reason}", "Give this user the right to do that.")
+    if answer.status in (429, 503):
+        return EngineError("TV4003", f"{target.shown} is too busy: {reason}", "Run the same command again later.")
+    return EngineError("TV4003", f"{target.shown} refused: {reason}")
