@@ -30,7 +30,6 @@ BUSY_MILLISECONDS = 10_000
 # A row stands in some sixty indexes: more of them in memory, and fewer rewrites of a run reaching them, pay off.
 _CACHE_KIBIBYTES = 131_072
 _BATCH = 20_000
-_LAST = 2**63
 _OPTIONS = {"mode": ("ro", "rw", "rwc"), "busy_timeout": ()}
 _EXAMPLE = "Examples: sqlite:///file.db, sqlite:////var/lib/temporal/file.db"
 _ALEMBIC = "SELECT version_num FROM alembic_version"
@@ -154,8 +153,7 @@ class SqliteClient:
         for batch in batches.batched(writes, _BATCH):
             final = batches.collapse(batch)
             with self._errors(), self._transaction() as connection:
-                ordered = sorted(final.records, key=_list_order)
-                connection.executemany(form.merge, map(form.values, ordered))
+                connection.executemany(form.merge, map(form.values, final.records))
                 connection.executemany(form.delete, map(form.key, final.deletions))
             yield len(batch)
 
@@ -179,11 +177,6 @@ class SqliteClient:
         """See `toolkit.engines.Client.close`."""
         if self._open is not None:
             self._open.close()
-
-
-def _list_order(record: Record) -> tuple[str, int, int]:
-    """Rows that stand together in the indexes are written together: a third less work than in the order of time."""
-    return record.namespace_id, _LAST if record.close_time is None else record.close_time, record.start_time
 
 
 def _hint(message: str) -> str:
