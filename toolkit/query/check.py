@@ -183,7 +183,17 @@ class _Checker:
 
 
 def _article(kind: Kind) -> str:
-    return f"{'an' if kind.value[0] in 'EI' else 'a'} {kind.value}"
+    match kind:
+        case Kind.STATUS:
+            return "a status"
+        case Kind.DURATION:
+            return "a duration"
+        case Kind.CLOSE_TIME:
+            return "a Datetime"
+        case Kind.INT:
+            return "an Int"
+        case _:
+            return f"a {kind.value}"
 
 
 def _chain(node: exp.Expr, kind: type[exp.Expr]) -> Iterator[exp.Expr]:

@@ -61,6 +61,8 @@ class ListFilter(Dialect):
         IDENTIFIERS: ClassVar = ["`"]
         STRING_ESCAPES: ClassVar = ["'", '"', "\\"]
         COMMENTS: ClassVar = []
+        # MySQL's `!` binds differently from NOT, and Temporal refuses it.
+        SINGLE_TOKENS: ClassVar = {**tokens.Tokenizer.SINGLE_TOKENS, "!": TokenType.UNKNOWN}
         KEYWORDS: ClassVar = {
             "!=": TokenType.NEQ,
             "<>": TokenType.NEQ,
@@ -103,6 +105,7 @@ class ListFilter(Dialect):
                 self._fail("TV7005", "ORDER BY is not supported", "Records come newest first: open ones, then by close "
                            "time, start time and run id.", self._prev)  # fmt: skip
             if self._curr:
+                self._refuse_known_words()
                 self._unexpected("AND, OR, GROUP BY or the end")
             return tree
 
@@ -227,7 +230,12 @@ class ListFilter(Dialect):
                     self._fail("TV7001", "NULL is not a value", "Use IS NULL or IS NOT NULL.")
                 case TokenType.L_PAREN:
                     self._fail("TV7001", "a list stands only behind IN", "Use IN (…), or one value without brackets.")
+                case TokenType.VAR if not _NAME.fullmatch(token.text):
+                    self._unexpected("a value")
                 case TokenType.VAR | TokenType.IDENTIFIER:
+                    self._refuse_known_words()
+                    if self._next.token_type == TokenType.L_PAREN:
+                        self._fail("TV7005", "functions are not supported", "A filter compares names with literals.")
                     hint = f"Did you forget the quotes? '{token.text[:60]}'"
                     self._fail("TV7005", "names cannot be compared with names", hint)
                 case _:

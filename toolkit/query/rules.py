@@ -174,8 +174,8 @@ class _Decision:
                 case float() if column.kind is Kind.DOUBLE:
                     yield self.semantics.doubles.take(value)
                 case float():
-                    # A whole number never equals a broken one.
-                    if value.is_integer():
+                    # A whole number of 64 bits never equals a broken or a larger one.
+                    if value.is_integer() and MIN_INT <= value <= MAX_INT:
                         yield int(value)
                 case int() if column.kind is Kind.DOUBLE and not isinstance(value, bool):
                     yield Decimal(value)

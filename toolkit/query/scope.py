@@ -9,7 +9,7 @@ import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from toolkit.attributes import AttributeType, Family, FieldType
+from toolkit.attributes import AttributeType, Family, FieldType, Group
 from toolkit.definition import Definition
 from toolkit.errors import UsageError
 from toolkit.query.tree import Column, Kind
@@ -30,10 +30,12 @@ _HIDDEN = frozenset({"NamespaceId", "Memo", "MemoEncoding", "SearchAttributes", 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """All names of one namespace in one store, ready to be looked up. `aliases`: the user's name → field; `division`:
-    the namespace division that is meant when none is mentioned, None for workflows."""
+    """All names of one namespace in one store, ready to be looked up. `prefixed`: with Temporal's prefix → without, for
+    predefined attributes that have none; `aliases`: the user's name → field; `division`: the namespace division that is
+    meant when none is mentioned, None for workflows."""
 
     columns: Mapping[str, Column]
+    prefixed: Mapping[str, str] = field(default_factory=dict)
     aliases: Mapping[str, str] = field(default_factory=dict)
     division: str | None = None
 
@@ -47,7 +49,9 @@ class Scope:
     ) -> Scope:
         """The names in a store of `family`. `own`: attributes the store has under their real names (Elasticsearch).
         Raises UsageError when an alias stands for nothing."""
-        columns = _columns(definition.on(family))
+        part = definition.on(family)
+        columns = _columns(part)
+        bare = (a.name for a in part.attributes if a.group is Group.PREDEFINED and not a.name.startswith(PREFIX))
         for name, kind in (own or {}).items():
             columns.setdefault(name, Column(name, name, Kind(kind.value), False))
         for alias, name in (aliases or {}).items():
@@ -55,7 +59,7 @@ class Scope:
                 raise UsageError(
                     "TV7014", f"the alias {alias!r} stands for {name!r}, which version {definition.version} has not", ""
                 )
-        return Scope(columns, dict(aliases or {}), division)
+        return Scope(columns, {PREFIX + name: name for name in bare}, dict(aliases or {}), division)
 
     def resolve(self, name: str) -> Column | None:
         """The column that `name` means; None when there is none. An alias wins, except over Temporal's own names."""
@@ -67,8 +71,8 @@ class Scope:
             return self._named("WorkflowId", name)
         if PREFIX + name in self.columns:
             return self._named(PREFIX + name, name)
-        if name.startswith(PREFIX) and (column := self.columns.get(name.removeprefix(PREFIX))):
-            return None if column.is_field else self._named(column.name, name)
+        if name in self.prefixed:
+            return self._named(self.prefixed[name], name)
         return self._named(self.aliases[name], name) if name in self.aliases else None
 
     def _named(self, name: str, shown: str) -> Column | None:

@@ -23,6 +23,8 @@ from enum import Enum
 
 from toolkit.query.tree import Kind
 
+_LARGE = 18
+
 
 class Words(Enum):
     """How a Text is cut into words, and how words compare.
@@ -67,7 +69,10 @@ class Doubles:
     def keep(self, value: float) -> Decimal:
         """What remains of a Double once it is stored."""
         exact = Decimal(repr(value))
-        return exact if self.scale is None else exact.quantize(Decimal(1).scaleb(-self.scale), ROUND_HALF_UP)
+        # A number this large has no decimals to lose, and more digits than Decimal rounds by default.
+        if self.scale is None or exact.adjusted() > _LARGE:
+            return exact
+        return exact.quantize(Decimal(1).scaleb(-self.scale), ROUND_HALF_UP)
 
     def take(self, value: float) -> Decimal:
         """What remains of a Double given in a filter."""

@@ -27,6 +27,9 @@ from toolkit.query.tree import (
 )
 from toolkit.records import Moment, rfc3339
 
+_ESCAPED = str.maketrans({
+    "\\": "\\\\", "'": "''", "\b": "\\b", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\x1a": "\\Z"
+})  # fmt: skip
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _WORDS = REFUSED.keys() | {
     "AND", "OR", "NOT", "IN", "IS", "BETWEEN", "NULL", "TRUE", "FALSE", "STARTS_WITH", "GROUP", "ORDER", "BY"
@@ -90,4 +93,4 @@ def _value(column: Column, value: Value) -> str:
 
 
 def _quoted(text: str) -> str:
-    return "'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
+    return "'" + text.translate(_ESCAPED) + "'"
