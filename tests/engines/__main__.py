@@ -44,7 +44,8 @@ def main(arguments: Sequence[str]) -> int:
 def list_kinds(options: argparse.Namespace) -> None:
     for kind in kinds():
         version = kind.version
-        print(f"{kind.name:20}{'default' if version.default else '':9}{version.source}{f' ({version.limits})' if version.limits else ''}")
+        limits = f" ({version.limits})" if version.limits else ""
+        print(f"{kind.name:20}{'default' if version.default else '':9}{version.source}{limits}")
 
 
 def prepare(options: argparse.Namespace) -> None:

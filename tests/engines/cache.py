@@ -33,7 +33,7 @@ def cache_root() -> Path:
         for folder in (root, *root.parents):
             if not folder.stat().st_mode & 0o001:
                 raise Unavailable(
-                    f"the cache {root} cannot be read by the servers, which root starts as `nobody` ({folder} is private)",
+                    f"servers, which root starts as `nobody`, cannot read the cache {root} ({folder} is private)",
                     "set TEMPORAL_VISIBILITY_CACHE to a directory that everyone may enter",
                 )
     return root

@@ -17,7 +17,13 @@ from tests.engines.servers.zookeeper import ZOOKEEPER
 
 STORES = (POSTGRESQL, MYSQL, ELASTICSEARCH, OPENSEARCH, CLICKHOUSE)
 ENGINES: dict[str, Engine] = {engine.name: engine for engine in (*STORES, CLICKHOUSE_KEEPER, ZOOKEEPER)}
-SHORT_NAMES = {"pg": "postgresql", "postgres": "postgresql", "es": "elasticsearch", "os": "opensearch", "ch": "clickhouse"}
+SHORT_NAMES = {
+    "pg": "postgresql",
+    "postgres": "postgresql",
+    "es": "elasticsearch",
+    "os": "opensearch",
+    "ch": "clickhouse",
+}
 
 
 @dataclass(frozen=True, slots=True, order=True)

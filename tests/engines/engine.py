@@ -1,4 +1,5 @@
-"""The shape every kind of server has for the harness: a table of functions, so that nothing else asks which engine it is.
+"""The shape every kind of server has for the harness: a table of functions, so that nothing else asks which engine it
+is.
 
 It holds no state and starts nothing.
 """
@@ -9,8 +10,12 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tests.engines.processes import Command
+
+if TYPE_CHECKING:
+    from tests.engines.secured import Secure
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +38,9 @@ def needed(directory: Path) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One version of an engine: its label, how it is obtained here in words, the official image, and its container port."""
+    """One version of an engine: its label, how it is obtained here in words, the official image, and its container
+    port.
+    """
 
     label: str
     source: str
@@ -59,7 +66,10 @@ class Engine:
     user: str = ""
     password: str = ""
     start_seconds: float = 60.0
-    needs: tuple[str, ...] = ()  # names of servers that must run before it; their addresses lie in its directory, see `needed`
+    secure: Secure | None = None  # URLs through TLS and accounts
+    needs: tuple[
+        str, ...
+    ] = ()  # names of servers that must run before it; their addresses lie in its directory, see `needed`
 
     def version(self, label: str) -> Version:
         return next(v for v in self.versions if v.label == label)

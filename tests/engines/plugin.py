@@ -27,15 +27,27 @@ EMBEDDED = ("sqlite", "chdb")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("engines", "real database servers")
-    group.addoption("--engines", choices=MODES, help="how servers are started (default: what works here, see docs/testing.md)")
-    group.addoption("--servers", action="append", default=[], metavar="NAME,…", help="run server tests on these only: postgresql-16,mysql")
+    group.addoption(
+        "--engines", choices=MODES, help="how servers are started (default: what works here, see docs/testing.md)"
+    )
+    group.addoption(
+        "--servers",
+        action="append",
+        default=[],
+        metavar="NAME,…",
+        help="run server tests on these only: postgresql-16,mysql",
+    )
     group.addoption("--all-versions", action="store_true", help="every test on every version, not only the short suite")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "short: part of the short suite, which runs on every version of an engine")
-    config.addinivalue_line("markers", "faults: the test may stop, kill, freeze or cut off its server, which it has to itself")
-    config.addinivalue_line("markers", "engines(*names): the engines that the fixture `engine` stands for (default: all)")
+    config.addinivalue_line(
+        "markers", "faults: the test may stop, kill, freeze or cut off its server, which it has to itself"
+    )
+    config.addinivalue_line(
+        "markers", "engines(*names): the engines that the fixture `engine` stands for (default: all)"
+    )
     try:
         config.stash[SELECTION] = selection(config.getoption("servers"), config.getoption("all_versions"))
     except NotAllowed as e:
@@ -84,7 +96,9 @@ def _note(request: pytest.FixtureRequest, name: str) -> None:
 
 @pytest.fixture
 def server_leases(request: pytest.FixtureRequest) -> Iterator[None]:
-    """The right to use the test's servers: with others, or alone for `faults`. Taken in one order, so that nobody waits in a ring."""
+    """The right to use the test's servers: with others, or alone for `faults`. Taken in one order, so that nobody
+    waits in a ring.
+    """
     alone = _breaks(request)
     given = getattr(request.node, "callspec", None)
     kinds = {value for value in given.params.values() if isinstance(value, Kind)} if given else set()

@@ -1,6 +1,7 @@
 """Free TCP ports for servers, outside the range that the system gives to outgoing connections.
 
-A port found here is free at that moment only: whoever starts a server on it tries another one if it was taken meanwhile.
+A port found here is free at that moment only: whoever starts a server on it tries another one if it was taken
+meanwhile.
 """
 
 from __future__ import annotations

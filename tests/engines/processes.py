@@ -1,4 +1,5 @@
-"""Operating-system processes: start one apart from this one, look whether it lives, stop, kill, freeze it with its children.
+"""Operating-system processes: start one apart from this one, look whether it lives, stop, kill, freeze it with its
+children.
 
 A process is named by its id and its start time, so that a reused id is never mistaken for it. Linux only (/proc).
 """
@@ -54,12 +55,12 @@ class Process:
             found += children.get(pid, [])
         return found
 
-    def signal(self, number: signal.Signals) -> None:
+    def send(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError):
             if self.lives():
                 os.kill(self.pid, number)
 
-    def signal_tree(self, number: signal.Signals) -> None:
+    def send_tree(self, number: signal.Signals) -> None:
         for pid in self.tree():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
@@ -122,7 +123,8 @@ KEEPER = '"$@" >&2 & echo $!; exec >&2; wait $!'  # standard output gives the id
 def start(command: Command, log: Path) -> Process:
     """Start a server that outlives this process; what it says goes to the end of `log`.
 
-    A shell stays as its parent, so that a killed server is gone at once and does not linger as a zombie, which servers take for
+    A shell stays as its parent, so that a killed server is gone at once and does not linger as a zombie, which
+    servers take for
     a living predecessor.
     """
     with log.open("ab") as out:
@@ -144,25 +146,34 @@ def start(command: Command, log: Path) -> Process:
     return process(int(pid))
 
 
-def call(command: Command) -> None:
-    """Run a command of a server's set-up to its end, as the server's user; RuntimeError with its last lines on failure."""
+def call(command: Command, text: str = "") -> None:
+    """Run a command of a server's set-up to its end, as the server's user, with `text` as its input.
+
+    RuntimeError with its last lines on failure.
+    """
     done = subprocess.run(
         list(command.argv),
         cwd=command.directory,
         env={**_environment(), **command.environment},
-        stdin=subprocess.DEVNULL,
+        input=text,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         **_identity(command),  # type: ignore[call-overload]
     )
     if done.returncode:
-        raise RuntimeError(f"{command.argv[0]} ended with {done.returncode}: {' | '.join(done.stdout.splitlines()[-5:])}")
+        raise RuntimeError(
+            f"{command.argv[0]} ended with {done.returncode}: {' | '.join(done.stdout.splitlines()[-5:])}"
+        )
 
 
 def _environment() -> dict[str, str]:
     kept = ("PATH", "TZ")
-    return {"LC_ALL": "C.UTF-8", "HOME": "/nonexistent", **{name: os.environ[name] for name in kept if name in os.environ}}
+    return {
+        "LC_ALL": "C.UTF-8",
+        "HOME": "/nonexistent",
+        **{name: os.environ[name] for name in kept if name in os.environ},
+    }
 
 
 def wait_until(

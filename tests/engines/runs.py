@@ -1,6 +1,8 @@
-"""A run: one directory that holds all servers which one test run (or one `up` command) started, shared by its processes.
+"""A run: one directory that holds all servers which one test run (or one `up` command) started, shared by its
+processes.
 
-A server belongs to a run and dies with it. Runs that were killed are found by their dead owner and cleaned; living ones are left alone.
+A server belongs to a run and dies with it. Runs that were killed are found by their dead owner and cleaned; living
+ones are left alone.
 """
 
 from __future__ import annotations
@@ -16,6 +18,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from tests.engines import authority
+from tests.engines.authority import Authority
 from tests.engines.cache import locked
 from tests.engines.catalog import Kind, parse
 from tests.engines.engine import NEEDED, Address
@@ -24,6 +28,7 @@ from tests.engines.ports import free_port
 from tests.engines.processes import Command, Process, current, give_away, start, wait_until
 
 PREFIX = "tv-eng-run-"
+AUTHORITY = "authority"
 
 
 def runs_root() -> Path:
@@ -39,10 +44,14 @@ class Run:
     @staticmethod
     def begin(name: str = "", keep: bool = False) -> Run:
         """A new run owned by this process; with `keep` it lives until `end`, whoever started it."""
-        directory = Path(tempfile.mkdtemp(prefix=PREFIX, dir=runs_root())) if not name else runs_root() / f"{PREFIX}{name}"
+        directory = (
+            Path(tempfile.mkdtemp(prefix=PREFIX, dir=runs_root())) if not name else runs_root() / f"{PREFIX}{name}"
+        )
         directory.mkdir(exist_ok=True)
         directory.chmod(0o755)
         (directory / "owner.json").write_text(json.dumps({"keep": True} if keep else asdict(current())))
+        if not (directory / AUTHORITY).exists():
+            authority.create(directory / AUTHORITY)
         return Run(directory)
 
     def server(self, kind: Kind) -> Server:
@@ -56,7 +65,7 @@ class Run:
         """Stop every server and remove the directory."""
         processes = [found for path in self.servers() if (found := _recorded(path))]
         for found in processes:
-            found.signal_tree(signal.SIGKILL)
+            found.send_tree(signal.SIGKILL)
         for found in processes:
             with contextlib.suppress(TimeoutError):
                 wait_until(lambda found=found: not found.lives(), 20, "a killed server is still there")  # type: ignore[misc]
@@ -95,6 +104,11 @@ class Server:
         engine = self.kind.definition
         return Address("127.0.0.1", self._state()["port"], engine.user, engine.password)
 
+    @property
+    def authority(self) -> Authority:
+        """The run's certificate authority."""
+        return Authority(self.directory.parent / AUTHORITY)
+
     def up(self) -> None:
         """Make sure that the server runs and answers; starts it (with the data it had) when it does not.
 
@@ -127,6 +141,7 @@ class Server:
         if not (self.directory / "ready").exists():
             for remains in self.directory.iterdir():
                 shutil.rmtree(remains) if remains.is_dir() else remains.unlink()
+            self.authority.copy_for_server(self.directory / "tls")
             engine.initialise(home, self.directory)
             give_away(self.directory)
         (self.directory / NEEDED).write_text(json.dumps(needed))
@@ -168,7 +183,7 @@ class Server:
         try:
             wait_until(self.answers, engine.start_seconds, f"{self.kind.name} does not answer", unless=ended)
         except BaseException:
-            found.signal_tree(signal.SIGKILL)
+            found.send_tree(signal.SIGKILL)
             raise
 
     def lives(self) -> bool:
@@ -188,8 +203,8 @@ class Server:
         with self._locked():
             if found := _recorded(self.directory):
                 members = [found.pid, *found.tree()]
-                found.signal(signal.SIGCONT)
-                found.signal(signal.Signals(self._state()["stop"]))
+                found.send(signal.SIGCONT)
+                found.send(signal.Signals(self._state()["stop"]))
                 self._wait_gone(found, members)
 
     def kill(self) -> None:
@@ -197,7 +212,7 @@ class Server:
         with self._locked():
             if found := _recorded(self.directory):
                 members = found.tree()
-                found.signal_tree(signal.SIGKILL)
+                found.send_tree(signal.SIGKILL)
                 self._wait_gone(found, members)
 
     def _wait_gone(self, found: Process, members: list[int]) -> None:
@@ -209,11 +224,11 @@ class Server:
     def pause(self) -> None:
         """Freeze the server: connections stay open and nothing is answered."""
         if found := _recorded(self.directory):
-            found.signal_tree(signal.SIGSTOP)
+            found.send_tree(signal.SIGSTOP)
 
     def resume(self) -> None:
         if found := _recorded(self.directory):
-            found.signal_tree(signal.SIGCONT)
+            found.send_tree(signal.SIGCONT)
 
     def memory(self) -> int:
         found = _recorded(self.directory)

@@ -1,4 +1,5 @@
-"""Which versions a test runs on: decided from the command line, the environment and the test's markers, before anything starts.
+"""Which versions a test runs on: decided from the command line, the environment and the test's markers, before
+anything starts.
 
 Pure: it gives lists of kinds and touches no server.
 """

@@ -1,4 +1,6 @@
-"""The smallest real use of each engine, by its plain driver: write a word, read all words back. Only for tests of the harness."""
+"""The smallest real use of each engine, by its plain driver: write a word, read all words back. Only for tests of the
+harness.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +9,16 @@ import json
 import sqlite3
 import urllib.request
 from collections.abc import Callable
+from http.client import HTTPException
 from urllib.parse import parse_qs, urlsplit
 
 import clickhouse_connect
 import psycopg
 import pymysql
+from clickhouse_connect.driver.exceptions import ClickHouseError
+from elastic_transport import TransportError as ElasticTransportError
+from elasticsearch import ApiError as ElasticApiError
+from opensearchpy.exceptions import OpenSearchException
 
 
 def write(url: str, word: str) -> None:
@@ -24,6 +31,16 @@ def read(url: str) -> list[str]:
     return READERS[urlsplit(url).scheme](url)
 
 
+REFUSALS = (  # what the drivers raise when a server is not there or says no
+    psycopg.Error,
+    pymysql.MySQLError,
+    ClickHouseError,
+    ElasticTransportError,
+    ElasticApiError,
+    OpenSearchException,
+    HTTPException,
+    OSError,
+)
 CREATE = "CREATE TABLE IF NOT EXISTS words (word VARCHAR(100))"
 
 

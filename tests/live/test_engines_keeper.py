@@ -13,12 +13,17 @@ def client(handle):
     )
 
 
+def create_locks(connection, handle):
+    path = f"/{handle.database}"
+    connection.command(f"CREATE TABLE locks (name String, owner String) ENGINE = KeeperMap('{path}') PRIMARY KEY name")
+
+
 @pytest.mark.faults
 def test_a_keeper_map_row_survives_the_engine(clickhouse_keeper, zookeeper):
     with client(clickhouse_keeper) as first:
-        first.command(f"CREATE TABLE locks (name String, owner String) ENGINE = KeeperMap('/{clickhouse_keeper.database}') PRIMARY KEY name")
+        create_locks(first, clickhouse_keeper)
         first.command("INSERT INTO locks SETTINGS keeper_map_strict_mode = 1 VALUES ('schema', 'me')")
-        with pytest.raises(Exception, match="KEEPER_EXCEPTION|Code: 999|Transaction failed"):
+        with pytest.raises(Exception, match=r"KEEPER_EXCEPTION|Code: 999|Transaction failed"):
             first.command("INSERT INTO locks SETTINGS keeper_map_strict_mode = 1 VALUES ('schema', 'you')")
     clickhouse_keeper.kill()
     clickhouse_keeper.start()
@@ -29,7 +34,7 @@ def test_a_keeper_map_row_survives_the_engine(clickhouse_keeper, zookeeper):
 @pytest.mark.faults
 def test_a_killed_zookeeper_keeps_its_nodes(clickhouse_keeper, zookeeper):
     with client(clickhouse_keeper) as first:
-        first.command(f"CREATE TABLE locks (name String, owner String) ENGINE = KeeperMap('/{clickhouse_keeper.database}') PRIMARY KEY name")
+        create_locks(first, clickhouse_keeper)
         first.command("INSERT INTO locks VALUES ('schema', 'me')")
         zookeeper.kill()
         zookeeper.start()

@@ -1,1 +1,3 @@
-"""One module per kind of server, with the same names in each: VERSIONS, prepare, initialise, command, probe, create, drop, url."""
+"""One module per kind of server, with the same names in each: VERSIONS, prepare, initialise, command, probe, create,
+drop, url.
+"""

@@ -9,6 +9,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+from tests.engines import secured
 from tests.engines.engine import Address, Engine, Version, needed
 from tests.engines.http import call
 from tests.engines.packages import python_packages
@@ -91,9 +92,25 @@ def command_with_keeper(home: Path, directory: Path, port: int) -> Command:
 
 
 CLICKHOUSE = Engine(
-    name="clickhouse", versions=VERSIONS, prepare=prepare, initialise=initialise, command=command, probe=probe,
-    create=create, drop=drop, url=url, container_port=8123, user=USER, password=PASSWORD, start_seconds=60,
-)  # fmt: skip
+    name="clickhouse",
+    versions=VERSIONS,
+    prepare=prepare,
+    initialise=initialise,
+    command=command,
+    probe=probe,
+    create=create,
+    drop=drop,
+    url=url,
+    secure=secured.clickhouse,
+    container_port=8123,
+    user=USER,
+    password=PASSWORD,
+    start_seconds=60,
+)
 CLICKHOUSE_KEEPER = replace(
-    CLICKHOUSE, name="clickhouse_keeper", versions=tuple(v for v in VERSIONS if v.default), command=command_with_keeper, needs=(KEEPER,)
+    CLICKHOUSE,
+    name="clickhouse_keeper",
+    versions=tuple(v for v in VERSIONS if v.default),
+    command=command_with_keeper,
+    needs=(KEEPER,),
 )

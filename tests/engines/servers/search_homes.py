@@ -1,6 +1,7 @@
 """Elasticsearch and OpenSearch server homes, put together from archives of Maven Central.
 
-Tables say which archives and which missing modules each version takes. Nothing is started here, and no security module exists there.
+Tables say which archives and which missing modules each version takes. Nothing is started here, and no security
+module exists there.
 """
 
 from __future__ import annotations
@@ -66,7 +67,12 @@ def _opensearch_2(version: str) -> Home:
     modules = {
         "lang-painless": Module(
             "org.opensearch.painless.PainlessPlugin",
-            plugin("lang-painless", f"org.opensearch.plugin:opensearch-scripting-painless-spi:{version}", "org.antlr:antlr4-runtime:4.13.1", *ASM),
+            plugin(
+                "lang-painless",
+                f"org.opensearch.plugin:opensearch-scripting-painless-spi:{version}",
+                "org.antlr:antlr4-runtime:4.13.1",
+                *ASM,
+            ),
             policy=PAINLESS_POLICY,
         ),
         "reindex": Module(
@@ -103,10 +109,21 @@ HOMES = {
     "elasticsearch-9.4": _sonar("9.4.3", "26.9.0.129388", 21),
     "opensearch-2.19": _opensearch_2("2.19.6"),
     "opensearch-3.6": Home(
-        "opensearch", "3.6.0", OPENSEARCH.format("3.6.0"), "*", 21, leave_out=("modules/ingest-geoip", "modules/transport-grpc")
+        "opensearch",
+        "3.6.0",
+        OPENSEARCH.format("3.6.0"),
+        "*",
+        21,
+        leave_out=("modules/ingest-geoip", "modules/transport-grpc"),
     ),
 }
-OTHER_PLATFORMS = ("lib/platform/darwin-*", "lib/platform/windows-*", "lib/platform/linux-aarch64", "bin/*.exe", "bin/*.bat")
+OTHER_PLATFORMS = (
+    "lib/platform/darwin-*",
+    "lib/platform/windows-*",
+    "lib/platform/linux-aarch64",
+    "bin/*.exe",
+    "bin/*.bat",
+)
 
 
 def server_home(name: str) -> Path:

@@ -15,7 +15,11 @@ from tests.engines.packages import fetch_maven_with_dependencies
 from tests.engines.processes import Command
 
 ARTIFACTS = {  # the server also wants two jars that its library does not declare for everybody
-    "3.8": ("org.apache.zookeeper:zookeeper:3.8.4", "io.dropwizard.metrics:metrics-core:4.1.12.1", "org.xerial.snappy:snappy-java:1.1.10.5"),
+    "3.8": (
+        "org.apache.zookeeper:zookeeper:3.8.4",
+        "io.dropwizard.metrics:metrics-core:4.1.12.1",
+        "org.xerial.snappy:snappy-java:1.1.10.5",
+    ),
 }
 VERSIONS = (Version("3.8", "Maven org.apache.zookeeper 3.8.4", "zookeeper:3.8", default=True),)
 LOGGING = """<configuration><appender name="console" class="ch.qos.logback.core.ConsoleAppender">
@@ -25,7 +29,11 @@ LOGGING = """<configuration><appender name="console" class="ch.qos.logback.core.
 
 
 def prepare(label: str) -> Path:
-    return prepared(f"zookeeper-{label}", ARTIFACTS[label], lambda work, final: fetch_maven_with_dependencies(ARTIFACTS[label], work))
+    return prepared(
+        f"zookeeper-{label}",
+        ARTIFACTS[label],
+        lambda work, final: fetch_maven_with_dependencies(ARTIFACTS[label], work),
+    )
 
 
 def initialise(home: Path, directory: Path) -> None:
@@ -45,7 +53,12 @@ def command(home: Path, directory: Path, port: int) -> Command:
         "maxClientCnxns": 0,
     }
     (directory / "zoo.cfg").write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
-    options = ["-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", f"-Dlogback.configurationFile={directory / 'logback.xml'}"]
+    options = [
+        "-Xmx128m",
+        "-XX:+UseSerialGC",
+        "-XX:TieredStopAtLevel=1",
+        f"-Dlogback.configurationFile={directory / 'logback.xml'}",
+    ]
     main = ["-cp", f"{home}/*", "org.apache.zookeeper.server.quorum.QuorumPeerMain", str(directory / "zoo.cfg")]
     return Command([str(java_home(11) / "bin/java"), *options, *main], directory=directory)
 
