@@ -4,21 +4,47 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
+from typing import Any
 
 from tests.support import journeys
 from tests.support.filter_grammar import ALIASES
-from toolkit.attributes import Family
+from toolkit.attributes import AttributeType, Family
+from toolkit.catalog import Json
 from toolkit.definition import Definition
 from toolkit.engines import Client, Engine
+from toolkit.engines.filtering import Filters, Question
+from toolkit.plan import NO_LOCK, Request, Step, StepClass
+from toolkit.query.page import Page, Place
 from toolkit.query.scope import Scope
 from toolkit.records import Record
 from toolkit.versions import find
 
 VERSION = "1.14"
+# Users' own attributes on a search engine, as Temporal's server maps them.
+OWN = {
+    "Keyword01": AttributeType.KEYWORD,
+    "Keyword02": AttributeType.KEYWORD,
+    "Int01": AttributeType.INT,
+    "Int02": AttributeType.INT,
+    "Double01": AttributeType.DOUBLE,
+    "Bool01": AttributeType.BOOL,
+    "Datetime01": AttributeType.DATETIME,
+    "Text01": AttributeType.TEXT,
+    "KeywordList01": AttributeType.KEYWORD_LIST,
+}
+_MAPPED: dict[AttributeType, Json] = {
+    AttributeType.KEYWORD: {"type": "keyword"},
+    AttributeType.KEYWORD_LIST: {"type": "keyword"},
+    AttributeType.TEXT: {"type": "text"},
+    AttributeType.INT: {"type": "long"},
+    AttributeType.DOUBLE: {"type": "scaled_float", "scaling_factor": 10000},
+    AttributeType.BOOL: {"type": "boolean"},
+    AttributeType.DATETIME: {"type": "date_nanos"},
+}
 
 
 @cache
-def store_definition(family: Family) -> Definition:
+def definition() -> Definition:
     """The definition that records are written and read with."""
     return find(VERSION)
 
@@ -26,11 +52,32 @@ def store_definition(family: Family) -> Definition:
 @cache
 def scope_for(family: Family) -> Scope:
     """The names of the test's namespace in a store of `family`."""
-    return Scope.of(store_definition(family), family, ALIASES)
+    own = OWN if family is Family.ELASTICSEARCH else {}
+    return Scope.of(definition(), family, ALIASES, own)
 
 
-def prepare(engine: Engine, client: Client, definition: Definition, records: Sequence[Record]) -> None:
+def prepare(engine: Engine, client: Client, records: Sequence[Record], url: str) -> None:
     """Create the schema in an empty store and write `records`."""
-    journeys.upgrade(engine, client, definition)
-    for _ in client.write(definition, records):
+    journeys.upgrade(engine, client, definition())
+    if engine.FAMILY is Family.ELASTICSEARCH:
+        client.execute(_own_fields(url.rpartition("/")[2]))
+    for _ in client.write(definition(), records):
         pass
+
+
+def _own_fields(index: str) -> Step:
+    properties: dict[str, Json] = {name: _MAPPED[kind] for name, kind in OWN.items()}
+    request = Request("PUT", f"/{index}/_mapping", {"properties": properties})
+    return Step("own", "own fields", "tests", StepClass.METADATA, NO_LOCK, (request,), (), ())
+
+
+def walk(engine: Filters, client: Any, question: Question, limit: int) -> list[Record]:
+    """All records of a listing, page by page."""
+    found: list[Record] = []
+    after: Place | None = None
+    while True:
+        page = engine.records(question, client.ask(engine.listing(question, Page(limit, after))))
+        found += page
+        if len(page) < limit:
+            return found
+        after = Place.of(page[-1])

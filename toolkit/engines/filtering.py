@@ -114,9 +114,23 @@ def _sqlite() -> Filters:
     return filters
 
 
+def _mysql() -> Filters:
+    from toolkit.engines.mysql import filters
+
+    return filters
+
+
+def _elasticsearch() -> Filters:
+    from toolkit.engines.elasticsearch import filters
+
+    return filters
+
+
 FILTERS: Mapping[str, Callable[[], Filters]] = {
     "postgresql": _postgresql,
+    "mysql": _mysql,
     "sqlite": _sqlite,
+    "elasticsearch": _elasticsearch,
 }
 
 

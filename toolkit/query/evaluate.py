@@ -170,6 +170,9 @@ class _Judge:
                 return any(self._text(element) == self._text(str(value)) for element in actual)
             case Kind.KEYWORD:
                 return self._text(actual) == self._text(str(value))
+            case Kind.DOUBLE:
+                assert isinstance(value, int | float)
+                return self._semantics.doubles.keep(actual) == self._semantics.doubles.match(value)
             case _:
                 return bool(self._order(actual, True) == self._order(value, False))
 

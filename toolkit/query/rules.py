@@ -171,14 +171,12 @@ class _Decision:
             match value:
                 case Moment(when):
                     yield Moment(self._times(column).take(when))
-                case float() if column.kind is Kind.DOUBLE:
-                    yield self.semantics.doubles.take(value)
+                case int() | float() if column.kind is Kind.DOUBLE:
+                    yield self.semantics.doubles.match(value)
                 case float():
                     # A whole number of 64 bits never equals a broken or a larger one.
                     if value.is_integer() and MIN_INT <= value <= MAX_INT:
                         yield int(value)
-                case int() if column.kind is Kind.DOUBLE and not isinstance(value, bool):
-                    yield Decimal(value)
                 case _:
                     yield value
 

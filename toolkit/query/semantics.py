@@ -61,10 +61,12 @@ class Times:
 
 @dataclass(frozen=True, slots=True)
 class Doubles:
-    """What is left of a Double: `scale` decimals, None for all of it; `blur` as for times."""
+    """What is left of a Double: `scale` decimals, None for all of it; `blur` as for times; `equal_rounded`: = and IN
+    round what is given as well, and only they."""
 
     scale: int | None = None
     blur: bool = False
+    equal_rounded: bool = False
 
     def keep(self, value: float) -> Decimal:
         """What remains of a Double once it is stored."""
@@ -77,6 +79,10 @@ class Doubles:
     def take(self, value: float) -> Decimal:
         """What remains of a Double given in a filter."""
         return self.keep(value) if self.blur else Decimal(repr(value))
+
+    def match(self, value: float) -> Decimal:
+        """What a stored Double is compared with by = and IN."""
+        return self.keep(value) if self.equal_rounded else self.take(value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from toolkit.engines.elasticsearch import documents, inspect, layout, render, tr
 from toolkit.engines.elasticsearch.store import AUTO_CREATE, SKIPPED, Kept, Names, SearchStore
 from toolkit.engines.elasticsearch.transport import Answer, Transport
 from toolkit.engines.elasticsearch.typemap import Profile
+from toolkit.engines.filtering import Search
 from toolkit.errors import ConnectionFailed, EngineError, TargetError, Unsupported
 from toolkit.plan import Request, Sql, Step
 from toolkit.records import Record, Write
@@ -223,6 +224,8 @@ class SearchClient:
     def _refused_document(self, outcome: transport.Outcome) -> EngineError:
         reason = self._target.redact(outcome.reason)[:400]
         hint = "Values must fit their fields: times from 1970 to 2262, words up to 32766 bytes."
+        if outcome.status in (403, 429, 503):
+            hint = "Writes are refused as long as a rebuild is under way, or the cluster is full. Run it again later."
         return EngineError("TV4508", f"document {outcome.id[:120]!r} was refused: {reason}", hint)
 
     def read(self, definition: Definition) -> Iterator[Record]:
@@ -240,6 +243,10 @@ class SearchClient:
         path = render.path(index or self._index)
         self._ask("POST", f"{path}/_refresh")
         return int(self._ask("GET", f"{path}/_count").body["count"])
+
+    def ask(self, statement: Search) -> list[dict[str, Any]]:
+        """See `toolkit.engines.filtering.Asking`: the whole answer is the only row."""
+        return [self._ask("POST", f"{render.path(self._index)}/{statement.path}", dict(statement.body)).body]
 
     def close(self) -> None:
         """See `toolkit.engines.Client.close`."""
