@@ -37,6 +37,12 @@ _SESSION = (
 _ALEMBIC = "SELECT version_num FROM alembic_version"
 _ROWS = "SELECT TABLE_ROWS AS v FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = %s"
 _OPTIONS = ("ssl-mode", "ssl-ca", "ssl-cert", "ssl-key", "socket")
+# The driver's own switches, strongest first, and the mode each stands for.
+_SWITCHES = {
+    "ssl-disabled": "DISABLED",
+    "ssl-verify-identity": "VERIFY_IDENTITY",
+    "ssl-verify-cert": "VERIFY_CA",
+}
 _MODES = ("DISABLED", "PREFERRED", "REQUIRED", "VERIFY_CA", "VERIFY_IDENTITY")
 _LOST = frozenset({2006, 2013, 2014, 2055, ER.SERVER_SHUTDOWN})
 _ATTEMPTS = 5
@@ -52,14 +58,14 @@ def connect(target: Target, rules: Profile) -> MysqlClient:
     when the server is not MySQL, or too old."""
     if not target.path:
         raise TargetError("TV3008", "the URL names no database", "Example: mysql://user@host:3306/temporal_visibility")
-    options = _options(target)
+    given = options(target)
     settings: dict[str, Any] = {
         "host": target.host or "localhost",
         "port": target.port or 3306,
         "user": target.user,
         "password": (target.password or "").encode(),
         "database": target.path,
-        "unix_socket": options.get("socket"),
+        "unix_socket": given.get("socket"),
         "charset": "utf8mb4",
         "connect_timeout": CONNECT_TIMEOUT,
         "autocommit": True,
@@ -67,7 +73,7 @@ def connect(target: Target, rules: Profile) -> MysqlClient:
         "program_name": "temporal-visibility",
     }
     try:
-        connection = pymysql.connect(**settings | _encryption(options))
+        connection = pymysql.connect(**settings | encryption(given))
     except (pymysql.MySQLError, OSError, UnicodeError) as error:
         raise ConnectionFailed("TV4001", f"cannot connect to {target.shown}: {target.redact(_text(error))}",
                                "Is the server up, and are host, port, user and password right?") from None  # fmt: skip
@@ -80,35 +86,36 @@ def connect(target: Target, rules: Profile) -> MysqlClient:
     return client
 
 
-def _options(target: Target) -> dict[str, str]:
-    """The URL's options, under the names that MySQL's own command-line client has for them."""
+def options(target: Target) -> dict[str, str]:
+    """The URL's options under the names that MySQL's own client has for them; the driver's switches become a mode."""
     found = {name.replace("_", "-").lower(): value for name, value in target.options.items()}
     for name in found:
-        if name not in _OPTIONS:
+        if name not in _OPTIONS and name not in _SWITCHES:
             raise TargetError("TV3009", f"the URL's option {name[:60]!r} cannot be understood",
-                              f"Known: {', '.join(_OPTIONS)}.")  # fmt: skip
-    mode = found.get("ssl-mode", "PREFERRED").upper()
+                              f"Known: {', '.join((*_OPTIONS, *_SWITCHES))}.")  # fmt: skip
+    asked = [mode for switch, mode in _SWITCHES.items() if found.pop(switch, "false").lower() in ("true", "1")]
+    usual = "VERIFY_CA" if "ssl-ca" in found else "REQUIRED" if "ssl-cert" in found else "PREFERRED"
+    mode = found.get("ssl-mode", asked[0] if asked else usual).upper()
     if mode not in _MODES:
         raise TargetError("TV3009", f"ssl-mode={mode[:60]!r} cannot be understood", f"Known: {', '.join(_MODES)}.")
-    return found | {"ssl-mode": mode} if "ssl-mode" in found else found
+    return found | {"ssl-mode": mode}
 
 
-def _encryption(options: dict[str, str]) -> dict[str, Any]:
-    """The driver's settings for TLS. Without `ssl-mode`, a given authority is checked, and encryption is preferred."""
-    authority, certificate = options.get("ssl-ca"), options.get("ssl-cert")
-    mode = options.get("ssl-mode", "VERIFY_CA" if authority else "REQUIRED" if certificate else "PREFERRED")
+def encryption(given: dict[str, str]) -> dict[str, Any]:
+    """The driver's settings for TLS. PREFERRED is what the driver does by itself."""
+    mode, certificate = given["ssl-mode"], given.get("ssl-cert")
     if mode == "DISABLED":
         return {"ssl_disabled": True}
     if mode == "PREFERRED":
         return {}
     try:
-        context = ssl.create_default_context(cafile=authority)
+        context = ssl.create_default_context(cafile=given.get("ssl-ca"))
         # The certificates that MySQL makes for itself do not keep to every letter of the standard.
         context.verify_flags &= ~ssl.VERIFY_X509_STRICT
         context.check_hostname = mode == "VERIFY_IDENTITY"
         context.verify_mode = ssl.CERT_NONE if mode == "REQUIRED" else ssl.CERT_REQUIRED
         if certificate:
-            context.load_cert_chain(certificate, options.get("ssl-key"))
+            context.load_cert_chain(certificate, given.get("ssl-key"))
     except OSError as error:
         raise TargetError(
             "TV3009", f"the URL's TLS files cannot be used: {error}", "See ssl-ca, ssl-cert, ssl-key."
@@ -116,7 +123,7 @@ def _encryption(options: dict[str, str]) -> dict[str, Any]:
     return {"ssl": context}
 
 
-def _unfit(version: str) -> str | None:
+def unfit(version: str) -> str | None:
     """What the server is, when it cannot be used."""
     if "mariadb" in version.lower():
         return f"MariaDB ({version}), which has no indexes on lists or expressions"
@@ -140,7 +147,7 @@ class MysqlClient:
     def prepare(self) -> None:
         """Settle what the session takes for granted. Raises Unsupported on another product or a version too old."""
         self._version = str(self._ask("SELECT VERSION() AS v")[0]["v"])
-        if problem := _unfit(self._version):
+        if problem := unfit(self._version):
             raise Unsupported("TV4004", f"{self._target.shown} is {problem}", "MySQL 8.0.19 or newer is needed.")
         self._ask(_SESSION)
 
