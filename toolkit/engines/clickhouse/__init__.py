@@ -1,0 +1,74 @@
+"""ClickHouse as an engine: see `toolkit.engines.Engine`.
+
+Everything here hands on to the modules of this folder; nothing connects before `connect` is called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from toolkit.attributes import Family
+from toolkit.catalog import Catalog
+from toolkit.definition import Definition
+from toolkit.diff import Change
+from toolkit.engines import Client
+from toolkit.engines.clickhouse import artefacts as _artefacts
+from toolkit.engines.clickhouse import layout, planner
+from toolkit.engines.clickhouse.layout import Placement
+from toolkit.engines.clickhouse.typemap import profile
+from toolkit.overlay import NO_OVERLAY, Overlay
+from toolkit.plan import Observed, Step
+from toolkit.targets import Target
+
+NAME = "clickhouse"
+FAMILY = Family.CLICKHOUSE
+
+
+def supports(definition: Definition) -> bool:
+    """Every version with a ClickHouse label."""
+    return definition.labels.clickhouse is not None
+
+
+def label(definition: Definition) -> str:
+    """The version in `temporal_visibility_schema_version`."""
+    return definition.labels.clickhouse or definition.version
+
+
+def catalog(definition: Definition, overlay: Overlay = NO_OVERLAY) -> Catalog:
+    """See `Engine.catalog`."""
+    return layout.catalog(definition, profile(), Placement.of(overlay.clickhouse))
+
+
+def empty() -> Catalog:
+    """See `Engine.empty`."""
+    return layout.EMPTY
+
+
+def steps(observed: Observed, wanted: Definition, overlay: Overlay = NO_OVERLAY) -> tuple[Step, ...]:
+    """See `Engine.steps`. Raises Unsupported when a table's engine or keys would have to change."""
+    from toolkit.engines.clickhouse.versions import shipped
+    from toolkit.versions import chain
+
+    placement = Placement.of(overlay.clickhouse)
+    before = None
+    if observed.recorded not in (None, label(wanted)):
+        before = next((d for d in chain() if supports(d) and label(d) == observed.recorded), None)
+    migrations = shipped(placement.cluster is not None)
+    return planner.steps(observed, wanted, profile(), placement, migrations, before)
+
+
+def objects(change: Change) -> tuple[str, ...]:
+    """See `Engine.objects`."""
+    return planner.objects(change, profile())
+
+
+def artefacts(chain: Sequence[Definition]) -> Mapping[str, str]:
+    """See `Engine.artefacts`."""
+    return _artefacts.files(chain, profile())
+
+
+def connect(target: Target) -> Client:
+    """See `Engine.connect`."""
+    from toolkit.engines.clickhouse import client
+
+    return client.connect(target, profile())

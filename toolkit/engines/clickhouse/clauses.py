@@ -1,0 +1,87 @@
+"""Taking apart what ClickHouse prints of a table's engine: its clauses, arguments and settings, quotes respected.
+
+Pure; it reads the spelling of `system.tables` and nothing else.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+_TOKEN = re.compile(
+    r"'(?:[^'\\]|\\.)*'|`(?:[^`\\]|\\.)*`|\"(?:[^\"\\]|\\.)*\"|[()\[\],]"
+    r"|\b(?:PARTITION BY|PRIMARY KEY|ORDER BY|SAMPLE BY|TTL|SETTINGS)\b|\w+|.",
+    re.S,
+)
+_CLAUSES = frozenset({"PARTITION BY", "PRIMARY KEY", "ORDER BY", "SAMPLE BY", "TTL", "SETTINGS"})
+_PLAIN_QUOTED = re.compile(r"`([A-Za-z_][A-Za-z0-9_]*)`")
+_STRING = re.compile(r"('(?:[^'\\]|\\.)*')")
+# A replicated table's first arguments: its path in Keeper and its own name there.
+_KEEPER_ARGUMENTS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class EngineClause:
+    """The engine as our catalogs spell it. `replicated`: its rows are copied to other servers."""
+
+    text: str
+    replicated: bool
+
+
+def clauses(text: str) -> dict[str, str]:
+    """The clauses of `engine_full` by their first words; '' is the engine itself."""
+    found: dict[str, list[str]] = {"": []}
+    name, depth = "", 0
+    for token in _TOKEN.findall(text):
+        depth += (token in "([") - (token in ")]")
+        if depth == 0 and token in _CLAUSES:
+            name = token
+            found[name] = []
+        else:
+            found[name].append(token)
+    return {name: "".join(tokens).strip() for name, tokens in found.items()}
+
+
+def split(text: str) -> list[str]:
+    """`text` at its outermost commas; () for nothing."""
+    parts, depth = [""], 0
+    for token in _TOKEN.findall(text):
+        depth += (token in "([") - (token in ")]")
+        if token == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += token
+    return [part.strip() for part in parts if part.strip()]
+
+
+def settings(text: str) -> Iterator[tuple[str, str]]:
+    """Name and value of each setting, values as printed."""
+    for part in split(text):
+        name, _, value = part.partition(" = ")
+        yield name, value
+
+
+def engine(text: str, database: str) -> EngineClause:
+    """The engine without what differs from server to server: its place in Keeper, the name of its own database, and
+    the word by which ClickHouse Cloud calls it."""
+    name, _, rest = text.partition("(")
+    arguments = split(rest.removesuffix(")"))
+    replicated = name.startswith("Replicated")
+    if replicated or name.startswith("Shared"):
+        name = name.removeprefix("Replicated").removeprefix("Shared")
+        if arguments[:_KEEPER_ARGUMENTS] and arguments[0].startswith("'"):
+            arguments = arguments[_KEEPER_ARGUMENTS:]
+    if name == "Distributed" and len(arguments) > 1 and arguments[1] == _quoted(database):
+        del arguments[1]
+    return EngineClause(f"{name}({', '.join(arguments)})" if arguments else name, replicated)
+
+
+def _quoted(name: str) -> str:
+    return "'" + name.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def plain(expression: str) -> str:
+    """`expression` with unnecessary quotes around identifiers taken away: versions differ in which words they quote."""
+    pieces = _STRING.split(expression)
+    return "".join(p if p.startswith("'") else _PLAIN_QUOTED.sub(r"\1", p) for p in pieces)

@@ -1,0 +1,220 @@
+"""From a Target to an open clickhouse-connect client: a server over HTTP, or chDB in this process.
+
+It opens and explains why it cannot; what is then asked is `client`'s business.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NoReturn
+
+import clickhouse_connect
+from clickhouse_connect import common
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from toolkit.engines.clickhouse.render import identifier
+from toolkit.errors import ConnectionFailed, LockHeld, TargetError, Unsupported
+from toolkit.targets import Target
+
+# The driver's own type is untyped for us.
+Connection = Any
+Open = Callable[[], Connection]
+
+DEFAULT_DATABASE = "temporal_visibility"
+CONNECT_TIMEOUT = 10
+# Options of the URL that the driver understands, and how their text is read.
+_OPTIONS: Mapping[str, Callable[[str], object]] = {
+    "verify": lambda text: text.lower() not in ("false", "0", "no", "off"),
+    "ca_cert": str,
+    "client_cert": str,
+    "client_cert_key": str,
+    "server_host_name": str,
+    "tls_mode": str,
+    "http_proxy": str,
+    "https_proxy": str,
+    "proxy_path": str,
+    "access_token": str,
+    "compress": lambda text: text.lower() not in ("false", "0", "no", "off"),
+    "connect_timeout": int,
+    "send_receive_timeout": int,
+}
+# Engines differ in what they do by default, and so do versions: nothing is left to it.
+_SETTINGS: Mapping[str, str | int] = {
+    # Long work goes on in the background; the client looks how far it is instead of holding a request open.
+    "mutations_sync": 0,
+    "async_insert": 0,
+    # A repeated block must arrive: versions decide what stays, not the engine's memory of blocks.
+    "insert_deduplicate": 0,
+    "materialize_ttl_after_modify": 0,
+    "final": 0,
+    "join_use_nulls": 0,
+}
+_ALONE: Mapping[str, str | int] = {"alter_sync": 0}
+_CLUSTER: Mapping[str, str | int] = {
+    # Wait for this server, never for those that are down; what they have to do waits for them in Keeper.
+    "alter_sync": 1,
+    "distributed_ddl_output_mode": "null_status_on_timeout",
+    "insert_distributed_sync": 1,
+}
+_STATUS_FILE = "status"
+
+
+def opener(target: Target) -> Open:
+    """A function that opens a client each time it is called. Raises TargetError; the function raises ConnectionFailed,
+    LockHeld (another process has the chDB directory open) or Unsupported (chDB is not installed)."""
+    # An id of our own would make the server refuse two requests at once.
+    common.set_setting("autogenerate_session_id", False)
+    settings = {**_SETTINGS, **(_CLUSTER if target.overlay.clickhouse.cluster else _ALONE)}
+    return _embedded(target, settings) if target.transport == "chdb" else _server(target, settings)
+
+
+def _server(target: Target, settings: Mapping[str, str | int]) -> Open:
+    options: dict[str, Any] = {"connect_timeout": CONNECT_TIMEOUT}
+    database = target.options.get("database") or target.path
+    if not database:
+        raise TargetError("TV3008", "the URL names no database", f"Example: {target.scheme}://user@host:8123/temporal")
+    for name, text in target.options.items():
+        if name != "database":
+            options[name] = _option(name, text)
+
+    def open_server() -> Connection:
+        try:
+            return clickhouse_connect.get_client(
+                interface=target.transport,
+                host=target.host or "localhost",
+                port=target.port or (8443 if target.transport == "https" else 8123),
+                username=target.user or "default",
+                password=target.password or "",
+                database=database,
+                settings=dict(settings),
+                client_name="temporal-visibility",
+                **options,
+            )
+        except (ClickHouseError, OSError, ValueError) as error:
+            _no_server(target, error)
+
+    return open_server
+
+
+def _option(name: str, text: str) -> object:
+    if name not in _OPTIONS:
+        raise TargetError("TV3009", f"the URL has an unknown option {name[:60]!r}", f"Known: {', '.join(_OPTIONS)}.")
+    try:
+        return _OPTIONS[name](text)
+    except ValueError:
+        raise TargetError("TV3009", f"the URL's option {name} must be a whole number", "") from None
+
+
+def _no_server(target: Target, error: Exception) -> NoReturn:
+    text = shortened(target, error)
+    hint = "Is the server up, and are host, port, user and password right?"
+    if "UNKNOWN_DATABASE" in text:
+        hint = "Create the database first: CREATE DATABASE …"
+    raise ConnectionFailed("TV4001", f"cannot connect to {target.shown}: {text}", hint) from None
+
+
+def _embedded(target: Target, settings: Mapping[str, str | int]) -> Open:
+    directory = _directory(target)
+    unknown = sorted(set(target.options) - {"database"})
+    if unknown:
+        raise TargetError("TV3009", f"the URL has an unknown option {unknown[0][:60]!r}", "Known: database.")
+    database = target.options.get("database") or DEFAULT_DATABASE
+
+    def open_embedded() -> Connection:
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+            # The driver opens a database only when it is there.
+            with _closing(_chdb(directory)) as first:
+                first.command(f"CREATE DATABASE IF NOT EXISTS {identifier(database)}")
+                return _chdb(directory, database, settings)
+        except ImportError:
+            raise Unsupported(
+                "TV4202", "chDB is not installed here", "pip install 'temporal-visibility-toolkit[chdb]'"
+            ) from None
+        except (ClickHouseError, OSError) as error:
+            _no_directory(target, directory, error)
+
+    return open_embedded
+
+
+def _chdb(directory: Path, database: str | None = None, settings: Mapping[str, str | int] | None = None) -> Connection:
+    return clickhouse_connect.get_client(
+        interface="chdb", path=str(directory), database=database, settings=dict(settings or {})
+    )
+
+
+class _closing:
+    """Closes the client at the end, whatever happened."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def __enter__(self) -> Connection:
+        return self._connection
+
+    def __exit__(self, *_: object) -> None:
+        with suppress(Exception):
+            self._connection.close()
+
+
+def _directory(target: Target) -> Path:
+    """`chdb:///data/dir` is absolute, as for the driver; `chdb://./dir` begins in the working directory."""
+    if not target.path:
+        raise TargetError("TV3008", "the URL names no directory", "Example: chdb:///data/visibility?database=temporal")
+    if target.host in (None, ""):
+        return Path("/", target.path)
+    if target.host in (".", ".."):
+        return Path(str(target.host), target.path)
+    raise TargetError(
+        "TV3008",
+        "a chDB URL has no host",
+        "Absolute: chdb:///data/dir. In the working directory: chdb://./dir",
+    )
+
+
+def _no_directory(target: Target, directory: Path, error: Exception) -> NoReturn:
+    text = shortened(target, error)
+    if "already initialized with path" in text:
+        raise ConnectionFailed(
+            "TV4203",
+            "this process has another chDB directory open",
+            "chDB opens one directory at a time.",
+        ) from None
+    if _is_locked(directory / _STATUS_FILE):
+        raise LockHeld(
+            "TV4204",
+            f"another process has {target.shown} open",
+            "Wait until it ends: chDB serves one process at a time.",
+        ) from None
+    raise ConnectionFailed(
+        "TV4001", f"cannot open {target.shown}: {text}", "May this user write there, and is it a chDB directory?"
+    ) from None
+
+
+def _is_locked(path: Path) -> bool:
+    """Whether another process holds the engine's lock: what chDB says when it fails does not tell."""
+    import fcntl
+
+    try:
+        handle = os.open(path, os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(handle)
+    return False
+
+
+def shortened(target: Target, error: Exception) -> str:
+    """The engine's words in one line, without secrets, version trailers and stack traces."""
+    text = target.redact(str(error)).strip()
+    text = text.partition(" (for url ")[0].partition("Stack trace:")[0]
+    return " ".join(text.split())[:1000] or type(error).__name__

@@ -1,0 +1,156 @@
+"""Writes as columns of ClickHouse's table, and its rows as Records.
+
+Pure. Times are whole ticks of the column's own precision; a deletion is a row that says so, with the deletion's
+version, so that late writes of the same run lose against it in whatever order they come.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from toolkit.attributes import AttributeType, Family, FieldType
+from toolkit.definition import Definition, Field, SearchAttribute
+from toolkit.engines.clickhouse.layout import attribute_column, column_name
+from toolkit.engines.clickhouse.render import identifier
+from toolkit.engines.clickhouse.typemap import Profile
+from toolkit.records import MEMBERS, Deletion, Moment, Record, Write
+
+DELETED = "is_deleted"
+_PRECISION = re.compile(r"DateTime64\((\d)")
+_NANOSECOND_DIGITS = 9
+
+# From what a record has to what a column takes, and back; never called for None.
+_Convert = Callable[[Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One column of a definition. `blank`: what a deletion has there; None where it has its own value."""
+
+    source: Field | SearchAttribute
+    column: str
+    type: str
+    blank: object
+    encode: _Convert
+    decode: _Convert
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """The conversions for one definition. `columns` and `types` are those of `data`, in its order."""
+
+    columns: tuple[str, ...]
+    types: tuple[str, ...]
+    select: str
+    bytes_columns: tuple[str, ...]
+    parts: tuple[_Part, ...]
+
+    @staticmethod
+    def of(definition: Definition, rules: Profile) -> Form:
+        """The form of `definition`."""
+        part = definition.on(Family.CLICKHOUSE)
+        parts = [_field_part(f, rules) for f in part.fields if f.type is not FieldType.ATTRIBUTES]
+        parts += [_attribute_part(a, rules) for a in part.attributes]
+        listed = ", ".join(identifier(p.column) for p in parts)
+        return Form(
+            columns=(*(p.column for p in parts), DELETED),
+            types=(*(p.type for p in parts), rules.own_columns[DELETED].type),
+            select=f"SELECT {listed} FROM {identifier(rules.table)} FINAL",
+            bytes_columns=tuple(p.column for p in parts if _is_bytes(p.source)),
+            parts=tuple(parts),
+        )
+
+    def data(self, writes: Sequence[Write]) -> list[list[object]]:
+        """The columns of `writes`."""
+        columns = [[_value(part, write) for write in writes] for part in self.parts]
+        return [*columns, [int(isinstance(write, Deletion)) for write in writes]]
+
+    def record(self, row: Sequence[Any]) -> Record:
+        """The record in a row of `select`. An empty list is the same as none: no array can be null here."""
+        members: dict[str, Any] = {}
+        attributes: dict[str, Any] = {}
+        for part, value in zip(self.parts, row, strict=True):
+            found = None if value is None else part.decode(value)
+            if isinstance(part.source, Field):
+                members[MEMBERS[part.source.name]] = found
+            elif found is not None and found != ():
+                attributes[part.source.name] = found
+        return Record(attributes=attributes, **members)
+
+
+def _value(part: _Part, write: Write) -> object:
+    match write, part.source:
+        case Record(), Field(name=name):
+            value = getattr(write, MEMBERS[name])
+        case Record(attributes=attributes), SearchAttribute(name=name):
+            value = attributes.get(name)
+        case Deletion(), Field(name=name):
+            value = getattr(write, MEMBERS[name], None)
+        case _:
+            value = None
+    return part.blank if value is None else part.encode(value)
+
+
+def _field_part(field: Field, rules: Profile) -> _Part:
+    type = rules.field_rule(field).type
+    encode, decode = _field_conversions(field.type, type)
+    return _Part(field, column_name(field.name, rules), type, _blank(type), encode, decode)
+
+
+def _attribute_part(attribute: SearchAttribute, rules: Profile) -> _Part:
+    type = rules.attribute_rule(attribute).type
+    encode, decode = _attribute_conversions(attribute.type, type)
+    return _Part(attribute, attribute_column(attribute.name), type, _blank(type), encode, decode)
+
+
+def _field_conversions(kind: FieldType, type: str) -> tuple[_Convert, _Convert]:
+    match kind:
+        case FieldType.DATETIME:
+            scale = _scale(type)
+            return (lambda ns: ns // scale), (lambda ticks: ticks * scale)
+        case FieldType.BYTES:
+            return bytes, bytes
+        case FieldType.STATUS | FieldType.INT:
+            return int, int
+        case FieldType.ID | FieldType.KEYWORD | FieldType.LABEL | FieldType.ATTRIBUTES:
+            return str, str
+
+
+def _attribute_conversions(kind: AttributeType, type: str) -> tuple[_Convert, _Convert]:
+    match kind:
+        case AttributeType.DATETIME:
+            scale = _scale(type)
+            return (lambda moment: moment.nanoseconds // scale), (lambda ticks: Moment(ticks * scale))
+        case AttributeType.KEYWORD_LIST:
+            return list, tuple
+        case AttributeType.DOUBLE:
+            return float, float
+        case AttributeType.INT:
+            return int, int
+        case AttributeType.BOOL:
+            return bool, bool
+        case AttributeType.TEXT | AttributeType.KEYWORD:
+            return str, str
+
+
+def _scale(type: str) -> int:
+    """Nanoseconds in one tick of a DateTime64."""
+    found = _PRECISION.search(type)
+    assert found is not None
+    return int(10 ** (_NANOSECOND_DIGITS - int(found[1])))
+
+
+def _blank(type: str) -> object:
+    """What stands for no value in a column of this type."""
+    if type.startswith("Array("):
+        return []
+    if "Nullable(" in type:
+        return None
+    return "" if "String" in type else 0
+
+
+def _is_bytes(source: Field | SearchAttribute) -> bool:
+    return isinstance(source, Field) and source.type is FieldType.BYTES
