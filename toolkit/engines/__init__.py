@@ -113,11 +113,18 @@ def _elasticsearch() -> Engine:
     return elasticsearch
 
 
+def _clickhouse() -> Engine:
+    from toolkit.engines import clickhouse
+
+    return clickhouse
+
+
 ENGINES: Mapping[str, Callable[[], Engine]] = {
     "postgresql": _postgresql,
     "mysql": _mysql,
     "sqlite": _sqlite,
     "elasticsearch": _elasticsearch,
+    "clickhouse": _clickhouse,
 }
 
 
