@@ -126,11 +126,18 @@ def _elasticsearch() -> Filters:
     return filters
 
 
+def _clickhouse() -> Filters:
+    from toolkit.engines.clickhouse import filters
+
+    return filters
+
+
 FILTERS: Mapping[str, Callable[[], Filters]] = {
     "postgresql": _postgresql,
     "mysql": _mysql,
     "sqlite": _sqlite,
     "elasticsearch": _elasticsearch,
+    "clickhouse": _clickhouse,
 }
 
 

@@ -29,7 +29,7 @@ from toolkit.query.tree import (
     StartsWith,
     Value,
 )
-from toolkit.query.words import has_word
+from toolkit.query.words import ascii_lower, has_word
 from toolkit.records import MEMBERS, Moment, Record
 
 # 9999-12-31T23:59:59Z: what an open execution's close time counts as, where it counts as anything.
@@ -198,11 +198,6 @@ class _Judge:
 
     def _times(self) -> Times:
         return self._semantics.fields if self._column.is_field else self._semantics.attributes
-
-
-def ascii_lower(text: str) -> str:
-    """`text` with its ASCII letters in lower case."""
-    return "".join(c.lower() if c.isascii() else c for c in text)
 
 
 def fold(text: str) -> str:

@@ -29,11 +29,13 @@ _LARGE = 18
 class Words(Enum):
     """How a Text is cut into words, and how words compare.
 
+    TOKENS: at ASCII characters that are no letter or digit; the case of ASCII letters does not count.
     SPACES: at white space, exactly as written. LETTERS: at all that is no letter or digit, without case or accents.
     STANDARD: at Unicode word boundaries, without case. INNODB: as LETTERS with '_' a letter, words of three characters
     and more that are no stop words.
     """
 
+    TOKENS = "tokens"
     SPACES = "spaces"
     LETTERS = "letters"
     STANDARD = "standard"

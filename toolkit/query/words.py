@@ -1,4 +1,4 @@
-"""How a Text is cut into words: the four ways stores do it, as functions from text to its words.
+"""How a Text is cut into words: the ways stores do it, as functions from text to its words.
 
 Pure; used to judge filters in Python and to prepare what a store is asked for. No store is told how to cut here.
 """
@@ -19,6 +19,7 @@ INNODB_STOP_WORDS = frozenset({
 INNODB_SHORTEST = 3
 INNODB_LONGEST = 84
 
+_TOKENS = re.compile(r"[A-Za-z0-9\x80-\U0010ffff]+")
 _LETTERS = re.compile(r"[^\W_]+")
 _INNODB = re.compile(r"[\w']+")
 # Unicode word boundaries as far as letters, digits and the marks between them go (UAX #29, rules WB5 to WB13).
@@ -28,6 +29,8 @@ _STANDARD = re.compile(r"\w+(?:(?:[.:'’](?=[^\W\d_])(?<=[^\W\d_].)|[.,;'](?=\d
 def words(text: str, how: Words) -> list[str]:
     """The words of `text`, in order."""
     match how:
+        case Words.TOKENS:
+            return [ascii_lower(token) for token in _TOKENS.findall(text)]
         case Words.SPACES:
             return text.split()
         case Words.LETTERS:
@@ -57,3 +60,8 @@ def _holds(found: list[str], phrase: list[str]) -> bool:
 def _bare(word: str) -> str:
     """Without case and accents."""
     return "".join(c for c in unicodedata.normalize("NFKD", word).casefold() if not unicodedata.combining(c))
+
+
+def ascii_lower(text: str) -> str:
+    """`text` with its ASCII letters in lower case."""
+    return "".join(c.lower() if c.isascii() else c for c in text)

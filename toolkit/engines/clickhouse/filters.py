@@ -84,7 +84,8 @@ def explained(question: Question, rows_: Rows) -> Explained:
     lines = [str(value) for row in rows_ for value in row.values()]
     used = {line.split(":", 1)[1].strip() for line in lines if line.strip().startswith("Name:")}
     keys = {line.strip() for line in lines}
-    found = {x.name for x in (*question.definition.fields, *question.definition.attributes) if x.index in used}
+    found = {f.name for f in question.definition.fields if f.index in used}
+    found |= {a.name for a in question.definition.attributes if a.index in used}
     found |= {f.name for f in question.definition.fields if column_name(f.name, profile()) in keys}
     found |= {own.column for own in profile().own_indexes if own.name in used}
     return Explained(list(lines), frozenset(found))
