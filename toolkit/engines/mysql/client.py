@@ -31,7 +31,7 @@ LOCK_WAIT_TIMEOUT = 30
 # Multi-valued indexes came with 8.0.17, the names for inserted rows with 8.0.19.
 OLDEST = (8, 0, 19)
 _SESSION = (
-    f"SET SESSION sql_mode = {literal(SQL_MODE)}, time_zone = '+00:00', lock_wait_timeout = {LOCK_WAIT_TIMEOUT}, "
+    f"SET SESSION sql_mode = {literal(SQL_MODE)}, time_zone = '+00:00', "
     "transaction_isolation = 'REPEATABLE-READ', information_schema_stats_expiry = 0"
 )
 _ALEMBIC = "SELECT version_num FROM alembic_version"
@@ -149,7 +149,7 @@ class MysqlClient:
         self._version = str(self._ask("SELECT VERSION() AS v")[0]["v"])
         if problem := unfit(self._version):
             raise Unsupported("TV4004", f"{self._target.shown} is {problem}", "MySQL 8.0.19 or newer is needed.")
-        self._ask(_SESSION)
+        self._ask(f"{_SESSION}, lock_wait_timeout = {LOCK_WAIT_TIMEOUT}")
 
     def _ask(self, query: str, parameters: Sequence[object] | None = None) -> list[dict[str, Any]]:
         try:
