@@ -15,7 +15,8 @@ This module holds no logic besides putting an error into words, and never prints
     ├── StoreChanged                 exit 1   the store is no longer what the plan was made on
     ├── Unverified                   exit 1   after the run the store is not what was wanted
     ├── Differences                  exit 3   differences or pending work were found
-    └── LockHeld                     exit 4   somebody else is upgrading this store
+    ├── LockHeld                     exit 4   somebody else is upgrading this store
+    └── Stopped                      exit 130 the user stopped a run, which can go on
 """
 
 from __future__ import annotations
@@ -143,3 +144,9 @@ class LockHeld(ToolkitError):
     """Somebody else is upgrading this store."""
 
     exit_code = 4
+
+
+class Stopped(ToolkitError):
+    """The user stopped a run, which can go on."""
+
+    exit_code = 130

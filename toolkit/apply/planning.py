@@ -14,6 +14,7 @@ from toolkit.catalog import Catalog, Path, fingerprint
 from toolkit.definition import Definition, version_key
 from toolkit.diff import diff
 from toolkit.engines import Engine
+from toolkit.engines.online import OnlineEngine, Route
 from toolkit.errors import UsageError, VersionError
 from toolkit.overlay import NO_OVERLAY, Overlay
 from toolkit.plan import Observed, Plan, Step, foreign_objects
@@ -43,9 +44,17 @@ def recognise(engine: Engine, observed: Observed, chain: Sequence[Definition], o
 
 
 def make_plan(
-    engine: Engine, observed: Observed, wanted: Definition, chain: Sequence[Definition], overlay: Overlay = NO_OVERLAY
+    engine: Engine,
+    observed: Observed,
+    wanted: Definition,
+    chain: Sequence[Definition],
+    overlay: Overlay = NO_OVERLAY,
+    offline: bool = False,
 ) -> Plan:
-    """The plan from `observed` to `wanted`. Raises VersionError when the engine has no such version."""
+    """The plan from `observed` to `wanted`: beside live writes where the engine knows a way, unless `offline`.
+
+    Raises VersionError when the engine has no such version.
+    """
     if not engine.supports(wanted):
         first = next((d.version for d in chain if engine.supports(d)), "none")
         raise VersionError(
@@ -57,7 +66,10 @@ def make_plan(
     known = (*chain, wanted) if wanted not in chain else tuple(chain)
     seen = recognise(engine, observed, known, overlay)
     ours = replace(observed, catalog=observed.catalog.without(seen.foreign))
-    steps = engine.steps(ours, goal, overlay)
+    if isinstance(engine, OnlineEngine) and not offline:
+        route = engine.online(ours, goal, overlay)
+    else:
+        route = Route(engine.steps(ours, goal, overlay))
     return Plan(
         engine=engine.NAME,
         found=seen.versions,
@@ -65,8 +77,11 @@ def make_plan(
         wanted=wanted.version,
         base=fingerprint(observed.catalog),
         goal=fingerprint(engine.catalog(goal, overlay)),
-        steps=_with_reasons(engine, steps, _between(known, seen.versions, wanted)),
+        steps=_with_reasons(engine, route.steps, _between(known, seen.versions, wanted)),
         foreign=seen.foreign,
+        rollback=route.rollback,
+        abandon=route.abandon,
+        finish=route.finish,
     )
 
 

@@ -15,10 +15,12 @@ from psycopg.rows import dict_row
 from toolkit.definition import Definition
 from toolkit.engines import batches
 from toolkit.engines.filtering import BoundSql
-from toolkit.engines.postgresql import inspect, rows
+from toolkit.engines.online import Holder, Problem
+from toolkit.engines.postgresql import books, inspect, preflight, refusals, rows, traits
+from toolkit.engines.postgresql.rebuilder import PostgresRebuilder
 from toolkit.engines.postgresql.typemap import Profile
 from toolkit.errors import ConnectionFailed, EngineError, TargetError
-from toolkit.plan import Observed, Request, Sql, Step
+from toolkit.plan import Observed, Plan, Request, Sql, Step
 from toolkit.records import Record, Write
 from toolkit.targets import Target
 
@@ -41,23 +43,31 @@ def connect(target: Target, rules: Profile) -> PostgresClient:
         options["port"] = str(target.port)
     try:
         conninfo = make_conninfo(**cast(dict[str, Any], options))
-        connection = psycopg.connect(conninfo, autocommit=True, row_factory=dict_row)
+        connection = _open(conninfo)
     except psycopg.ProgrammingError as error:
         raise TargetError("TV3009", f"the URL's options: {target.redact(str(error)).strip()}") from None
     except psycopg.OperationalError as error:
         reason = target.redact(str(error)).strip().splitlines()
         raise ConnectionFailed("TV4001", f"cannot connect to {target.shown}: {reason[-1] if reason else 'no answer'}",
                                "Is the server up, and are host, port, user and password right?") from None  # fmt: skip
-    return PostgresClient(connection, target, rules)
+    return PostgresClient(connection, target, rules, conninfo)
+
+
+def _open(conninfo: str) -> psycopg.Connection[dict[str, Any]]:
+    return psycopg.connect(conninfo, autocommit=True, row_factory=dict_row)
 
 
 class PostgresClient:
     """One connection in autocommit mode; see `toolkit.engines.Client`."""
 
-    def __init__(self, connection: psycopg.Connection[dict[str, Any]], target: Target, rules: Profile) -> None:
+    def __init__(
+        self, connection: psycopg.Connection[dict[str, Any]], target: Target, rules: Profile, conninfo: str
+    ) -> None:
         self._connection = connection
         self._target = target
         self._rules = rules
+        self._conninfo = conninfo
+        self._lease: books.PostgresLease | None = None
 
     def _ask(self, query: str, parameters: Sequence[object] = ()) -> list[dict[str, Any]]:
         try:
@@ -66,13 +76,7 @@ class PostgresClient:
             raise self._failed(error) from None
 
     def _failed(self, error: psycopg.Error) -> EngineError:
-        text = self._target.redact(error.diag.message_primary or str(error)).strip()
-        hint = self._target.redact(error.diag.message_hint or "")
-        if isinstance(error, psycopg.OperationalError) and self._connection.broken:
-            return ConnectionFailed(
-                "TV4002", f"lost the connection to {self._target.shown}: {text}", "Run the same command again."
-            )
-        return EngineError("TV4003", f"{self._target.shown} refused: {text}", hint)
+        return refusals.coded(error, self._target, self._connection.broken)
 
     def observe(self) -> Observed:
         """See `toolkit.engines.Client.observe`. Names are read unqualified, in the connection's current schema."""
@@ -87,6 +91,7 @@ class PostgresClient:
             if catalog.children(("tables", self._rules.table))
             else None,
             marks={"alembic": mark} if (mark := self._one(_ALEMBIC, "alembic_version")) else {},
+            traits=traits.read(self._ask, self._rules.table),
         )
 
     def _one(self, query: str, table: str) -> str | None:
@@ -148,6 +153,63 @@ class PostgresClient:
     def ask(self, statement: BoundSql) -> list[dict[str, Any]]:
         """See `toolkit.engines.filtering.Asking`."""
         return self._ask(statement.text, tuple(statement.parameters))
+
+    def take_lock(self, owner: str, seconds: float) -> books.PostgresLease:
+        """See `toolkit.engines.online.Coordinated.take_lock`."""
+        return self._take(owner, seconds, None)
+
+    def break_lock(self, owner: str) -> None:
+        """See `toolkit.engines.online.Coordinated.break_lock`."""
+        self._take("temporal-visibility schema unlock", 0.0, owner).release()
+
+    def _take(self, owner: str, seconds: float, forced: str | None) -> books.PostgresLease:
+        try:
+            self._prepare(self._connection)
+            fencing = books.take(self._connection, owner, seconds, forced)
+        except psycopg.Error as error:
+            raise self._failed(error) from None
+        self._lease = books.PostgresLease(self._connection, self._session, self._failed, fencing, seconds)
+        return self._lease
+
+    def _session(self) -> psycopg.Connection[dict[str, Any]]:
+        """Another session of the lock's holder."""
+        assert self._lease is not None
+        try:
+            connection = _open(self._conninfo)
+        except psycopg.OperationalError as error:
+            raise self._failed(error) from None
+        name = books.session_name(self._lease.fencing)
+        connection.execute("SELECT set_config('application_name', %s, false)", (name,))
+        self._prepare(connection)
+        return connection
+
+    def _prepare(self, connection: psycopg.Connection[dict[str, Any]]) -> None:
+        """What a long run needs: no time limit meant for queries, and an end soon after the end of this program."""
+        connection.execute("SELECT set_config('search_path', quote_ident(current_schema()), false)")
+        for setting in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"):
+            connection.execute("SELECT set_config(%s, '0', false)", (setting,))
+        if connection.info.server_version >= 140000:
+            connection.execute("SET client_connection_check_interval = '500ms'")
+
+    def holder(self) -> Holder | None:
+        """See `toolkit.engines.online.Coordinated.holder`."""
+        try:
+            return books.holder(self._connection)
+        except psycopg.Error as error:
+            raise self._failed(error) from None
+
+    def journal(self) -> books.PostgresJournal:
+        """See `toolkit.engines.online.Coordinated.journal`."""
+        return books.PostgresJournal(self._connection, self._failed, self._lease.fencing if self._lease else 0)
+
+    def rebuilding(self) -> PostgresRebuilder:
+        """See `toolkit.engines.online.Coordinated.rebuilding`; only for the holder of the lock."""
+        assert self._lease is not None
+        return PostgresRebuilder(self._connection, self._lease, self._failed, self._session)
+
+    def preflight(self, plan: Plan) -> tuple[Problem, ...]:
+        """See `toolkit.engines.online.Checking.preflight`."""
+        return preflight.check(self._ask, plan, self._rules.table)
 
     def close(self) -> None:
         """See `toolkit.engines.Client.close`."""

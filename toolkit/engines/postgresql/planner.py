@@ -39,7 +39,7 @@ def steps(observed: Observed, wanted: Definition, rules: Profile) -> tuple[Step,
     work = [
         *_database_objects(changed),
         *_tables(changed, goal),
-        *(step for table in goal for step in _table(table, observed.catalog, changed)),
+        *(step for table in goal for step in table_steps(table, observed.catalog)),
         *_database_leftovers(changed),
     ]
     return (*work, *record_steps(observed, wanted))
@@ -96,8 +96,9 @@ def _tables(changed: Sequence[Difference], goal: Layout) -> Iterator[Step]:
                 pass
 
 
-def _table(table: Table, observed: Catalog, changed: Sequence[Difference]) -> Iterator[Step]:
-    """Index drops first, then columns, then index builds: no index is built only to be rewritten."""
+def table_steps(table: Table, observed: Catalog) -> Iterator[Step]:
+    """The steps for one table that is there. Index drops first, then columns, then index builds, so that no index is
+    built only to be rewritten."""
     have = observed.children(("tables", table.name, "columns"))
     exists = bool(have)
     indexes = observed.children(("tables", table.name, "indexes"))

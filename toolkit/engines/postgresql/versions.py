@@ -49,6 +49,17 @@ def record_steps(observed: Observed, wanted: Definition) -> tuple[Step, ...]:
     return tuple(found)
 
 
+def restore_steps(before: Observed, undone: Definition) -> tuple[Step, ...]:
+    """Record again what the database said `before` the run to `undone`; nothing where it said nothing."""
+    found = []
+    if before.recorded is not None and before.recorded != (undone.labels.sql or undone.version):
+        found.append(_record(undone.labels.sql or undone.version, before.recorded, f"Back from {undone.version}."))
+    mark = before.marks.get("alembic")
+    if mark is not None and mark != undone.version:
+        found.append(_mark(mark))
+    return tuple(found)
+
+
 def _record(old: str | None, new: str, summary: str) -> Step:
     # clock_timestamp(), because now() stands still in a transaction and the history's key contains the time.
     now = "clock_timestamp() AT TIME ZONE 'UTC'"

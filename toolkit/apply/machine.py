@@ -1,0 +1,229 @@
+"""The whole course of a run as two pure functions: which action a state asks for, and which state its outcome leads to.
+
+Nothing here touches a store, a clock or chance; one small function per state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import assert_never
+
+from toolkit.apply.actions import (
+    Action,
+    CompareChunk,
+    CopyChunk,
+    Look,
+    Outcome,
+    Pause,
+    Paused,
+    Replay,
+    RunStep,
+    Seen,
+    Swap,
+    Verified,
+    Verify,
+)
+from toolkit.apply.states import (
+    Comparing,
+    Copying,
+    Done,
+    Failed,
+    Looking,
+    Replaying,
+    Running,
+    State,
+    Swapping,
+    Verifying,
+    Waiting,
+    Working,
+)
+from toolkit.engines.online import Busy, Compared, Copied, Ran, Replayed, Swapped
+from toolkit.plan import Mode, Step
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How gentle a run is. `chunk_seconds`: time one chunk may take; `rows`: size of the first one; `lock_seconds`: how
+    long a lock is waited for, while others queue behind; `attempts`: how often that is tried; `backlog`: recorded keys
+    left when a swap is tried; `rounds`: how many replays without gain on the writers before the run gives up."""
+
+    chunk_seconds: float = 0.25
+    rows: int = 1000
+    most_rows: int = 20_000
+    lock_seconds: float = 0.05
+    attempts: int = 60
+    longest_pause: float = 5.0
+    backlog: int = 25
+    rounds: int = 40
+
+
+class Unforeseen(Exception):
+    """An outcome that its state cannot have: a fault of the program, never of the user."""
+
+
+def start(steps: Sequence[Step]) -> Working:
+    """The first state of a run."""
+    return Looking(0) if steps else Verifying()
+
+
+def next_action(state: Working, limits: Limits) -> Action:
+    """What is to be done in `state`."""
+    match state:
+        case Looking(step):
+            return Look(step)
+        case Running(step):
+            return RunStep(step, limits.lock_seconds)
+        case Copying(step, after, rows):
+            return CopyChunk(step, after, rows)
+        case Comparing(step, after, rows):
+            return CompareChunk(step, after, rows)
+        case Replaying(step, keys):
+            return Replay(step, keys)
+        case Swapping(step):
+            return Swap(step, limits.lock_seconds, limits.backlog * 4)
+        case Waiting(seconds, reason):
+            return Pause(seconds, reason)
+        case Verifying():
+            return Verify()
+        case _:
+            assert_never(state)
+
+
+def transition(steps: Sequence[Step], state: Working, outcome: Outcome, limits: Limits) -> State:
+    """The state that follows. Unforeseen when `outcome` cannot come back from what `state` asks for."""
+    match state, outcome:
+        case Looking(), Seen():
+            return _seen(steps, state, outcome, limits)
+        case Running(), Ran():
+            return _enter(steps, state.step + 1, limits)
+        case Running(), Busy():
+            return _retry(state.step, state.attempt, outcome, limits, Running(state.step, state.attempt + 1))
+        case Copying(), Copied():
+            return _copied(steps, state, outcome, limits)
+        case Comparing(), Compared():
+            return _compared(steps, state, outcome, limits)
+        case Replaying(), Replayed():
+            return _replayed(steps, state, outcome, limits)
+        case Swapping(), Swapped():
+            return _enter(steps, state.step + 1, limits)
+        case Swapping(), Busy():
+            again = Replaying(state.step, limits.rows, attempt=state.attempt + 1)
+            return _retry(state.step, state.attempt, outcome, limits, again)
+        case Waiting(), Paused():
+            return state.then
+        case Verifying(), Verified():
+            return _verified(outcome)
+        case _:
+            raise Unforeseen(f"{type(state).__name__} cannot end with {type(outcome).__name__}")
+
+
+def _enter(steps: Sequence[Step], step: int, limits: Limits) -> State:
+    """The state in which a step begins. What it needs is looked at first, if it needs anything."""
+    if step >= len(steps):
+        return Verifying()
+    # A swap looks for what it needs right before each attempt, after the replay.
+    if steps[step].needs and steps[step].mode is not Mode.SWAP:
+        return Looking(step)
+    return _begin(steps[step], step, limits)
+
+
+def _begin(step: Step, number: int, limits: Limits) -> State:
+    match step.mode:
+        case Mode.ONCE | Mode.PARALLEL:
+            return Running(number)
+        case Mode.COPY:
+            return Copying(number, None, limits.rows, 0)
+        case Mode.COMPARE:
+            return Comparing(number, None, limits.rows, 0)
+        case Mode.REPLAY | Mode.SWAP:
+            return Replaying(number, limits.rows)
+        case _:
+            assert_never(step.mode)
+
+
+def _seen(steps: Sequence[Step], state: Looking, outcome: Seen, limits: Limits) -> State:
+    step = steps[state.step]
+    if outcome.done:
+        return _enter(steps, state.step + 1, limits)
+    if outcome.unmet:
+        return Failed(
+            "TV5001",
+            f"before {step.title!r}: the store was changed by somebody else: {'; '.join(outcome.unmet[:3])}",
+            "`schema rollback` takes back what this run has done; then make a new plan.",
+            Looking(state.step),
+        )
+    if step.mode is Mode.SWAP:
+        # A resumed run comes here first and has everything to replay; one that just replayed tries at once.
+        return Swapping(state.step, state.attempt) if state.attempt else Replaying(state.step, limits.rows, attempt=1)
+    return _begin(step, state.step, limits)
+
+
+def _retry(step: int, attempt: int, busy: Busy, limits: Limits, again: Running | Replaying) -> State:
+    """Try again after a pause that grows, or give up for now."""
+    if attempt >= limits.attempts:
+        return Failed(
+            "TV5103",
+            f"a lock was not granted in {attempt + 1} attempts of {limits.lock_seconds:g} s: {busy.reason}",
+            "Nothing is lost: end the long transactions, or try at a quieter hour. The same command goes on from here.",
+            Looking(step),
+        )
+    return Waiting(min(limits.longest_pause, 0.05 * 1.5**attempt), busy.reason, again)
+
+
+def _copied(steps: Sequence[Step], state: Copying, outcome: Copied, limits: Limits) -> State:
+    if outcome.last is None:
+        return _enter(steps, state.step + 1, limits)
+    rows = resized(state.rows, outcome.seconds, limits)
+    return replace(state, after=outcome.last, rows=rows, done=state.done + outcome.rows)
+
+
+def _compared(steps: Sequence[Step], state: Comparing, outcome: Compared, limits: Limits) -> State:
+    if outcome.different:
+        keys = ", ".join("/".join(part.rstrip() for part in key) for key in outcome.different[:3])
+        return Failed(
+            "TV5105",
+            f"the copy differs from the live table: {keys}",
+            "Somebody writes to the tool's own table, or the tool has a fault. `schema rollback` removes the copy.",
+            Looking(state.step),
+        )
+    if outcome.last is None:
+        return _enter(steps, state.step + 1, limits)
+    rows = resized(state.rows, outcome.seconds, limits)
+    return replace(state, after=outcome.last, rows=rows, done=state.done + outcome.rows)
+
+
+def _replayed(steps: Sequence[Step], state: Replaying, outcome: Replayed, limits: Limits) -> State:
+    if outcome.left <= limits.backlog:
+        if steps[state.step].mode is Mode.SWAP:
+            return Looking(state.step, max(1, state.attempt))
+        return _enter(steps, state.step + 1, limits)
+    gained = state.least is None or outcome.left < state.least
+    if not gained and state.rounds >= limits.rounds:
+        return Failed(
+            "TV5104",
+            f"writers change rows faster than they can be followed: {outcome.left} keys are waiting",
+            "Try at a quieter hour. The same command goes on from here.",
+            Looking(state.step),
+        )
+    return replace(
+        state,
+        keys=resized(state.keys, outcome.seconds, limits),
+        done=state.done + outcome.taken,
+        least=outcome.left if gained else state.least,
+        rounds=0 if gained else state.rounds + 1,
+    )
+
+
+def _verified(outcome: Verified) -> State:
+    if not outcome.left:
+        return Done()
+    shown = "; ".join(outcome.left[:5])
+    hint = "Run `schema plan` to see what is left."
+    return Failed("TV5002", f"the store is not what was wanted: {shown}", hint, None)
+
+
+def resized(rows: int, seconds: float, limits: Limits) -> int:
+    """The next chunk's size: towards the time a chunk may take, at most twice or half of the last one."""
+    factor = limits.chunk_seconds / seconds if seconds > 0 else 2.0
+    return max(50, min(limits.most_rows, round(rows * max(0.5, min(2.0, factor)))))

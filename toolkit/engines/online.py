@@ -1,0 +1,239 @@
+"""What an engine offers beyond plain steps: a lock and a journal in the store, and steps that run beside live writes.
+
+Both are optional: the runner asks a client whether it has them, and does without where it has not. Values and
+protocols only; nothing here does anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias, runtime_checkable
+
+from toolkit.catalog import Json
+from toolkit.definition import Definition
+from toolkit.overlay import NO_OVERLAY, Overlay
+from toolkit.plan import Observed, Plan, Step
+
+# A place in a table: the values of its key columns, as text.
+Key: TypeAlias = tuple[str, ...]
+# Called with how many of a step's statements are done.
+Tick = Callable[[int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """A step's statements were run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Busy:
+    """Nothing was done, because somebody else uses the store just now; `reason` says who or what."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """A chunk of `rows` rows was copied up to `last`; None: that was the last chunk."""
+
+    last: Key | None
+    rows: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A chunk was compared up to `last` (None: the last one); `different`: keys that are not equal on both sides."""
+
+    last: Key | None
+    rows: int
+    seconds: float
+    different: tuple[Key, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """`taken` recorded keys were refreshed from the live rows; about `left` are still recorded."""
+
+    taken: int
+    left: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Swapped:
+    """The shadow took the live table's place; writers waited at most `seconds`."""
+
+    seconds: float
+
+
+class Rebuilding(Protocol):
+    """What a rebuild asks of an engine. Each call checks the lock first, is short, and may be repeated."""
+
+    def attempt(self, step: Step, wait: float, tick: Tick) -> Ran | Busy:
+        """Run the statements of a `once` or `parallel` step; give up when a lock is not granted in `wait` seconds."""
+        ...
+
+    def copy(self, step: Step, after: Key | None, rows: int) -> Copied:
+        """Copy about `rows` rows that come after `after`."""
+        ...
+
+    def compare(self, step: Step, after: Key | None, rows: int) -> Compared:
+        """Compare about `rows` rows that come after `after` on both sides."""
+        ...
+
+    def replay(self, step: Step, keys: int) -> Replayed:
+        """Refresh at most `keys` recorded keys from the live rows."""
+        ...
+
+    def swap(self, step: Step, wait: float, most: int) -> Swapped | Busy:
+        """Put the shadow in the live table's place; give up when a lock is not granted in `wait` seconds, or when more
+        than `most` keys would have to be refreshed under it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who holds the lock: times as the store's clock says them, ISO 8601."""
+
+    owner: str
+    since: str
+    expires: str
+    expired: bool
+    fencing: int
+
+
+class Lease(Protocol):
+    """The lock of one store, held."""
+
+    @property
+    def fencing(self) -> int:
+        """A number that grows with every holder; an older holder's number is worth nothing."""
+        ...
+
+    def check(self) -> None:
+        """LockHeld when somebody else has taken the lock meanwhile."""
+        ...
+
+    def beat(self) -> None:
+        """Say that the holder lives, over a connection of its own. Raises as `check`."""
+        ...
+
+    def release(self) -> None:
+        """Give the lock back, if it is still ours."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run as the journal has it. `status`: running, done, kept (done, the old data still there), finished, rolled
+    back, abandoned. `of`: the run that a rollback or finish belongs to. `state`: the machine's last state."""
+
+    id: int
+    kind: str
+    status: str
+    wanted: str
+    owner: str
+    started: str
+    ended: str | None
+    plan: Json
+    state: Json
+    of: int | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the journal: what was done, and the state the machine is in since."""
+
+    action: str
+    state: Json
+    note: str = ""
+
+
+class Journal(Protocol):
+    """The record of all runs of a store, kept in the store."""
+
+    def runs(self) -> Sequence[Run]:
+        """All runs, oldest first; () when there is no journal yet."""
+        ...
+
+    def lines(self, run: int) -> Sequence[Mapping[str, Json]]:
+        """The lines of one run, oldest first: number, time, action, note."""
+        ...
+
+    def begin(self, kind: str, wanted: str, plan: Json, state: Json, of: int | None) -> Run:
+        """A new run, status `running`."""
+        ...
+
+    def append(self, run: int, entry: Entry) -> None:
+        """One more line, checked against the lock."""
+        ...
+
+    def close(self, run: int, status: str, of: int | None = None, of_status: str = "") -> None:
+        """End a run, and say what that makes of the run it belongs to, in one transaction."""
+        ...
+
+
+@runtime_checkable
+class Coordinated(Protocol):
+    """A client whose store can hold the lock and the journal."""
+
+    def take_lock(self, owner: str, seconds: float) -> Lease:
+        """Take the lock for `seconds`, to be renewed by `beat`. LockHeld when somebody has it."""
+        ...
+
+    def holder(self) -> Holder | None:
+        """Who holds the lock now."""
+        ...
+
+    def break_lock(self, owner: str) -> None:
+        """Take the lock from `owner`, whose sessions are ended."""
+        ...
+
+    def journal(self) -> Journal:
+        """The journal of this store."""
+        ...
+
+    def rebuilding(self) -> Rebuilding:
+        """The steps that run beside live writes."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What a pre-flight check found. `fatal`: the run must not start."""
+
+    code: str
+    message: str
+    hint: str
+    fatal: bool = True
+
+
+@runtime_checkable
+class Checking(Protocol):
+    """A client that can look for trouble before a run."""
+
+    def preflight(self, plan: Plan) -> tuple[Problem, ...]:
+        """What stands in the way of `plan` on this store, with this role; it changes nothing."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """The way to a version beside live writes, and the ways back; see `toolkit.plan.Plan`."""
+
+    steps: tuple[Step, ...]
+    rollback: tuple[Step, ...] = ()
+    abandon: tuple[Step, ...] = ()
+    finish: tuple[Step, ...] = ()
+
+
+@runtime_checkable
+class OnlineEngine(Protocol):
+    """An engine whose plain steps would keep writers waiting, and that knows a longer way which does not."""
+
+    def online(self, observed: Observed, wanted: Definition, overlay: Overlay = NO_OVERLAY) -> Route:
+        """As `Engine.steps`, on the way beside live writes."""
+        ...

@@ -1,0 +1,298 @@
+"""The lock and the journal in a PostgreSQL database: `temporal_visibility_lock`, `_run` and `_journal`.
+
+The statements and the little that has to be decided about them; it holds no rule of the run itself. A transaction that
+changes anything holds the lock's row with FOR KEY SHARE: heartbeats pass, a new holder waits until it is over.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+from toolkit.catalog import Json
+from toolkit.engines.online import Entry, Holder, Run
+from toolkit.errors import EngineError, LockHeld
+
+Connection = psycopg.Connection[dict[str, Any]]
+Failed = Callable[[psycopg.Error], EngineError]
+
+# How long a session that may only be about to notice its client's death keeps a new runner waiting.
+GRACE_SECONDS = 3.0
+_SESSION = "temporal-visibility"
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS temporal_visibility_lock (
+  name          TEXT PRIMARY KEY,
+  fencing       BIGINT NOT NULL,
+  owner         TEXT,
+  pid           INT,
+  backend_start TIMESTAMPTZ,
+  taken_at      TIMESTAMPTZ,
+  expires_at    TIMESTAMPTZ
+);
+CREATE TABLE IF NOT EXISTS temporal_visibility_run (
+  id      BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  kind    TEXT NOT NULL,
+  status  TEXT NOT NULL,
+  wanted  TEXT NOT NULL,
+  owner   TEXT NOT NULL,
+  started TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp(),
+  ended   TIMESTAMPTZ,
+  plan    JSONB NOT NULL,
+  of      BIGINT
+);
+CREATE TABLE IF NOT EXISTS temporal_visibility_journal (
+  run     BIGINT NOT NULL,
+  line    BIGINT NOT NULL,
+  at      TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp(),
+  fencing BIGINT NOT NULL,
+  action  TEXT NOT NULL,
+  note    TEXT NOT NULL,
+  state   JSONB NOT NULL,
+  PRIMARY KEY (run, line)
+);
+INSERT INTO temporal_visibility_lock (name, fencing) VALUES ('schema', 0) ON CONFLICT DO NOTHING
+"""
+_EXIST = "SELECT to_regclass('temporal_visibility_journal') IS NOT NULL AS v"
+# A session of another role shows no start time: it counts as alive.
+_HOLDER = """
+SELECT fencing, owner, pid, taken_at, expires_at, expires_at < clock_timestamp() AS expired,
+       EXISTS (SELECT 1 FROM pg_stat_activity a WHERE a.pid = l.pid
+               AND (a.backend_start IS NULL OR a.backend_start = l.backend_start)) AS alive
+FROM temporal_visibility_lock l WHERE name = 'schema'
+"""
+_TAKE = """
+UPDATE temporal_visibility_lock
+SET fencing = fencing + 1, owner = %(owner)s, pid = pg_backend_pid(), taken_at = clock_timestamp(),
+    backend_start = (SELECT backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()),
+    expires_at = clock_timestamp() + %(seconds)s * interval '1 second'
+WHERE name = 'schema' AND fencing = %(fencing)s
+RETURNING fencing
+"""
+_BEAT = """
+UPDATE temporal_visibility_lock SET expires_at = clock_timestamp() + %s * interval '1 second'
+WHERE name = 'schema' AND fencing = %s
+"""
+_RELEASE = """
+UPDATE temporal_visibility_lock SET owner = NULL, pid = NULL, expires_at = NULL WHERE name = 'schema' AND fencing = %s
+"""
+_CHECK = "SELECT 1 AS v FROM temporal_visibility_lock WHERE name = 'schema' AND fencing = %s FOR KEY SHARE"
+_END_SESSIONS = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid() AND usename = current_user
+  AND (application_name = %s OR pid = %s)
+"""
+_RUNS = """
+SELECT r.id, r.kind, r.status, r.wanted, r.owner, r.started::text AS started, r.ended::text AS ended, r.plan, r.of,
+       j.state, coalesce(j.note, '') AS note
+FROM temporal_visibility_run r
+LEFT JOIN LATERAL (SELECT state, note FROM temporal_visibility_journal j WHERE j.run = r.id
+                   ORDER BY line DESC LIMIT 1) j ON true
+ORDER BY r.id
+"""
+_LINES = """
+SELECT line, at::text AS at, action, note, state FROM temporal_visibility_journal WHERE run = %s ORDER BY line
+"""
+_BEGIN = """
+INSERT INTO temporal_visibility_run (kind, status, wanted, owner, plan, of)
+SELECT %s, 'running', %s, coalesce(owner, ''), %s, %s FROM temporal_visibility_lock WHERE name = 'schema' RETURNING id
+"""
+_APPEND = """
+INSERT INTO temporal_visibility_journal (run, line, fencing, action, note, state)
+SELECT %(run)s, coalesce((SELECT max(line) FROM temporal_visibility_journal WHERE run = %(run)s), 0) + 1, fencing,
+       %(action)s, %(note)s, %(state)s
+FROM temporal_visibility_lock WHERE name = 'schema' AND fencing = %(fencing)s
+"""
+_CLOSE = "UPDATE temporal_visibility_run SET status = %s, ended = clock_timestamp() WHERE id = %s"
+_CLOSE_OTHER = "UPDATE temporal_visibility_run SET status = %s WHERE id = %s"
+
+
+def session_name(fencing: int) -> str:
+    """What the sessions of one holder call themselves, so that the next holder can end them."""
+    return f"{_SESSION} {fencing}"
+
+
+def lost() -> LockHeld:
+    """The error of a holder whose lock went to somebody else."""
+    return LockHeld(
+        "TV5102",
+        "this run has lost its lock: somebody else has taken it over",
+        "Look at `schema runs` before you go on.",
+    )
+
+
+class PostgresLease:
+    """The lock, held; see `toolkit.engines.online.Lease`. `beat` may be called from another thread than the rest."""
+
+    def __init__(
+        self, connection: Connection, beating: Callable[[], Connection], failed: Failed, fencing: int, seconds: float
+    ) -> None:
+        self._connection = connection
+        self._beating = beating
+        self._failed = failed
+        self._fencing = fencing
+        self._seconds = seconds
+        self._beats: Connection | None = None
+
+    @property
+    def fencing(self) -> int:
+        """See `Lease.fencing`."""
+        return self._fencing
+
+    def check(self) -> None:
+        """See `Lease.check`; inside a transaction it also keeps new holders waiting until that is over."""
+        try:
+            found = self._connection.execute(_CHECK, (self._fencing,)).fetchone()
+        except psycopg.Error as error:
+            raise self._failed(error) from None
+        if found is None:
+            raise lost()
+
+    def beat(self) -> None:
+        """See `Lease.beat`."""
+        try:
+            if self._beats is None or self._beats.closed:
+                self._beats = self._beating()
+            if self._beats.execute(_BEAT, (self._seconds, self._fencing)).rowcount == 0:
+                raise lost()
+        except psycopg.Error as error:
+            raise self._failed(error) from None
+
+    def release(self) -> None:
+        """See `Lease.release`. A lost connection is no error: the lock then goes with the session."""
+        try:
+            self._connection.execute(_RELEASE, (self._fencing,))
+        except psycopg.Error:
+            pass
+        finally:
+            if self._beats is not None:
+                self._beats.close()
+
+
+def holder(connection: Connection) -> Holder | None:
+    """Who holds the lock; None when nobody does, or its session is gone."""
+    if not connection.execute(_EXIST).fetchall()[0]["v"]:
+        return None
+    row = connection.execute(_HOLDER).fetchone()
+    if row is None or row["owner"] is None or not row["alive"]:
+        return None
+    return Holder(
+        row["owner"], row["taken_at"].isoformat(), row["expires_at"].isoformat(), row["expired"], row["fencing"]
+    )
+
+
+def take(connection: Connection, owner: str, seconds: float, forced: str | None = None) -> int:
+    """Take the lock and return its fencing number; `forced` names a holder it may be taken from before it expires.
+
+    LockHeld when somebody has it. A session whose client has died is noticed by the server within a second, so one is
+    waited for that long."""
+    create(connection)
+    until = time.monotonic() + GRACE_SECONDS
+    while True:
+        row = connection.execute(_HOLDER).fetchone()
+        assert row is not None
+        if row["owner"] is None or not row["alive"] or row["expired"] or row["owner"] == forced:
+            taken = _take_from(connection, row, owner, seconds)
+            if taken is not None:
+                return taken
+        elif time.monotonic() > until:
+            raise LockHeld(
+                "TV5101",
+                f"{row['owner']} is working on this store since {row['taken_at']:%Y-%m-%d %H:%M:%S %Z}",
+                "Wait for it. If it is gone for good: its lock expires by itself, and `schema unlock` takes it away.",
+            )
+        else:
+            time.sleep(0.1)
+
+
+def create(connection: Connection) -> None:
+    """The tables, if they are not there. Two who create them at the same moment meet at the advisory lock."""
+    if connection.execute(_EXIST).fetchall()[0]["v"]:
+        return
+    with connection.transaction():
+        connection.execute("SELECT pg_advisory_xact_lock(hashtext('temporal_visibility_lock'))")
+        for statement in _TABLES.split(";"):
+            connection.execute(statement)
+
+
+def _take_from(connection: Connection, row: Mapping[str, Any], owner: str, seconds: float) -> int | None:
+    """The new fencing number; None when somebody else was faster."""
+    if row["owner"] is not None:
+        connection.execute(_END_SESSIONS, (session_name(row["fencing"]), row["pid"]))
+    with connection.transaction():
+        # What the former holder has under way is waited for: it holds this row with FOR KEY SHARE.
+        connection.execute("SELECT 1 FROM temporal_visibility_lock WHERE name = 'schema' FOR UPDATE")
+        values = {"owner": owner, "seconds": seconds, "fencing": row["fencing"]}
+        taken = connection.execute(_TAKE, values).fetchone()
+    if taken is None:
+        return None
+    connection.execute("SELECT set_config('application_name', %s, false)", (session_name(taken["fencing"]),))
+    return int(taken["fencing"])
+
+
+class PostgresJournal:
+    """The journal; see `toolkit.engines.online.Journal`. `fencing` 0: only to be read."""
+
+    def __init__(self, connection: Connection, failed: Failed, fencing: int = 0) -> None:
+        self._connection = connection
+        self._failed = failed
+        self._fencing = fencing
+
+    def runs(self) -> Sequence[Run]:
+        """See `Journal.runs`."""
+        if not self._ask(_EXIST)[0]["v"]:
+            return ()
+        return [Run(**row) for row in self._ask(_RUNS)]
+
+    def lines(self, run: int) -> Sequence[Mapping[str, Json]]:
+        """See `Journal.lines`."""
+        return self._ask(_LINES, (run,)) if self._ask(_EXIST)[0]["v"] else ()
+
+    def begin(self, kind: str, wanted: str, plan: Json, state: Json, of: int | None) -> Run:
+        """See `Journal.begin`."""
+        try:
+            with self._connection.transaction():
+                self._fence()
+                row = self._connection.execute(_BEGIN, (kind, wanted, Jsonb(plan), of)).fetchone()
+                assert row is not None
+                self._append(row["id"], Entry("begin", state))
+        except psycopg.Error as error:
+            raise self._failed(error) from None
+        return next(run for run in self.runs() if run.id == row["id"])
+
+    def append(self, run: int, entry: Entry) -> None:
+        """See `Journal.append`."""
+        try:
+            self._append(run, entry)
+        except psycopg.Error as error:
+            raise self._failed(error) from None
+
+    def close(self, run: int, status: str, of: int | None = None, of_status: str = "") -> None:
+        """See `Journal.close`."""
+        try:
+            with self._connection.transaction():
+                self._fence()
+                self._connection.execute(_CLOSE, (status, run))
+                if of is not None:
+                    self._connection.execute(_CLOSE_OTHER, (of_status, of))
+        except psycopg.Error as error:
+            raise self._failed(error) from None
+
+    def _append(self, run: int, entry: Entry) -> None:
+        values = {"run": run, "fencing": self._fencing, "action": entry.action, "note": entry.note}
+        if self._connection.execute(_APPEND, values | {"state": Jsonb(entry.state)}).rowcount == 0:
+            raise lost()
+
+    def _fence(self) -> None:
+        if self._connection.execute(_CHECK, (self._fencing,)).fetchone() is None:
+            raise lost()
+
+    def _ask(self, query: str, parameters: tuple[object, ...] = ()) -> list[dict[str, Any]]:
+        try:
+            return self._connection.execute(query, parameters or None).fetchall()
+        except psycopg.Error as error:
+            raise self._failed(error) from None

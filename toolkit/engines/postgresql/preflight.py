@@ -1,0 +1,129 @@
+"""Looks for what would stop a plan half-way on this server, with this role. It changes nothing.
+
+Each check is a query and a Problem with its code; what the server cannot tell is said to be unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from toolkit.engines.online import Problem
+from toolkit.engines.postgresql import traits
+from toolkit.plan import Plan, Step
+
+Ask = Callable[[str, Sequence[object]], Sequence[Mapping[str, Any]]]
+
+OLDEST = 120000
+LONG_SECONDS = 60
+
+_SERVER = """
+SELECT current_setting('server_version_num')::int AS version, pg_is_in_recovery() AS standby,
+       current_setting('default_transaction_read_only')::bool AS read_only, current_user AS me,
+       has_schema_privilege(current_schema(), 'CREATE') AS may_create,
+       has_database_privilege(current_database(), 'CREATE') AS may_extend,
+       (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) AS super,
+       EXISTS (SELECT 1 FROM pg_extension WHERE extname = 'btree_gin') AS has_extension,
+       EXISTS (SELECT 1 FROM pg_available_extensions WHERE name = 'btree_gin') AS extension_available
+"""
+_TABLE = """
+SELECT pg_get_userbyid(c.relowner) AS owner, pg_has_role(c.relowner, 'USAGE') AS mine
+FROM pg_class c WHERE c.oid = to_regclass(quote_ident(current_schema()) || '.' || quote_ident(%s))
+"""
+_LONG = """
+SELECT pid, usename AS who, application_name AS name, state, extract(epoch FROM now() - xact_start)::int AS seconds
+FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'
+  AND xact_start < now() - %s * interval '1 second'
+ORDER BY xact_start LIMIT 3
+"""
+_PREPARED = "SELECT gid, owner FROM pg_prepared_xacts WHERE database = current_database() ORDER BY prepared LIMIT 3"
+_SLOTS = (
+    "SELECT count(*) AS logical FROM pg_replication_slots WHERE slot_type = 'logical' AND database = current_database()"
+)
+
+
+def check(ask: Ask, plan: Plan, table: str) -> tuple[Problem, ...]:
+    """All problems of `plan` here, fatal ones first."""
+    if not plan.steps:
+        return ()
+    server = ask(_SERVER, ())[0]
+    found = [*_server(server), *_rights(ask, server, plan, table), *_waiting(ask)]
+    if plan.kept:
+        found += _carried(ask, table)
+    return tuple(sorted(found, key=lambda problem: not problem.fatal))
+
+
+def _server(server: Mapping[str, Any]) -> Iterator[Problem]:
+    if server["version"] < OLDEST:
+        yield Problem(
+            "TV5204", f"PostgreSQL {server['version'] // 10000} is too old for generated columns", "12 is the oldest."
+        )
+    if server["standby"] or server["read_only"]:
+        what = "a standby" if server["standby"] else "a database that is read-only for this role"
+        yield Problem("TV5207", f"this server takes no writes: it is {what}", "Use the URL of the primary.")
+
+
+def _rights(ask: Ask, server: Mapping[str, Any], plan: Plan, table: str) -> Iterator[Problem]:
+    if not server["may_create"]:
+        hint = f"As its owner: GRANT CREATE ON SCHEMA … TO {server['me']}."
+        yield Problem("TV5201", f"role {server['me']} may not create tables in the current schema", hint)
+    for row in ask(_TABLE, (table,)):
+        if not row["mine"]:
+            hint = f"Run this as {row['owner']}, or GRANT {row['owner']} TO {server['me']}."
+            yield Problem("TV5201", f"{table} belongs to {row['owner']}, and {server['me']} is no member of it", hint)
+    if any(_extends(step) for step in plan.steps) and not server["has_extension"]:
+        if not server["extension_available"]:
+            hint = "Install PostgreSQL's contrib package on the server."
+            yield Problem("TV5202", "the server has no extension btree_gin to create", hint)
+        elif not (server["super"] or (server["may_extend"] and server["version"] >= 130000)):
+            hint = "As a superuser: CREATE EXTENSION btree_gin."
+            yield Problem("TV5202", f"role {server['me']} may not create the extension btree_gin", hint)
+
+
+def _extends(step: Step) -> bool:
+    return step.id == "extension.btree_gin"
+
+
+def _waiting(ask: Ask) -> Iterator[Problem]:
+    for row in ask(_LONG, (LONG_SECONDS,)):
+        who = row["name"] or row["who"] or "another role"
+        yield Problem(
+            "TV5205",
+            f"session {row['pid']} ({who}, {row['state'] or 'unknown'}) is in a transaction since {row['seconds']} s",
+            "Index builds and the swap wait for it. End it if it is forgotten.",
+            fatal=False,
+        )
+    for row in ask(_PREPARED, ()):
+        hint = f"COMMIT PREPARED or ROLLBACK PREPARED it, or ask {row['owner']}."
+        yield Problem("TV5205", f"the prepared transaction {row['gid'][:60]!r} holds its locks for ever", hint, False)
+
+
+def _carried(ask: Ask, table: str) -> Iterator[Problem]:
+    """What a new table in the place of the old one would silently lose."""
+    seen = traits.read(ask, table)
+    if not seen:
+        return
+    live = traits.decode(seen["table"])
+    if live.obstacles:
+        yield Problem(
+            "TV5206",
+            f"these belong to {table} and would be lost when it is swapped: {', '.join(live.obstacles)}",
+            "Drop them before and create them again afterwards, or use --offline, which changes the table in place.",
+        )
+    sizes = seen["sizes"]
+    size = sizes["all"] if isinstance(sizes, dict) else None
+    if isinstance(size, int):
+        text = f"about {_size(size)} more disk is needed until `schema finish`, and as much write-ahead log"
+        yield Problem("TV5203", text, "The server cannot tell how much is free: please look.", fatal=False)
+    if ask(_SLOTS, ())[0]["logical"]:
+        text = "this database has logical replication slots: the copy passes through them"
+        yield Problem("TV5209", text, "Their subscribers need the same change first.", fatal=False)
+
+
+def _size(size: int) -> str:
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 10_240:
+            return f"{size} {unit}"
+        size //= 1024
+    return f"{size} TB"

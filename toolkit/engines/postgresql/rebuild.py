@@ -1,0 +1,244 @@
+"""From the plain steps of a plan to the way that keeps no writer waiting: a shadow table instead of a rewrite.
+
+Pure; `planner` says what has to change, `shadow` has the statements, this module gives their order and the ways back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from toolkit.catalog import Catalog, Json
+from toolkit.definition import Definition
+from toolkit.engines.online import Route
+from toolkit.engines.physical import Index, Table
+from toolkit.engines.postgresql import layout, planner, render, shadow, traits, versions
+from toolkit.engines.postgresql.names import OLD, SHADOW
+from toolkit.engines.postgresql.typemap import Profile
+from toolkit.plan import NO_LOCK, Expect, Lock, Mode, Observed, Sql, Step, StepClass
+
+SHORT = Lock("ACCESS EXCLUSIVE", "reads and writes, for milliseconds")
+WRITERS = Lock("SHARE ROW EXCLUSIVE", "writes, for milliseconds")
+READ = Lock("ACCESS SHARE", "nobody")
+_KEPT = ("traits", "kept")
+_UNIQUE = "unique"
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """Everything about one rebuild."""
+
+    table: Table
+    live: traits.TableTraits
+    facts: Json
+    oid: int
+    ddl: tuple[Sql, ...]
+    forward: shadow.Pair
+    back: shadow.Pair
+    indexes: tuple[Index, ...]
+    columns: tuple[str, ...]
+
+
+def route(plain: Sequence[Step], observed: Observed, wanted: Definition, rules: Profile) -> Route:
+    """The way beside live writes. A table without a row is changed in place: nobody can be waiting for long."""
+    table = layout.layout(wanted, rules).table(rules.table)
+    if table is None or not _must_rebuild(plain, observed):
+        return Route(tuple(_careful(step) for step in plain))
+    ours = [step for step in plain if _of_table(step, table.name)]
+    first = plain.index(ours[0])
+    before = [step for step in plain[:first] if step not in ours]
+    after = [step for step in plain[first:] if step not in ours]
+    work = _work(table, ours, observed, rules)
+    return Route(
+        steps=(*before, *_steps(work), *after),
+        rollback=(
+            _swap_back(work),
+            _drop(work.table.name, SHADOW, "Drop the newer table"),
+            *versions.restore_steps(observed, wanted),
+        ),
+        abandon=(_drop(work.table.name, SHADOW, "Drop the shadow table"), *_reverses(before)),
+        finish=(_drop(work.table.name, OLD, "Drop the old table"),),
+    )
+
+
+def _must_rebuild(plain: Sequence[Step], observed: Observed) -> bool:
+    sizes = observed.traits.get("sizes")
+    heavy = any(step.step_class is StepClass.REBUILD for step in plain)
+    return heavy and isinstance(sizes, dict) and bool(sizes.get("heap"))
+
+
+def _of_table(step: Step, table: str) -> bool:
+    return step.id.startswith((f"columns.{table}.", f"column.{table}.", "index."))
+
+
+def _careful(step: Step) -> Step:
+    """A concurrent build that was cut off leaves an invalid index, which IF NOT EXISTS would take for a good one."""
+    match step.statements:
+        case (Sql(text, True) as create,) if text.startswith("CREATE INDEX CONCURRENTLY"):
+            return replace(step, statements=(*(s for s in step.reverse), create))
+        case _:
+            return step
+
+
+def _work(table: Table, ours: Sequence[Step], observed: Observed, rules: Profile) -> _Work:
+    facts = observed.traits["table"]
+    live = traits.decode(facts)
+    have = observed.catalog.children(("tables", table.name))
+    pretended = Catalog(observed.catalog.engine, {"tables": {SHADOW: {**have, "indexes": {}}}})
+    changes = [s for s in planner.table_steps(replace(table, name=SHADOW, indexes=()), pretended)]
+    wanted = {index.name for index in table.indexes}
+    lost = {step.id.removeprefix("index.").removesuffix(".drop") for step in ours if step.id.endswith(".drop")}
+    own = [
+        Index(name, tail, None, _UNIQUE if name in live.unique else "own", name)
+        for name, tail in live.indexes.items()
+        if tail is not None and name not in wanted and name not in lost
+    ]
+    dropped = {name for step in changes if step.id == f"columns.{SHADOW}.drop" for name in step.objects}
+    copied = [name for name in live.plain_columns if name not in dropped]
+    key = {name: live.columns[name] for name in layout.PRIMARY_KEY}
+    forward = shadow.plain(table.name, SHADOW, key, copied)
+    assert isinstance(facts, dict)
+    oid = facts["oid"]
+    assert isinstance(oid, int)
+    return _Work(
+        table=table,
+        live=live,
+        facts=facts,
+        oid=oid,
+        ddl=tuple(s for step in changes for s in step.statements if isinstance(s, Sql) and _is_ddl(s)),
+        forward=replace(forward, values=_filled(forward.values, table, have)),
+        back=shadow.plain(table.name, OLD, key, copied),
+        indexes=(*table.indexes, *own),
+        columns=tuple(name for step in changes for name in step.objects),
+    )
+
+
+def _is_ddl(statement: Sql) -> bool:
+    """Rows are filled while they are copied; the shadow has none when its columns are made."""
+    return not statement.text.startswith("UPDATE ")
+
+
+def _filled(values: Mapping[str, str], table: Table, have: Mapping[str, Json]) -> dict[str, str]:
+    """Where a column becomes NOT NULL, rows without a value get the default."""
+    columns = have.get("columns")
+    found = dict(values)
+    for column in table.columns:
+        new, old = column.catalog, columns.get(column.name) if isinstance(columns, dict) else None
+        if not isinstance(new, dict) or not isinstance(old, dict) or column.name not in found:
+            continue
+        if "not_null" in new and "default" in new and "not_null" not in old:
+            found[column.name] = f"coalesce({found[column.name]}, {new['default']})"
+    return found
+
+
+def _steps(work: _Work) -> tuple[Step, ...]:
+    """Create, record, copy, follow, index, follow, compare, swap."""
+    name = work.table.name
+    return (
+        Step(
+            f"rebuild.{name}.shadow", f"Create a shadow of {name} with the wanted columns",
+            "stored generated columns would rewrite the live table under an exclusive lock",
+            StepClass.METADATA, READ, _shadow(work), (Sql(f"DROP TABLE IF EXISTS {SHADOW}"),), (),
+            work.columns, needs=(Expect(("traits", "table"), work.facts), Expect(_KEPT, None)),
+        ),
+        Step(
+            f"rebuild.{name}.capture", f"Record the keys of changed rows of {name}",
+            "a trigger writes them into a log; values are read later from the live row",
+            StepClass.METADATA, WRITERS, (*shadow.log(work.live.schema, work.forward.key), shadow.capture_once(name)),
+            (shadow.stop_capture(name),), (),
+        ),
+        Step(
+            f"rebuild.{name}.copy", f"Copy {name} into the shadow, chunk by chunk along the primary key", "",
+            StepClass.REBUILD, READ, (shadow.bound(work.forward), shadow.copy(work.forward)), (), (), mode=Mode.COPY,
+        ),
+        _replay(work, "follow", "Refresh what changed meanwhile"),
+        Step(
+            f"rebuild.{name}.indexes", f"Build {len(work.indexes)} indexes on the shadow",
+            "plainly and several at a time, as nobody waits for the shadow",
+            StepClass.REBUILD, NO_LOCK,
+            (*(_build(index, n) for n, index in enumerate(work.indexes, 1)), Sql(f"ANALYZE {SHADOW}")),
+            (), (), tuple(i.name for i in work.indexes if i.name not in work.live.indexes), mode=Mode.PARALLEL,
+        ),
+        _replay(work, "catchup", "Refresh what changed meanwhile, again"),
+        Step(
+            f"rebuild.{name}.compare", "Compare every row of the shadow with the live table",
+            "rows whose change is recorded and not yet followed are left out",
+            StepClass.ONLINE, READ, (shadow.bound(work.forward), shadow.compare(work.forward)), (), (),
+            mode=Mode.COMPARE,
+        ),
+        _swap(work),
+    )  # fmt: skip
+
+
+def _shadow(work: _Work) -> tuple[Sql, ...]:
+    dressed = shadow.dress(work.live.owner, work.live.options, work.live.comment, work.live.grants)
+    return (*shadow.create(work.table.name), *work.ddl, shadow.primary_key(work.forward.key), *dressed)
+
+
+def _replay(work: _Work, id: str, title: str) -> Step:
+    return Step(
+        f"rebuild.{work.table.name}.{id}", title, "", StepClass.ONLINE, READ,
+        (*shadow.NARROW, shadow.replay(work.forward), shadow.left()), (), (), mode=Mode.REPLAY,
+    )  # fmt: skip
+
+
+def _build(index: Index, number: int) -> Sql:
+    statement = render.create_index(SHADOW, replace(index, name=_shadow_name(number)), concurrently=False)
+    unique = statement.text.replace("CREATE INDEX", "CREATE UNIQUE INDEX", 1)
+    return Sql(unique) if index.kind == _UNIQUE else statement
+
+
+def _shadow_name(number: int) -> str:
+    return f"{SHADOW}_{number}"
+
+
+def _moves(work: _Work) -> tuple[dict[str, str], dict[str, str]]:
+    """Index names that give way, and those that come."""
+    primary = next(name for name, tail in work.live.indexes.items() if tail is None)
+    going = {name: f"{OLD}_{n}" for n, name in enumerate(work.live.indexes, 1)}
+    coming = {_shadow_name(n): index.name for n, index in enumerate(work.indexes, 1)}
+    return going, {f"{SHADOW}_pkey": primary, **coming}
+
+
+def _swap(work: _Work) -> Step:
+    name = work.table.name
+    going, coming = _moves(work)
+    return Step(
+        f"rebuild.{name}.swap", f"Swap: the shadow becomes {name}, which stays as {OLD}",
+        "one transaction; given up and tried again when the lock is not granted at once",
+        StepClass.REBUILD, SHORT,
+        (*shadow.NARROW, *shadow.locks(name), shadow.replay(work.forward), shadow.left(),
+         *shadow.swap(name, OLD, SHADOW, going, coming)),
+        (), (Expect(_KEPT, work.oid),),
+        mode=Mode.SWAP, needs=(Expect(("traits", "table"), work.facts),),
+    )  # fmt: skip
+
+
+def _swap_back(work: _Work) -> Step:
+    name = work.table.name
+    going, coming = _moves(work)
+    return Step(
+        f"rebuild.{name}.back", f"Swap back: {OLD} becomes {name} again",
+        "it was kept current by the recorded keys",
+        StepClass.REBUILD, SHORT,
+        (*shadow.NARROW, *shadow.locks(name), shadow.replay(work.back), shadow.left(),
+         *shadow.swap(name, SHADOW, OLD, {new: old for old, new in coming.items()},
+                      {new: old for old, new in going.items()})),
+        (), (Expect(("traits", "table", "oid"), work.oid),),
+        mode=Mode.SWAP, needs=(Expect(_KEPT, work.oid), Expect(("traits", "table", "obstacles"), [])),
+    )  # fmt: skip
+
+
+def _drop(live: str, table: str, title: str) -> Step:
+    return Step(
+        f"rebuild.{live}.drop.{table}", f"{title} and stop recording changes", "",
+        StepClass.METADATA, SHORT, (shadow.stop_capture(live), *shadow.drop(table)), (), (),
+    )  # fmt: skip
+
+
+def _reverses(steps: Sequence[Step]) -> tuple[Step, ...]:
+    return tuple(
+        Step(f"{s.id}.undo", f"Take back: {s.title}", "", StepClass.METADATA, NO_LOCK, s.reverse, (), ())
+        for s in reversed(steps)
+        if s.reverse
+    )

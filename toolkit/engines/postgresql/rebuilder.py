@@ -1,0 +1,218 @@
+"""Runs the repeated parts of a rebuild on PostgreSQL; see `toolkit.engines.online.Rebuilding`.
+
+It decides nothing and knows no statement: a step brings them, named by their part. Every transaction takes hold of the
+lock's row first, so that a holder whose lock has expired cannot change anything.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from psycopg import errors
+
+from toolkit.engines.online import Busy, Compared, Copied, Key, Ran, Replayed, Swapped, Tick
+from toolkit.engines.postgresql.books import Connection, Failed, PostgresLease
+from toolkit.plan import Mode, Sql, Step
+
+# Waiting for this lock blocks nobody; an autovacuum is made to step aside after `deadlock_timeout`, usually one second.
+WEAK_LOCK_SECONDS = 3.0
+JOBS = 2
+
+
+class PostgresRebuilder:
+    """`open_session` gives another connection for work that runs beside the main one."""
+
+    def __init__(
+        self, connection: Connection, lease: PostgresLease, failed: Failed, open_session: Callable[[], Connection]
+    ) -> None:
+        self._connection = connection
+        self._lease = lease
+        self._failed = failed
+        self._open_session = open_session
+
+    def attempt(self, step: Step, wait: float, tick: Tick) -> Ran | Busy:
+        """See `Rebuilding.attempt`."""
+        statements = [s for s in step.statements if isinstance(s, Sql)]
+        try:
+            if step.mode is Mode.PARALLEL:
+                self._parallel(statements, tick)
+            elif any(s.autocommit for s in statements):
+                self._one_by_one(statements, tick)
+            else:
+                with self._transaction(wait):
+                    for statement in statements:
+                        self._connection.execute(statement.text)
+        except errors.LockNotAvailable:
+            return Busy(self._blockers())
+        except psycopg.Error as error:
+            raise self._failed(error) from None
+        return Ran()
+
+    def copy(self, step: Step, after: Key | None, rows: int) -> Copied:
+        """See `Rebuilding.copy`."""
+        began = time.monotonic()
+        try:
+            with self._transaction():
+                upto = self._bound(step, after, rows)
+                copied = self._run(step, "copy", _places(after, upto)).rowcount
+        except psycopg.Error as error:
+            raise self._failed(error) from None
+        return Copied(upto, copied, time.monotonic() - began)
+
+    def compare(self, step: Step, after: Key | None, rows: int) -> Compared:
+        """See `Rebuilding.compare`."""
+        began = time.monotonic()
+        try:
+            with self._transaction():
+                upto = self._bound(step, after, rows)
+                found = self._run(step, "compare", _places(after, upto)).fetchall()
+        except psycopg.Error as error:
+            raise self._failed(error) from None
+        different = tuple(tuple(str(v) for v in row.values()) for row in found)
+        return Compared(upto, rows, time.monotonic() - began, different)
+
+    def replay(self, step: Step, keys: int) -> Replayed:
+        """See `Rebuilding.replay`."""
+        began = time.monotonic()
+        try:
+            with self._transaction():
+                self._settings(step)
+                taken = self._replay(step, keys)
+                left = self._left(step)
+        except psycopg.Error as error:
+            raise self._failed(error) from None
+        return Replayed(taken, left, time.monotonic() - began)
+
+    def swap(self, step: Step, wait: float, most: int) -> Swapped | Busy:
+        """See `Rebuilding.swap`."""
+        try:
+            with self._transaction(WEAK_LOCK_SECONDS):
+                self._settings(step)
+                self._run(step, "weak lock")
+                self._replay(step, most)
+                self._wait_at_most(wait)
+                began = time.monotonic()
+                self._run(step, "lock")
+                if self._replay(step, most) >= most:
+                    raise _TooMany
+                # One message to the server, so that its distance does not count a hundred times under the lock.
+                self._connection.execute(";\n".join(s.text for s in _part(step, "swap")))
+        except _TooMany:
+            return Busy("writers left too many changed keys for the short lock")
+        except errors.LockNotAvailable:
+            return Busy(self._blockers())
+        except psycopg.Error as error:
+            raise self._failed(error) from None
+        return Swapped(time.monotonic() - began)
+
+    @contextmanager
+    def _transaction(self, wait: float = 0.0) -> Any:
+        with self._connection.transaction():
+            self._lease.check()
+            self._wait_at_most(wait)
+            yield
+
+    def _wait_at_most(self, seconds: float) -> None:
+        self._connection.execute("SELECT set_config('lock_timeout', %s, true)", (f"{round(seconds * 1000)}ms",))
+
+    def _run(self, step: Step, part: str, values: Mapping[str, object] | None = None) -> psycopg.Cursor[dict[str, Any]]:
+        # Never prepared: a plan for any chunk would be a plan for the whole table.
+        (statement,) = _part(step, part)
+        return self._connection.execute(statement.text, values, prepare=False)
+
+    def _settings(self, step: Step) -> None:
+        for statement in _part(step, "set"):
+            self._connection.execute(statement.text)
+
+    def _replay(self, step: Step, keys: int) -> int:
+        row = self._run(step, "replay", {"keys": keys}).fetchone()
+        return int(row["taken"]) if row else 0
+
+    def _left(self, step: Step) -> int:
+        row = self._run(step, "left").fetchone()
+        return int(row["left"]) if row else 0
+
+    def _bound(self, step: Step, after: Key | None, rows: int) -> Key | None:
+        row = self._run(step, "bound", {**_places(after, None), "rows": rows}).fetchone()
+        return tuple(str(value) for value in row.values()) if row else None
+
+    def _one_by_one(self, statements: Sequence[Sql], tick: Tick) -> None:
+        """Statements that no transaction can hold; waiting for them blocks nobody, so they may wait."""
+        for number, statement in enumerate(statements, 1):
+            self._lease.check()
+            self._connection.execute(statement.text)
+            tick(number)
+
+    def _parallel(self, statements: Sequence[Sql], tick: Tick) -> None:
+        """Several sessions share the statements; the last one, which looks at the result of all, runs at the end."""
+        *shared, last = statements
+        sessions = [self._open_session() for _ in range(min(JOBS, max(1, len(shared))))]
+        free = list(sessions)
+
+        def run(statement: Sql) -> None:
+            session = free.pop()
+            try:
+                with session.transaction():
+                    PostgresLease(session, self._open_session, self._failed, self._lease.fencing, 0).check()
+                    session.execute(statement.text)
+            finally:
+                free.append(session)
+
+        try:
+            with ThreadPoolExecutor(len(sessions)) as pool:
+                waiting = [pool.submit(run, statement) for statement in shared]
+                try:
+                    for number, done in enumerate(as_completed(waiting), 1):
+                        done.result()
+                        tick(number)
+                except BaseException:
+                    for future in waiting:
+                        future.cancel()
+                    for session in sessions:
+                        session.cancel()
+                    raise
+            run(last)
+            tick(len(statements))
+        finally:
+            for session in sessions:
+                session.close()
+
+    def _blockers(self) -> str:
+        """Who holds what we wanted, as far as this role may see."""
+        try:
+            rows = self._connection.execute(_LONG).fetchall()
+        except psycopg.Error:
+            return "another session holds a lock"
+        if not rows:
+            return "another session held a lock"
+        return "; ".join(
+            f"session {row['pid']} ({row['name'] or row['who'] or 'unknown'}) is in a transaction since {row['age']}"
+            for row in rows
+        )
+
+
+_LONG = """
+SELECT a.pid, a.application_name AS name, a.usename AS who, date_trunc('second', now() - a.xact_start)::text AS age
+FROM pg_stat_activity a
+WHERE a.datname = current_database() AND a.pid <> pg_backend_pid() AND a.xact_start IS NOT NULL
+ORDER BY a.xact_start LIMIT 3
+"""
+
+
+class _TooMany(Exception):
+    """The exclusive lock was granted, and too much was left to do under it."""
+
+
+def _part(step: Step, part: str) -> list[Sql]:
+    return [s for s in step.statements if isinstance(s, Sql) and s.part == part]
+
+
+def _places(after: Key | None, upto: Key | None) -> dict[str, object]:
+    """Values for `after_1…` and `upto_1…`; the key has two columns."""
+    pairs = (("after", after or (None, None)), ("upto", upto or (None, None)))
+    return {f"{word}_{n}": value for word, key in pairs for n, value in enumerate(key, 1)}

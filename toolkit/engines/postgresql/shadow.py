@@ -1,0 +1,246 @@
+"""The statements of a rebuild: make a shadow table, record changed keys, copy, compare, refresh, swap, drop.
+
+Pure text; what is rebuilt and in which order is `rebuild`'s business. `%(name)s` in a statement is bound when it runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from toolkit.engines.postgresql.names import CAPTURE, LOG, SHADOW, TRUNCATE
+from toolkit.engines.postgresql.render import identifier, literal
+from toolkit.plan import Sql
+
+# A replay touches few rows: whole-table plans, which missing statistics invite, would be wrong every time.
+NARROW = tuple(Sql(f"SET LOCAL enable_{way} = off", part="set") for way in ("seqscan", "hashjoin", "mergejoin"))
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Where rows come from and go to: `values` maps each column to what is copied into it, as SQL over alias `l`;
+    `key`: name → type of the key's columns."""
+
+    source: str
+    target: str
+    key: Mapping[str, str]
+    values: Mapping[str, str]
+
+    @property
+    def names(self) -> str:
+        """The columns, quoted."""
+        return ", ".join(_id(name) for name in self.values)
+
+    @property
+    def keys(self) -> str:
+        """The key's columns, quoted."""
+        return ", ".join(_id(name) for name in self.key)
+
+    def same(self, left: str, right: str) -> str:
+        """The condition that two aliases have the same key."""
+        return " AND ".join(f"{left}.{_id(name)} = {right}.{_id(name)}" for name in self.key)
+
+
+def _id(name: str) -> str:
+    """An identifier in a statement with parameters."""
+    return identifier(name).replace("%", "%%")
+
+
+def plain(source: str, target: str, key: Mapping[str, str], columns: Sequence[str]) -> Pair:
+    """A pair whose columns are copied as they are."""
+    return Pair(source, target, key, {name: f"l.{_id(name)}" for name in columns})
+
+
+def create(live: str) -> tuple[Sql, ...]:
+    """The shadow with the live table's columns, defaults and checks; one that an earlier run left goes first."""
+    return (
+        Sql(f"DROP TABLE IF EXISTS {SHADOW}"),
+        Sql(f"CREATE TABLE {SHADOW} (LIKE {identifier(live)} INCLUDING ALL EXCLUDING INDEXES EXCLUDING STATISTICS)"),
+    )
+
+
+def primary_key(key: Mapping[str, str]) -> Sql:
+    """The shadow's primary key."""
+    columns = ", ".join(identifier(name) for name in key)
+    return Sql(f"ALTER TABLE {SHADOW} ADD CONSTRAINT {SHADOW}_pkey PRIMARY KEY ({columns})")
+
+
+def dress(
+    owner: str, options: Sequence[str], comment: str | None, grants: Sequence[tuple[str | None, str, str, bool]]
+) -> tuple[Sql, ...]:
+    """What LIKE does not bring: storage options, comment, grants, and last the owner, as that may take rights away."""
+    found = []
+    if options:
+        pairs = (option.partition("=") for option in options)
+        found.append(
+            f"ALTER TABLE {SHADOW} SET ({', '.join(f'{name} = {literal(value)}' for name, _, value in pairs)})"
+        )
+    if comment is not None:
+        found.append(f"COMMENT ON TABLE {SHADOW} IS {literal(comment)}")
+    for column, grantee, privilege, grantable in grants:
+        what = privilege if column is None else f"{privilege} ({identifier(column)})"
+        found.append(f"GRANT {what} ON {SHADOW} TO {grantee}{' WITH GRANT OPTION' * grantable}")
+    found.append(f"ALTER TABLE {SHADOW} OWNER TO {identifier(owner)}")
+    return tuple(Sql(text) for text in found)
+
+
+def log(schema: str, key: Mapping[str, str]) -> tuple[Sql, ...]:
+    """The table of changed keys and the function that fills it: as its owner, whoever writes to the live table."""
+    columns = ", ".join(f"{identifier(name)} {kind} NOT NULL" for name, kind in key.items())
+    names = ", ".join(identifier(name) for name in key)
+    new, old = (", ".join(f"{row}.{identifier(name)}" for name in key) for row in ("NEW", "OLD"))
+    insert = f"INSERT INTO {identifier(schema)}.{LOG} ({names}) VALUES"
+    return (
+        Sql(f"CREATE TABLE IF NOT EXISTS {LOG} (id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, {columns})"),
+        Sql(
+            f"CREATE OR REPLACE FUNCTION {CAPTURE}() RETURNS trigger AS $$\nBEGIN\n"
+            "  IF TG_OP = 'TRUNCATE' THEN\n"
+            "    RAISE EXCEPTION 'this table is being changed by temporal-visibility and cannot be truncated'\n"
+            "      USING HINT = 'Use DELETE, or end the change with schema finish or schema rollback.';\n"
+            "  END IF;\n"
+            f"  IF TG_OP <> 'DELETE' THEN\n    {insert} ({new});\n  END IF;\n"
+            f"  IF TG_OP = 'DELETE' OR (TG_OP = 'UPDATE' AND ({old}) IS DISTINCT FROM ({new})) THEN\n"
+            f"    {insert} ({old});\n  END IF;\n"
+            "  RETURN NULL;\nEND\n"
+            "$$ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp"
+        ),
+    )
+
+
+def capture(live: str) -> tuple[Sql, ...]:
+    """The triggers on the live table; ALWAYS, because a subscription writes as a replica."""
+    table = identifier(live)
+    return (
+        Sql(f"CREATE TRIGGER {CAPTURE} AFTER INSERT OR UPDATE OR DELETE ON {table}\n"
+            f"  FOR EACH ROW EXECUTE FUNCTION {CAPTURE}()"),
+        Sql(f"CREATE TRIGGER {TRUNCATE} BEFORE TRUNCATE ON {table}\n"
+            f"  FOR EACH STATEMENT EXECUTE FUNCTION {CAPTURE}()"),
+        Sql(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {CAPTURE}, ENABLE ALWAYS TRIGGER {TRUNCATE}"),
+    )  # fmt: skip
+
+
+def capture_once(live: str) -> Sql:
+    """`capture`, unless it is there already: looking for it takes no lock."""
+    body = ";\n    ".join(statement.text for statement in capture(live))
+    return Sql(f"DO $do$\nBEGIN\n  IF NOT EXISTS ({_has_trigger(live)}) THEN\n    {body};\n  END IF;\nEND\n$do$")
+
+
+def stop_capture(live: str) -> Sql:
+    """The opposite of `capture_once`."""
+    return Sql(
+        f"DO $do$\nBEGIN\n  IF EXISTS ({_has_trigger(live)}) THEN\n"
+        f"    DROP TRIGGER {CAPTURE} ON {identifier(live)};\n    DROP TRIGGER {TRUNCATE} ON {identifier(live)};\n"
+        "  END IF;\nEND\n$do$"
+    )
+
+
+def _has_trigger(live: str) -> str:
+    table = literal(identifier(live))
+    return f"SELECT 1 FROM pg_trigger WHERE tgrelid = to_regclass({table}) AND tgname = {literal(CAPTURE)}"
+
+
+def drop(table: str) -> tuple[Sql, ...]:
+    """Away with a table that is not live any more, the key log and its function."""
+    return (
+        Sql(f"DROP TABLE IF EXISTS {table}"),
+        Sql(f"DROP TABLE IF EXISTS {LOG}"),
+        Sql(f"DROP FUNCTION IF EXISTS {CAPTURE}()"),
+    )
+
+
+def _range(pair: Pair, alias: str) -> str:
+    """Rows after `after_1…` up to `upto_1…`; NULL leaves that side open."""
+    keys = ", ".join(f"{alias}.{_id(name)}" for name in pair.key)
+    sides = []
+    for word, sign in (("after", ">"), ("upto", "<=")):
+        values = [f"%({word}_{n})s::{kind}" for n, kind in enumerate(pair.key.values(), 1)]
+        sides.append(f"({values[0]} IS NULL OR ({keys}) {sign} ({', '.join(values)}))")
+    return " AND ".join(sides)
+
+
+def bound(pair: Pair) -> Sql:
+    """The key at which the next chunk ends."""
+    first = f"(%(after_1)s::{next(iter(pair.key.values()))} IS NULL OR ({pair.keys}) > "
+    after = ", ".join(f"%(after_{n})s::{kind}" for n, kind in enumerate(pair.key.values(), 1))
+    return Sql(
+        f"SELECT {pair.keys} FROM {_id(pair.source)} WHERE {first}({after}))\n"
+        f"ORDER BY {pair.keys} OFFSET %(rows)s LIMIT 1",
+        part="bound",
+    )
+
+
+def copy(pair: Pair) -> Sql:
+    """One chunk; rows that a repeated chunk finds there already stay."""
+    values = ", ".join(pair.values.values())
+    return Sql(
+        f"INSERT INTO {_id(pair.target)} ({pair.names})\nSELECT {values} FROM {_id(pair.source)} AS l\n"
+        f"WHERE {_range(pair, 'l')}\nON CONFLICT DO NOTHING",
+        part="copy",
+    )
+
+
+def compare(pair: Pair) -> Sql:
+    """Keys of one chunk whose rows differ and that are not recorded as changed: in one snapshot, there is none."""
+    ours = ", ".join(f"{value} AS {_id(name)}" for name, value in pair.values.items())
+    left, right = (", ".join(f"{side}.{_id(name)}" for name in pair.values) for side in ("a", "b"))
+    keys = ", ".join(f"coalesce(a.{_id(name)}, b.{_id(name)}) AS {_id(name)}" for name in pair.key)
+    return Sql(
+        f"SELECT {keys}\nFROM (SELECT {ours} FROM {_id(pair.source)} AS l WHERE {_range(pair, 'l')}) AS a\n"
+        f"FULL JOIN (SELECT {pair.names} FROM {_id(pair.target)} AS s WHERE {_range(pair, 's')}) AS b\n"
+        f"  ON {pair.same('a', 'b')}\nWHERE ({left}) IS DISTINCT FROM ({right})\n"
+        f"  AND NOT EXISTS (SELECT 1 FROM {LOG} AS g WHERE "
+        + " AND ".join(f"g.{_id(name)} = coalesce(a.{_id(name)}, b.{_id(name)})" for name in pair.key)
+        + ")\nLIMIT 10",
+        part="compare",
+    )
+
+
+def replay(pair: Pair) -> Sql:
+    """Take recorded keys and make the target's rows of these keys what the source's are, in one snapshot: whoever sees
+    a recorded key sees the change that recorded it."""
+    values = ", ".join(pair.values.values())
+    updates = ", ".join(f"{_id(name)} = excluded.{_id(name)}" for name in pair.values if name not in pair.key)
+    return Sql(
+        f"WITH taken AS (\n  DELETE FROM {LOG} WHERE id IN (SELECT id FROM {LOG} ORDER BY id LIMIT %(keys)s)\n"
+        f"  RETURNING {pair.keys}\n), keys AS (\n  SELECT DISTINCT {pair.keys} FROM taken\n), gone AS (\n"
+        f"  DELETE FROM {_id(pair.target)} AS s USING keys AS k WHERE {pair.same('s', 'k')}\n"
+        f"    AND NOT EXISTS (SELECT 1 FROM {_id(pair.source)} AS l WHERE {pair.same('l', 'k')})\n), kept AS (\n"
+        f"  INSERT INTO {_id(pair.target)} ({pair.names})\n  SELECT {values} FROM {_id(pair.source)} AS l "
+        f"JOIN keys AS k ON {pair.same('l', 'k')}\n  ON CONFLICT ({pair.keys}) DO UPDATE SET {updates}\n)\n"
+        "SELECT count(*) AS taken FROM taken",
+        part="replay",
+    )
+
+
+def left() -> Sql:
+    """How many keys are recorded, as far as that matters."""
+    return Sql(f"SELECT count(*) AS left FROM (SELECT 1 FROM {LOG} ORDER BY id LIMIT 100000) AS g", part="left")
+
+
+def swap(
+    live: str, aside: str, coming: str, live_names: Mapping[str, str], new_names: Mapping[str, str]
+) -> tuple[Sql, ...]:
+    """Under the exclusive lock: `live` is put aside and `coming` takes its name, with the indexes of both (old name →
+    new name), and changes are recorded on the new live table."""
+    table = identifier(live)
+    return (
+        Sql(f"DROP TRIGGER {CAPTURE} ON {table}", part="swap"),
+        Sql(f"DROP TRIGGER {TRUNCATE} ON {table}", part="swap"),
+        *(_rename(old, new) for old, new in live_names.items()),
+        Sql(f"ALTER TABLE {table} RENAME TO {aside}", part="swap"),
+        *(_rename(old, new) for old, new in new_names.items()),
+        Sql(f"ALTER TABLE {coming} RENAME TO {table}", part="swap"),
+        *(Sql(statement.text, part="swap") for statement in capture(live)),
+    )
+
+
+def _rename(old: str, new: str) -> Sql:
+    return Sql(f"ALTER INDEX {identifier(old)} RENAME TO {identifier(new)}", part="swap")
+
+
+def locks(live: str) -> tuple[Sql, Sql]:
+    """First one that blocks neither reads nor writes and makes an autovacuum step aside; then the exclusive one."""
+    return (
+        Sql(f"LOCK TABLE {identifier(live)} IN SHARE UPDATE EXCLUSIVE MODE", part="weak lock"),
+        Sql(f"LOCK TABLE {identifier(live)} IN ACCESS EXCLUSIVE MODE", part="lock"),
+    )

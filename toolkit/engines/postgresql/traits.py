@@ -1,0 +1,126 @@
+"""What a rebuild must know about a live table besides its schema: identity, owner, grants, options, own indexes, and
+what depends on it. The query, and the reading of its one row.
+
+It asks nothing itself. Whatever is read here either moves to the new table (`rebuild`) or is refused (`OBSTACLES`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from toolkit.catalog import Json
+from toolkit.engines.postgresql.names import OLD
+
+Ask = Callable[[str, Sequence[object]], Sequence[Mapping[str, Any]]]
+
+# The text of pg_get_indexdef after the table's name does not depend on how table and index are called.
+_TAIL = """substr(pg_get_indexdef(i.indexrelid), 1 + length(format('CREATE %%sINDEX %%I ON %%I.%%I ',
+           CASE WHEN i.indisunique THEN 'UNIQUE ' ELSE '' END, x.relname, n.nspname, c.relname)))"""
+_QUERY = f"""
+SELECT json_build_object(
+  'oid', c.oid::bigint, 'schema', n.nspname, 'owner', pg_get_userbyid(c.relowner), 'kind', c.relkind,
+  'persistence', c.relpersistence, 'options', coalesce(to_json(c.reloptions), '[]'),
+  'comment', obj_description(c.oid, 'pg_class'),
+  'grants', coalesce((SELECT json_agg(json_build_array(NULL, CASE WHEN a.grantee = 0 THEN 'PUBLIC'
+                ELSE quote_ident(pg_get_userbyid(a.grantee)) END, a.privilege_type, a.is_grantable)
+                ORDER BY a.grantee, a.privilege_type)
+      FROM aclexplode(c.relacl) a WHERE a.grantee <> c.relowner), '[]'),
+  'column_grants', coalesce((SELECT json_agg(json_build_array(t.attname, CASE WHEN a.grantee = 0 THEN 'PUBLIC'
+                ELSE quote_ident(pg_get_userbyid(a.grantee)) END, a.privilege_type, a.is_grantable)
+                ORDER BY t.attname, a.grantee, a.privilege_type)
+      FROM pg_attribute t, aclexplode(t.attacl) a WHERE t.attrelid = c.oid AND a.grantee <> c.relowner), '[]'),
+  'columns', (SELECT json_object_agg(t.attname, json_build_object('type', format_type(t.atttypid, t.atttypmod),
+                'generated', t.attgenerated <> '') ORDER BY t.attnum)
+      FROM pg_attribute t WHERE t.attrelid = c.oid AND t.attnum > 0 AND NOT t.attisdropped),
+  'indexes', coalesce((SELECT json_object_agg(x.relname, json_build_object('tail', {_TAIL},
+                'unique', i.indisunique, 'primary', i.indisprimary) ORDER BY x.relname)
+      FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid WHERE i.indrelid = c.oid), '{{}}'),
+  'obstacles', coalesce((SELECT json_agg(o.word || ' ' || o.name ORDER BY o.word, o.name) FROM (
+      SELECT CASE v.relkind WHEN 'm' THEN 'materialized view' ELSE 'view' END AS word, v.oid::regclass::text AS name
+        FROM pg_depend d JOIN pg_rewrite r ON r.oid = d.objid JOIN pg_class v ON v.oid = r.ev_class
+        WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = c.oid
+          AND v.oid <> c.oid GROUP BY v.relkind, v.oid
+      UNION ALL SELECT 'rule', r.rulename FROM pg_rewrite r WHERE r.ev_class = c.oid
+      UNION ALL SELECT 'trigger', t.tgname FROM pg_trigger t
+        WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgname NOT LIKE 'temporal\\_visibility\\_%%'
+      UNION ALL SELECT 'policy', p.polname FROM pg_policy p WHERE p.polrelid = c.oid
+      UNION ALL SELECT 'row security', c.relname WHERE c.relrowsecurity
+      UNION ALL SELECT 'foreign key', k.conname FROM pg_constraint k
+        WHERE k.contype = 'f' AND (k.conrelid = c.oid OR k.confrelid = c.oid)
+      UNION ALL SELECT 'constraint', k.conname FROM pg_constraint k
+        WHERE k.contype IN ('u', 'x') AND k.conrelid = c.oid
+      UNION ALL SELECT 'publication', p.pubname FROM pg_publication_tables p
+        WHERE p.schemaname = n.nspname AND p.tablename = c.relname
+      UNION ALL SELECT 'inheritance', h.inhrelid::regclass::text FROM pg_inherits h
+        WHERE h.inhrelid = c.oid OR h.inhparent = c.oid
+      UNION ALL SELECT 'statistics', s.stxname FROM pg_statistic_ext s WHERE s.stxrelid = c.oid
+      UNION ALL SELECT 'sequence', s.relname FROM pg_depend d JOIN pg_class s ON s.oid = d.objid
+        WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = c.oid AND d.classid = 'pg_class'::regclass
+          AND s.relkind = 'S'
+      UNION ALL SELECT 'function', f.proname FROM pg_depend d JOIN pg_proc f ON f.oid = d.objid
+        WHERE d.classid = 'pg_proc'::regclass AND d.refobjid IN (c.oid, c.reltype)
+      UNION ALL SELECT 'replica identity', c.relreplident::text WHERE c.relreplident NOT IN ('d', 'n')
+      UNION ALL SELECT 'tablespace of', x.relname FROM pg_class x
+        WHERE x.reltablespace <> 0 AND (x.oid = c.oid
+              OR x.oid IN (SELECT i.indexrelid FROM pg_index i WHERE i.indrelid = c.oid))
+      UNION ALL SELECT 'settings of column', t.attname FROM pg_attribute t
+        WHERE t.attrelid = c.oid AND t.attnum > 0 AND NOT t.attisdropped
+          AND (t.attoptions IS NOT NULL OR coalesce(t.attstattarget, -1) >= 0)
+  ) o), '[]')
+) AS table,
+pg_relation_size(c.oid) AS bytes, pg_indexes_size(c.oid) AS index_bytes, pg_total_relation_size(c.oid) AS all_bytes
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.oid = to_regclass(quote_ident(current_schema()) || '.' || quote_ident(%s)) AND c.relkind = 'r'
+"""
+_KEPT = f"""
+SELECT to_regclass(quote_ident(current_schema()) || '.{OLD}')::oid::bigint AS oid
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class TableTraits:
+    """One live table. `indexes`: name → DDL after the table's name, or None for the primary key; `obstacles`: what a
+    swap would lose and cannot carry over, in words; grants: column or None, grantee as quoted, privilege, grantable."""
+
+    schema: str
+    owner: str
+    options: tuple[str, ...]
+    comment: str | None
+    grants: tuple[tuple[str | None, str, str, bool], ...]
+    columns: Mapping[str, str]
+    plain_columns: tuple[str, ...]
+    indexes: Mapping[str, str | None]
+    unique: frozenset[str]
+    obstacles: tuple[str, ...]
+
+
+def read(ask: Ask, table: str) -> dict[str, Json]:
+    """`Observed.traits`: `table` (what must not change during a rebuild), `kept` (the old table of an earlier one) and
+    `sizes`; empty when there is no such table."""
+    rows = ask(_QUERY, (table,))
+    if not rows:
+        return {}
+    row = rows[0]
+    kept = ask(_KEPT, ())[0]["oid"]
+    sizes: Json = {"heap": row["bytes"], "indexes": row["index_bytes"], "all": row["all_bytes"]}
+    return {"table": row["table"], "kept": kept, "sizes": sizes}
+
+
+def decode(value: Json) -> TableTraits:
+    """The traits in `Observed.traits["table"]`."""
+    assert isinstance(value, dict)
+    facts: dict[str, Any] = dict(value)
+    return TableTraits(
+        schema=facts["schema"],
+        owner=facts["owner"],
+        options=tuple(facts["options"]),
+        comment=facts["comment"],
+        grants=tuple((g[0], g[1], g[2], g[3]) for g in [*facts["grants"], *facts["column_grants"]]),
+        columns={name: column["type"] for name, column in facts["columns"].items()},
+        plain_columns=tuple(name for name, column in facts["columns"].items() if not column["generated"]),
+        indexes={name: None if i["primary"] else i["tail"] for name, i in facts["indexes"].items()},
+        unique=frozenset(name for name, i in facts["indexes"].items() if i["unique"]),
+        obstacles=tuple(facts["obstacles"]),
+    )
