@@ -73,7 +73,11 @@ def _reach(address: transport.Address, target: Target) -> tuple[Transport, str]:
 
 
 def _greeting(line: Transport, target: Target) -> dict[str, Any]:
-    answer = line.send("GET", "/", seconds=transport.CONNECT_SECONDS)
+    try:
+        answer = line.send("GET", "/", seconds=transport.CONNECT_SECONDS)
+    except ConnectionFailed as error:
+        code = "TV4001" if error.code == "TV4002" else error.code
+        raise ConnectionFailed(code, error.message, error.hint) from None
     if answer.status in (401, 403):
         raise transport.refused(answer, target)
     version = answer.body.get("version")

@@ -6,6 +6,7 @@ It sends and receives, and puts failures into coded errors without secrets; it k
 from __future__ import annotations
 
 import json
+import os
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -24,7 +25,9 @@ FIRST_WAIT, LONGEST_WAIT = 1, 30
 SCAN_DOCUMENTS = 2000
 SCAN_KEEP = "5m"
 DEFAULT_PORT = 9200
+# Options of the URL; the client libraries' own words for two of them mean the same.
 OPTIONS = ("ca", "client_cert", "client_key", "verify", "api_key", "cluster_settings")
+_LIBRARY_WORDS = {"ca_certs": "ca", "verify_certs": "verify"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,19 +86,20 @@ class Address:
     @staticmethod
     def of(target: Target, prefix: str) -> Address:
         """The address in `target`. Raises TargetError for options that mean nothing here."""
-        for name in target.options:
+        options = {_LIBRARY_WORDS.get(name, name): value for name, value in target.options.items()}
+        for name in options:
             if name not in OPTIONS:
-                raise TargetError(
-                    "TV3009", f"the URL's option {name[:40]!r} means nothing here", f"Known: {', '.join(OPTIONS)}"
-                )
-        if target.options.get("verify", "true") not in ("true", "false"):
+                hint = f"Known: {', '.join(OPTIONS)}"
+                raise TargetError("TV3009", f"the URL's option {name[:40]!r} means nothing here", hint)
+        if options.get("verify", "true") not in ("true", "false"):
             raise TargetError("TV3009", "the URL's option 'verify' must be true or false")
-        if target.options.get("cluster_settings", "skip") != "skip":
+        if options.get("cluster_settings", "skip") != "skip":
             raise TargetError("TV3009", "the URL's option 'cluster_settings' can only be skip")
-        return Address(
-            target.transport, target.host or "localhost", target.port or DEFAULT_PORT, prefix, target.user,
-            target.password, target.options,
-        )  # fmt: skip
+        for name in ("ca", "client_cert", "client_key"):
+            if name in options and not os.path.isfile(options[name]):
+                raise TargetError("TV3009", f"the URL's option {name!r} names no file: {options[name][:200]}")
+        host, port = target.host or "localhost", target.port or DEFAULT_PORT
+        return Address(target.transport, host, port, prefix, target.user, target.password, options)
 
     @property
     def verify(self) -> bool:
@@ -275,10 +279,11 @@ def _broken_scan(error: Exception, target: Target) -> EngineError:
 
 def unreachable(error: Exception, target: Target) -> ToolkitError:
     """The coded error for a request that got no answer."""
-    text = target.redact(str(error)).strip().splitlines()
+    said = getattr(error, "message", None) or getattr(error, "error", None) or error
+    text = target.redact(str(said)).strip().splitlines()
     reason = (text[-1] if text else "no answer")[:300]
     if "certificate" in reason.lower() or "ssl" in reason.lower() or "tls" in reason.lower():
-        hint = "Is this an https server, and is its certificate signed by the one the option `ca` names?"
+        hint = "Is the server's certificate signed by the one in the option `ca`, and does it want `client_cert`?"
         return ConnectionFailed("TV4501", f"no secure connection to {target.shown}: {reason}", hint)
     hint = "Is the server up, and are host and port right? The port is 9200 unless the URL says another."
     return ConnectionFailed("TV4002", f"no answer from {target.shown}: {reason}", hint)
@@ -289,7 +294,9 @@ def refused(answer: Answer, target: Target) -> EngineError:
     reason = target.redact(answer.reason)[:500]
     if answer.status == 401:
         return ConnectionFailed(
-            "TV4001", f"cannot connect to {target.shown}: the login was refused", "Are user and password right?"
+            "TV4001",
+            f"cannot connect to {target.shown}: the login was refused",
+            "Are user and password, or the API key, right?",
         )
     if answer.status == 403:
         return EngineError("TV4003", f"{target.shown} refused: {reason}", "Give this user the right to do that.")
