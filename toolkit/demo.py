@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
+import shlex
 import shutil
 import sys
 import time
@@ -62,7 +63,8 @@ def journey(title: str, url: str, rows: int) -> None:
     if before != after:
         sys.exit(f"Records of {title} changed during the upgrade: {before} before, {after} after.")
     click.echo(f"Verified: the live catalog equals the definition, and the {number(rows)} records are what they were.")
-    heading(f"{title}: a query by an attribute that is new")
+    heading(f"{title}: records that know the new attributes arrive, and are found by one of them")
+    command("sample", url, "--rows", "500", "--seed", "8")
     command("query", url, "--namespace", namespace, "TemporalExternalPayloadCount > 0 AND ExecutionStatus = 'Completed'",
             "--limit", "5")  # fmt: skip
     command("schema", "status", url)
@@ -75,7 +77,7 @@ def heading(text: str) -> None:
 
 def command(*words: str, show: bool = True) -> None:
     """Run one command line in this process, as typed; what it prints is shown, or only kept out of the way."""
-    shown = " ".join(f"'{word}'" if " " in word or "?" in word else word for word in words)
+    shown = shlex.join(words)
     click.echo(click.style(f"$ temporal-visibility {shown}", fg="cyan"))
     if show:
         code = run_command(root, list(words))

@@ -182,7 +182,9 @@ def plan_lines(plan: Plan, statements: bool = False) -> Iterator[str]:
         blocks = "blocks nobody" if step.lock.blocks == "nobody" else f"blocks {step.lock.blocks} ({step.lock.name})"
         yield f"     {step.step_class.value}; {blocks}" + (f"; {step.reason}" if step.reason else "")
         if step.objects:
-            yield from ("     " + line for line in wrap(", ".join(step.objects), 100))
+            names = ", ".join(step.objects)
+            shown = wrap(names, 100) if statements else wrap(names, 100, max_lines=2, placeholder=" …")
+            yield from ("     " + line for line in shown)
         if statements:
             for statement in step.statements:
                 yield from ("       " + line for line in statement_text(statement).splitlines())
