@@ -5,10 +5,11 @@ Each SQL engine turns a Definition into this model; the model itself knows no en
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from toolkit.catalog import Json
+from toolkit.errors import DefinitionError
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,3 +72,14 @@ class Layout:
 
     def __iter__(self) -> Iterator[Table]:
         return iter(self.tables)
+
+
+def refuse_shared_names(columns: Iterable[Column]) -> None:
+    """Raise DefinitionError when two columns of a table have one name; case does not tell them apart."""
+    seen: dict[str, str] = {}
+    for column in columns:
+        name = column.name.lower()
+        if name in seen:
+            raise DefinitionError("TV1017", f"{column.source!r} and {seen[name]!r} would both be the column {name!r}",
+                                  "Rename one of them.")  # fmt: skip
+        seen[name] = column.source

@@ -13,7 +13,7 @@ from toolkit.definition import LIST_ORDER, Definition, Field, SearchAttribute
 from toolkit.definition import Index as LogicalIndex
 from toolkit.engines.mysql.render import identifier, literal, member
 from toolkit.engines.mysql.typemap import IndexKind, Profile, TableRule
-from toolkit.engines.physical import Column, Index, Layout, Table
+from toolkit.engines.physical import Column, Index, Layout, Table, refuse_shared_names
 from toolkit.errors import DefinitionError
 
 PRIMARY_KEY = ("namespace_id", "run_id")
@@ -54,7 +54,7 @@ def _table(rule: TableRule, part: Definition, rules: Profile) -> Table:
         composites = [_composite(index, part, rules) for index in part.indexes]
         singles = [_plain(f.index, column_name(f.name, rules), rule, f.name) for f in fields if f.index]
         indexes = [*composites, *singles, *indexes]
-    _refuse_shared_names(columns)
+    refuse_shared_names(columns)
     if len(indexes) > MAX_INDEXES:
         raise DefinitionError("TV1019", f"{rule.name} would have {len(indexes)} indexes; MySQL allows {MAX_INDEXES}",
                               "Preallocate fewer attributes, or leave indexes out.")  # fmt: skip
@@ -142,13 +142,3 @@ def _btree(name: str, ddl: Sequence[str], keys: Sequence[str], source: str, mult
 def is_expression(key: str) -> bool:
     """Whether a key of an index, as the catalog spells it, is an expression and not a column."""
     return not key.startswith("`")
-
-
-def _refuse_shared_names(columns: Sequence[Column]) -> None:
-    seen: dict[str, str] = {}
-    for column in columns:
-        name = column.name.lower()
-        if name in seen:
-            raise DefinitionError("TV1017", f"{column.source!r} and {seen[name]!r} would both be the column {name!r}",
-                                  "Rename one of them.")  # fmt: skip
-        seen[name] = column.source

@@ -10,18 +10,8 @@ from collections.abc import Iterator
 from toolkit.attributes import Group
 from toolkit.catalog import ABSENT, Catalog
 from toolkit.definition import Definition
-from toolkit.diff import (
-    AddAttribute,
-    AddField,
-    AddIndex,
-    AlterAttribute,
-    AlterField,
-    AlterIndex,
-    Change,
-    DropAttribute,
-    DropField,
-    DropIndex,
-)
+from toolkit.diff import AddAttribute, Change, DropAttribute
+from toolkit.engines import sql_objects
 from toolkit.engines.mysql import alter, render
 from toolkit.engines.mysql import layout as layouts
 from toolkit.engines.mysql.typemap import Profile
@@ -79,26 +69,14 @@ def _leftovers(goal: Layout, observed: Catalog) -> Iterator[Step]:
 
 def objects(change: Change, rules: Profile) -> tuple[str, ...]:
     """Tables, columns and indexes that a logical change touches."""
+    names = sql_objects.objects(change, lambda name: layouts.column_name(name, rules), lambda name: name)
     match change:
-        case AddField(thing) | DropField(thing):
-            return (layouts.column_name(thing.name, rules), *_single(thing.index))
-        case AlterField(before, after):
-            names = (layouts.column_name(before.name, rules), layouts.column_name(after.name, rules))
-            return (*names, *_single(before.index), *_single(after.index))
         case AddAttribute(attribute) | DropAttribute(attribute):
-            return (*_side_table(attribute.group, rules), attribute.name, *_single(attribute.index))
-        case AlterAttribute(old, new):
-            return (old.name, new.name, *_single(old.index), *_single(new.index))
-        case AddIndex(index) | DropIndex(index):
-            return (index.name,)
-        case AlterIndex(old_index, new_index):
-            return (old_index.name, new_index.name)
+            return (*_side_table(attribute.group, rules), *names)
+        case _:
+            return names
 
 
 def _side_table(group: Group, rules: Profile) -> tuple[str, ...]:
     """The table besides the main one that comes and goes with attributes of `group`."""
     return tuple(rule.name for rule in rules.tables if rule.group is group and rule.fields is not None)
-
-
-def _single(index: str | None) -> tuple[str, ...]:
-    return (index,) if index else ()

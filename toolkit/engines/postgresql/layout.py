@@ -11,7 +11,7 @@ from toolkit.attributes import Family, snake_case
 from toolkit.catalog import Catalog, Json
 from toolkit.definition import LIST_ORDER, Definition, Field, SearchAttribute
 from toolkit.definition import Index as LogicalIndex
-from toolkit.engines.physical import Column, Index, Layout, Table
+from toolkit.engines.physical import Column, Index, Layout, Table, refuse_shared_names
 from toolkit.engines.postgresql.render import identifier, literal
 from toolkit.engines.postgresql.typemap import IndexKind, Profile
 from toolkit.errors import DefinitionError
@@ -50,7 +50,7 @@ def layout(definition: Definition, rules: Profile) -> Layout:
     columns = tuple(
         [_field_column(f, rules) for f in part.fields] + [_attribute_column(a, rules) for a in part.attributes]
     )
-    _refuse_shared_names(columns)
+    refuse_shared_names(columns)
     indexes = [_composite(index, part, rules) for index in part.indexes]
     indexes += [_field_index(f, f.index, rules) for f in part.fields if f.index]
     indexes += [_attribute_index(a, a.index, rules) for a in part.attributes if a.index]
@@ -131,15 +131,3 @@ def _ordered(name: str, column: str, operators: str, source: str) -> Index:
 
 def _btree(keys: list[Json]) -> Json:
     return {"method": "btree", "keys": keys, "valid": True}
-
-
-def _refuse_shared_names(columns: tuple[Column, ...]) -> None:
-    seen: dict[str, str] = {}
-    for column in columns:
-        if column.name in seen:
-            raise DefinitionError(
-                "TV1017",
-                f"{column.source!r} and {seen[column.name]!r} would both be the column {column.name!r}",
-                "Rename one of them.",
-            )
-        seen[column.name] = column.source

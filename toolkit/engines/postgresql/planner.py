@@ -9,18 +9,8 @@ from collections.abc import Iterator, Sequence
 
 from toolkit.catalog import ABSENT, Absent, Catalog, Difference, Json, differences
 from toolkit.definition import Definition
-from toolkit.diff import (
-    AddAttribute,
-    AddField,
-    AddIndex,
-    AlterAttribute,
-    AlterField,
-    AlterIndex,
-    Change,
-    DropAttribute,
-    DropField,
-    DropIndex,
-)
+from toolkit.diff import Change
+from toolkit.engines import sql_objects
 from toolkit.engines.physical import Index, Layout, Table
 from toolkit.engines.postgresql import layout as layouts
 from toolkit.engines.postgresql import render
@@ -216,21 +206,4 @@ def _drop_index(table: str, name: str) -> Step:
 
 def objects(change: Change, rules: Profile) -> tuple[str, ...]:
     """Columns and indexes that a logical change touches."""
-    match change:
-        case AddField(thing) | DropField(thing):
-            return (layouts.column_name(thing.name, rules), *_single(thing.index))
-        case AlterField(before, after):
-            names = (layouts.column_name(before.name, rules), layouts.column_name(after.name, rules))
-            return (*names, *_single(before.index), *_single(after.index))
-        case AddAttribute(attribute) | DropAttribute(attribute):
-            return (attribute.name.lower(), *_single(attribute.index))
-        case AlterAttribute(old, new):
-            return (old.name.lower(), new.name.lower(), *_single(old.index), *_single(new.index))
-        case AddIndex(index) | DropIndex(index):
-            return (index.name,)
-        case AlterIndex(old_index, new_index):
-            return (old_index.name, new_index.name)
-
-
-def _single(index: str | None) -> tuple[str, ...]:
-    return (index,) if index else ()
+    return sql_objects.objects(change, lambda name: layouts.column_name(name, rules), str.lower)
