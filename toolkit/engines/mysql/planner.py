@@ -58,7 +58,7 @@ def _leftovers(goal: Layout, observed: Catalog) -> Iterator[Step]:
             yield Step(
                 f"table.{name}.drop",
                 f"Drop table {name}",
-                "the wanted version has no such table",
+                "the wanted version has no such table; its rows are copies of search_attributes in the main one",
                 StepClass.BREAKING,
                 alter.MOMENT,
                 (render.drop_table(name),),
