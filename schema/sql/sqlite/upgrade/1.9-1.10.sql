@@ -37,7 +37,7 @@ INSERT INTO temporal_visibility_check SELECT coalesce((SELECT curr_version FROM 
 DROP TABLE temporal_visibility_check;
 
 -- Rebuild executions_visibility: 1 new column
-CREATE TEMP TABLE temporal_visibility_check (ok INT CONSTRAINT "the table has columns, indexes or triggers of your own, which a rebuild would lose; drop them first and make them again afterwards" CHECK (ok));
+CREATE TEMP TABLE temporal_visibility_check (ok INT CONSTRAINT "the table has columns, indexes or triggers that a rebuild would lose; drop them first and make them again afterwards" CHECK (ok));
 
 INSERT INTO temporal_visibility_check SELECT NOT EXISTS (
   SELECT 1 FROM pragma_table_xinfo('executions_visibility') WHERE name NOT IN ('BatcherUser', 'BinaryChecksums', 'Bool01', 'Bool02', 'Bool03', 'BuildIds', 'Datetime01', 'Datetime02', 'Datetime03', 'Double01', 'Double02', 'Double03', 'Int01', 'Int02', 'Int03', 'Keyword01', 'Keyword02', 'Keyword03', 'Keyword04', 'Keyword05', 'Keyword06', 'Keyword07', 'Keyword08', 'Keyword09', 'Keyword10', 'KeywordList01', 'KeywordList02', 'KeywordList03', 'TemporalChangeVersion', 'TemporalNamespaceDivision', 'TemporalPauseInfo', 'TemporalReportedProblems', 'TemporalSchedulePaused', 'TemporalScheduledById', 'TemporalScheduledStartTime', 'TemporalWorkerDeployment', 'TemporalWorkerDeploymentVersion', 'TemporalWorkflowVersioningBehavior', 'Text01', 'Text02', 'Text03', '_version', 'close_time', 'encoding', 'execution_duration', 'execution_time', 'history_length', 'history_size_bytes', 'memo', 'namespace_id', 'parent_run_id', 'parent_workflow_id', 'root_run_id', 'root_workflow_id', 'run_id', 'search_attributes', 'start_time', 'state_transition_count', 'status', 'task_queue', 'workflow_id', 'workflow_type_name')
