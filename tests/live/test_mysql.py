@@ -345,18 +345,20 @@ def test_a_script_stops_on_the_wrong_version(mysql: Handle, tmp_path: Any) -> No
         feed(mysql.new_database(), script("upgrade/1.0-1.1"), tmp_path)
 
 
-@pytest.mark.parametrize("path", ["install/1.11", "upgrade/1.1-1.2", "upgrade/1.8-1.9", "downgrade/1.2-1.1"])
+LASTING = ("CREATE", "ALTER", "EXECUTE", "INSERT", "UPDATE")
+
+
+@pytest.mark.parametrize("path", ["install/1.11", "upgrade/1.8-1.9", "downgrade/1.2-1.1"])
 def test_an_interrupted_script_may_be_run_again(mysql: Handle, tmp_path: Any, path: str) -> None:
-    """Stopped after any of its statements, and then run in full: twice, as if nobody had noticed that it was done."""
+    """Stopped after any statement whose effect stays, and then run in full; at last once more when all was done."""
     statements = script(path).split(";\n\n")
-    kind, _, name = path.partition("/")
-    first, last = name.partition("-")[::2] if kind != "install" else (None, name)
-    for stopped in range(1, len(statements)):
+    first, _, last = path.partition("/")[2].rpartition("-")
+    words = [next(line for line in s.splitlines() if line and not line.startswith("--")) for s in statements]
+    for stopped in (number for number, word in enumerate(words, 1) if word.startswith(LASTING)):
         url = mysql.new_database()
         if first:
             feed(url, script(f"install/{first}"), tmp_path)
         feed(url, ";\n\n".join(statements[:stopped]), tmp_path)
-        feed(url, script(path), tmp_path)
         feed(url, script(path), tmp_path)
         with journeys.opened(url) as (_, client):
             assert differences(client.observe().catalog, temporal(at(last))) == ()

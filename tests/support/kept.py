@@ -9,17 +9,16 @@ from toolkit.definition import Definition
 from toolkit.records import MEMBERS, Record
 
 
-def kept(record: Record, definition: Definition, family: Family = Family.SQL) -> Record:
-    """`record` as a store of `family` at `definition` returns it."""
-    part = definition.on(family)
-    names = {f.name for f in part.fields}
+def kept(record: Record, definition: Definition) -> Record:
+    """`record` as a SQL store at `definition` returns it: attributes without a column are in the JSON all the same."""
+    names = {f.name for f in definition.on(Family.SQL).fields}
     known = {MEMBERS[name] for name in names if name in MEMBERS}
     members: dict[str, object] = {}
     for member in fields(Record):
         value = getattr(record, member.name)
         if member.name == "attributes":
             searchable = "SearchAttributes" in names
-            value = {n: v for n, v in record.attributes.items() if searchable and part.attribute(n)}
+            value = {n: v for n, v in record.attributes.items() if searchable and definition.attribute(n)}
         elif member.name not in known:
             value = member.default
         elif member.name.endswith("_time") and value is not None:
