@@ -18,6 +18,9 @@ from tests.support.shells import feed
 from toolkit.catalog import Catalog, differences
 from toolkit.definition import Definition
 from toolkit.engines import mysql as engine
+from toolkit.engines.filtering import BoundSql
+from toolkit.engines.mysql import rows
+from toolkit.engines.mysql.typemap import profile
 from toolkit.errors import ConnectionFailed, EngineError, TargetError
 from toolkit.plan import Sql
 from toolkit.records import Deletion, Moment, Record
@@ -310,6 +313,24 @@ def test_a_late_write_changes_no_table(mysql: Handle) -> None:
         list(client.write(NEWEST, [Deletion("n", "r", "w", 7, 0)]))
         for table in (EV, CSA, CHSA):
             assert sql(mysql.url, f"SELECT COUNT(*) FROM {table}") == [(0,)]
+
+
+@pytest.mark.short
+def test_long_lists_of_keys_are_looked_up(mysql: Handle) -> None:
+    """Past its limit of memory for ranges the server scans the whole table instead."""
+    form = rows.Form.of(NEWEST, profile())
+    columns = "namespace_id CHAR(64), run_id CHAR(64), _version BIGINT, search_attributes JSON"
+    tables = [f"CREATE TABLE {table} ({columns}, PRIMARY KEY (namespace_id, run_id))" for table in (EV, CSA, CHSA)]
+    digits = " UNION ALL ".join(f"SELECT {n} AS d" for n in range(10))
+    joined = " CROSS JOIN ".join(f"({digits}) AS {name}" for name in "abcd")
+    filled = f"INSERT INTO {EV} (namespace_id, run_id) SELECT CONCAT('namespace-', a.d), UUID() FROM {joined}"
+    sql(mysql.url, *tables, filled, f"ANALYZE TABLE {EV}")
+    keys = [(str(a), str(b)) for a, b in sql(mysql.url, f"SELECT namespace_id, run_id FROM {EV} LIMIT 1000")]
+    with journeys.opened(mysql.url) as (_, client):
+        for statement in (*form.follow, form.delete[0]):
+            for text, values in rows.chunks(statement, keys):
+                plan = client.ask(BoundSql(f"EXPLAIN FORMAT=TRADITIONAL {text}", tuple(values)))
+                assert [(step["type"], step["key"]) for step in plan if step["table"] == EV] == [("range", "PRIMARY")]
 
 
 def test_reading_sees_one_moment(mysql: Handle) -> None:

@@ -18,8 +18,8 @@ from toolkit.engines.sql_rows import Columns
 from toolkit.records import Record
 
 _VERSION = "_version"
-# Keys in one IN list: few enough for the optimizer's memory, so that it looks each up instead of scanning the table.
-KEYS_AT_ONCE = 1000
+# Keys in one IN list, which 8.0 prepares in quadratic time: 5 ms for 100, 120 ms for 1000, 4 s for 5000.
+KEYS_AT_ONCE = 200
 
 Key = tuple[str, str]
 
