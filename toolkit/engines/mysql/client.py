@@ -48,10 +48,11 @@ _SWITCHES = {
 _MODES = ("DISABLED", "PREFERRED", "REQUIRED", "VERIFY_CA", "VERIFY_IDENTITY")
 _LOST = frozenset({2006, 2013, 2014, 2055, ER.SERVER_SHUTDOWN})
 _ATTEMPTS = 5
+_RIGHTS = "The account needs CREATE, ALTER, INDEX, DROP, SELECT, INSERT, UPDATE, DELETE on the database."
 _HINTS = {
     ER.LOCK_WAIT_TIMEOUT: "A transaction holds the table; end it, or run the same command again later.",
-    ER.DBACCESS_DENIED_ERROR: "The account needs all rights on the database, and may be given no others.",
-    ER.TABLEACCESS_DENIED_ERROR: "The account needs all rights on the database, and may be given no others.",
+    ER.DBACCESS_DENIED_ERROR: _RIGHTS,
+    ER.TABLEACCESS_DENIED_ERROR: _RIGHTS,
 }
 
 

@@ -1,0 +1,109 @@
+"""MySQL: accounts, encryption, lost connections, and tables that others hold."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+import pymysql
+import pytest
+from pymysql.constants import ER
+
+from tests.engines.handles import Handle
+from tests.support import journeys
+from tests.support.mysql import EV, NEWEST, at, script, sql, temporal
+from tests.support.shells import feed
+from toolkit.errors import ConnectionFailed, EngineError, TargetError
+from toolkit.sample import generate
+
+RIGHTS = "CREATE, ALTER, INDEX, DROP, SELECT, INSERT, UPDATE, DELETE"
+
+
+def test_an_account_with_rights_on_its_database_only(mysql: Handle, tmp_path: Any) -> None:
+    """No right beyond the database is needed, neither by the toolkit nor by the scripts."""
+    name, url = f"own_{mysql.database[-10:]}", mysql.new_database()
+    database = urlsplit(url).path[1:]
+    sql(mysql.url, f"CREATE USER {name} IDENTIFIED BY 'own-secret'", f"GRANT {RIGHTS} ON {database}.* TO {name}")
+    own = url.replace("temporal:temporal-secret", f"{name}:own-secret")
+    try:
+        journeys.one_leap(own, temporal)
+        feed(own, script("downgrade/1.14-1.13"), tmp_path)
+        with journeys.opened(own) as (_, client):
+            list(client.write(at("1.13"), generate(at("1.13"), 20, seed=1)))
+            assert len(list(client.read(at("1.13")))) == client.count() == 20
+    finally:
+        sql(mysql.url, f"DROP USER {name}")
+
+
+def test_an_account_without_rights_gets_a_coded_error(mysql: Handle) -> None:
+    name = f"none_{mysql.database[-10:]}"
+    sql(mysql.url, f"CREATE USER {name} IDENTIFIED BY 'none-secret'", f"GRANT SELECT ON {mysql.database}.* TO {name}")
+    try:
+        url = mysql.url.replace("temporal:temporal-secret", f"{name}:none-secret")
+        with journeys.opened(url) as (chosen, client), pytest.raises(EngineError) as refused:
+            journeys.upgrade(chosen, client, NEWEST)
+        assert refused.value.code == "TV4003"
+        assert RIGHTS in refused.value.hint
+        assert "none-secret" not in refused.value.message
+    finally:
+        sql(mysql.url, f"DROP USER {name}")
+
+
+def test_wrong_password_and_nobody_there(mysql: Handle) -> None:
+    with pytest.raises(ConnectionFailed) as wrong, journeys.opened(mysql.url.replace("secret", "wr0ng-pä")):
+        pass
+    assert wrong.value.code == "TV4001"
+    assert "wr0ng" not in f"{wrong.value.message} {wrong.value.hint}"
+    for url in ("mysql://u:p@127.0.0.1:1/d", "mysql://u:p@host.invalid/d", f"{mysql.url}_and_no_more"):
+        with pytest.raises(ConnectionFailed), journeys.opened(url):
+            pass
+    for url in ("mysql://u:p@127.0.0.1:1/d?ssl-mood=x", "mysql://u:p@127.0.0.1:1"):
+        with pytest.raises(TargetError), journeys.opened(url):
+            pass
+
+
+@pytest.mark.short
+def test_encrypted_connections(mysql: Handle) -> None:
+    secured = mysql.secured()
+    for url in secured.good.values():
+        with journeys.opened(url) as (_, client):
+            assert client.observe().recorded is None
+    for wrong in ("wrong password", "unknown authority", "no TLS", "no client certificate"):
+        with pytest.raises(ConnectionFailed), journeys.opened(secured.bad[wrong]):
+            pass
+
+
+def test_a_lost_connection_is_told(mysql: Handle) -> None:
+    with journeys.opened(mysql.url) as (_, client):
+        mine = [row[0] for row in sql(mysql.url, "SHOW PROCESSLIST") if row[3] == mysql.database]
+        for number in mine:
+            try:
+                sql(mysql.url, f"KILL {number}")
+            except pymysql.MySQLError as error:  # this very connection, gone by then
+                assert error.args[0] in (ER.NO_SUCH_THREAD, 2013, 1317)
+        with pytest.raises(ConnectionFailed) as lost:
+            client.observe()
+        assert lost.value.code == "TV4002"
+
+
+def test_waiting_for_a_table_ends(mysql: Handle, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A forgotten transaction holds the table; the step gives up in time, and says so."""
+    monkeypatch.setattr("toolkit.engines.mysql.client.LOCK_WAIT_TIMEOUT", 1)
+    with journeys.opened(mysql.url) as (chosen, client):
+        journeys.upgrade(chosen, client, at("1.0"))
+        parts = urlsplit(mysql.url)
+        holder = pymysql.connect(
+            host=parts.hostname or "", port=parts.port or 0, user=parts.username, password=parts.password or "",
+            database=mysql.database,
+        )  # fmt: skip
+        try:
+            with holder.cursor() as cursor:
+                cursor.execute(f"SELECT COUNT(*) FROM {EV}")
+            with pytest.raises(EngineError) as waited:
+                journeys.upgrade(chosen, client, at("1.1"))
+            assert "Lock wait timeout" in waited.value.message
+            assert "transaction holds the table" in waited.value.hint
+        finally:
+            holder.close()
+        journeys.upgrade(chosen, client, at("1.1"))
+        journeys.at(chosen, client, at("1.1"), temporal)
