@@ -13,6 +13,8 @@ import shlex
 import shutil
 import sys
 import time
+from collections import Counter
+from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
@@ -26,6 +28,7 @@ from toolkit.targets import parse_url
 from toolkit.versions import chain, find
 
 BEFORE = "1.9"
+ATTRIBUTE = "TemporalExternalPayloadCount"
 FOLDER = Path("demo")
 STORES = {
     "SQLite": "sqlite:///demo/visibility.db",
@@ -54,19 +57,21 @@ def journey(title: str, url: str, rows: int) -> None:
     heading(f"{title}: a store at version {BEFORE} with {number(rows)} records")
     command("schema", "upgrade", url, "--to", BEFORE, "--yes", show=False)
     command("sample", url, "--rows", str(rows), "--seed", "7")
-    before, namespace = digest(url)
+    before = digest(url)
     heading(f"{title}: what would an upgrade do?")
     command("schema", "plan", url)
     heading(f"{title}: do it")
     command("schema", "upgrade", url, "--yes")
-    after, _ = digest(url)
+    after = digest(url)
     if before != after:
         sys.exit(f"Records of {title} changed during the upgrade: {before} before, {after} after.")
     click.echo(f"Verified: the live catalog equals the definition, and the {number(rows)} records are what they were.")
     heading(f"{title}: records that know the new attributes arrive, and are found by one of them")
     command("sample", url, "--rows", "500", "--seed", "8")
-    command("query", url, "--namespace", namespace, "TemporalExternalPayloadCount > 0 AND ExecutionStatus = 'Completed'",
-            "--limit", "5")  # fmt: skip
+    namespace = namespace_with(url, ATTRIBUTE)
+    command(
+        "query", url, "--namespace", namespace, f"{ATTRIBUTE} > 0 AND ExecutionStatus = 'Completed'", "--limit", "5"
+    )
     command("schema", "status", url)
 
 
@@ -88,18 +93,28 @@ def command(*words: str, show: bool = True) -> None:
         sys.exit(f"The command above left with {code}.")
 
 
-def digest(url: str) -> tuple[str, str]:
-    """A hash over all records as version 1.9 sees them, whatever their order, and the namespace with most records."""
+def records(url: str, version: str) -> Iterator[Record]:
+    """All records of a store, as `version` sees them."""
     target = parse_url(url, os.environ)
     client = engine(target.engine).connect(target)
-    total, namespaces = 0, dict[str, int]()
     try:
-        for record in client.read(find(BEFORE)):
-            total = (total + fingerprint(record)) % 2**128
-            namespaces[record.namespace_id] = namespaces.get(record.namespace_id, 0) + 1
+        yield from client.read(find(version))
     finally:
         client.close()
-    return f"{sum(namespaces.values())} records, {total:032x}", max(namespaces, key=lambda n: namespaces[n])
+
+
+def digest(url: str) -> str:
+    """A hash over all records as version 1.9 sees them, whatever their order."""
+    total, count = 0, 0
+    for record in records(url, BEFORE):
+        total, count = (total + fingerprint(record)) % 2**128, count + 1
+    return f"{count} records, {total:032x}"
+
+
+def namespace_with(url: str, attribute: str) -> str:
+    """The namespace with most records that have `attribute`."""
+    found = Counter(r.namespace_id for r in records(url, "latest") if r.attributes.get(attribute))
+    return found.most_common(1)[0][0]
 
 
 def fingerprint(record: Record) -> int:

@@ -165,7 +165,13 @@ def _decompress(body: bytes, encoding: str) -> bytes:
     if encoding == "lz4":
         import lz4.frame  # type: ignore[import-untyped,unused-ignore]
 
-        return bytes(lz4.frame.decompress(body))
+        # A client may send a frame a block; decompress() alone stops after the first and says nothing.
+        found = bytearray()
+        while body:
+            frame = lz4.frame.LZ4FrameDecompressor()
+            found += frame.decompress(body)
+            body = frame.unused_data or b""
+        return bytes(found)
     if encoding == "zstd":
         import backports.zstd
 

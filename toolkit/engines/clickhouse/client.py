@@ -57,6 +57,7 @@ class ClickHouseClient:
         self._target = target
         self._rules = rules
         self._placement = Placement.of(target.overlay.clickhouse)
+        self._byte_columns = dict.fromkeys(rows.byte_columns(rules), "bytes")
 
     def _ask(self, query: str) -> list[dict[str, Any]]:
         try:
@@ -153,7 +154,7 @@ class ClickHouseClient:
         connection = self._open()
         try:
             stream = connection.query_row_block_stream(
-                form.select, query_formats=_FORMATS, column_formats=dict.fromkeys(form.bytes_columns, "bytes")
+                form.select, query_formats=_FORMATS, column_formats=self._byte_columns
             )
             with stream:
                 for block in stream:
@@ -171,7 +172,9 @@ class ClickHouseClient:
         """See `toolkit.engines.filtering.Asking`. Times come as whole ticks of their columns."""
         parameters = dict(statement.parameters) if isinstance(statement.parameters, Mapping) else {}
         try:
-            answer = self._connection.query(statement.text, parameters=parameters, query_formats=_FORMATS)
+            answer = self._connection.query(
+                statement.text, parameters, query_formats=_FORMATS, column_formats=self._byte_columns
+            )
         except (ClickHouseError, OSError) as error:
             raise self._failed(error) from None
         return [dict(zip(answer.column_names, row, strict=True)) for row in answer.result_rows]

@@ -48,7 +48,11 @@ def listing(question: Question, page: Page) -> Statement:
         conditions.append(_after(page.after))
     where = joined(conditions, "AND")
     form = rows.Form.of(question.definition, profile())
-    text = f"{form.select} WHERE {where.text} {_ORDER} LIMIT {{?:UInt32}}"
+    # Only the keys are searched and sorted; whole rows are read for one page of them.
+    keys = ", ".join(identifier(key) for key in profile().order_by)
+    table = identifier(profile().table)
+    found = f"SELECT {keys} FROM {table} FINAL WHERE {where.text} {_ORDER} LIMIT {{?:UInt32}}"
+    text = f"{form.select} WHERE ({keys}) IN ({found}) {_ORDER}"
     return _numbered(text, (*where.parameters, page.limit))
 
 

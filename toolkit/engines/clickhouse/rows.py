@@ -45,7 +45,6 @@ class Form:
     columns: tuple[str, ...]
     types: tuple[str, ...]
     select: str
-    bytes_columns: tuple[str, ...]
     parts: tuple[_Part, ...]
 
     @staticmethod
@@ -59,7 +58,6 @@ class Form:
             columns=(*(p.column for p in parts), DELETED),
             types=(*(p.type for p in parts), rules.own_columns[DELETED].type),
             select=f"SELECT {listed} FROM {identifier(rules.table)} FINAL",
-            bytes_columns=tuple(p.column for p in parts if _is_bytes(p.source)),
             parts=tuple(parts),
         )
 
@@ -152,5 +150,6 @@ def _blank(type: str) -> object:
     return "" if "String" in type else 0
 
 
-def _is_bytes(source: Field | SearchAttribute) -> bool:
-    return isinstance(source, Field) and source.type is FieldType.BYTES
+def byte_columns(rules: Profile) -> tuple[str, ...]:
+    """Columns whose values are no text, though ClickHouse's type for both is String."""
+    return (column_name("Memo", rules),)
