@@ -24,7 +24,7 @@ def _keyword(chance: random.Random) -> str:
 
 
 def _moment(chance: random.Random) -> str:
-    when = data.START + chance.randrange(60) * data.HOUR + chance.choice(data.FRACTIONS)
+    when = data.START + chance.randrange(30) * data.HOUR + chance.choice(data.FRACTIONS)
     return str(when) if chance.random() < 0.2 else quoted(chance, rfc3339(when))
 
 

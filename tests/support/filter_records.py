@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """Records made to trip filters: few distinct values with every trap in them, ties in both times, missing values.
 
 All of it can be stored by every engine. Left out, because stores cannot agree on them: empty lists and empty elements,
@@ -92,8 +93,8 @@ def records(number: int, seed: int = 1) -> Iterator[Record]:
 def _record(chance: random.Random, serial: int) -> Record:
     status = chance.choice((1, 1, 2, 2, 2, 3, 4, 5, 6, 7, 8))
     is_open = status in (1, 8)
-    start = START + chance.randrange(60) * HOUR + chance.choice(FRACTIONS)
-    close = None if is_open else start + chance.randrange(1, 30) * HOUR
+    start = START + chance.randrange(24) * HOUR + chance.choice(FRACTIONS)
+    close = None if is_open else start + chance.randrange(1, 6) * HOUR
     run_id = str(uuid.UUID(int=chance.getrandbits(96) << 32 | serial))
     workflow_id = chance.choice(WORKFLOW_IDS)
     return Record(

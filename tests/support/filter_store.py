@@ -9,9 +9,10 @@ from typing import Any
 from tests.support import journeys
 from tests.support.filter_grammar import ALIASES
 from toolkit.attributes import AttributeType, Family
-from toolkit.catalog import Json
+from toolkit.catalog import Catalog, Json
 from toolkit.definition import Definition
 from toolkit.engines import Client, Engine
+from toolkit.engines.asking import with_own
 from toolkit.engines.filtering import Filters, Question
 from toolkit.plan import NO_LOCK, Request, Step, StepClass
 from toolkit.query.page import Page, Place
@@ -50,10 +51,16 @@ def definition() -> Definition:
 
 
 @cache
+def extended(family: Family) -> Definition:
+    """The definition with the users' own attributes that the test's search engine has."""
+    catalog = Catalog("any", {"properties": {name: _MAPPED[kind] for name, kind in OWN.items()}})
+    return with_own(definition(), family, catalog, OWN)[0]
+
+
+@cache
 def scope_for(family: Family) -> Scope:
     """The names of the test's namespace in a store of `family`."""
-    own = OWN if family is Family.ELASTICSEARCH else {}
-    return Scope.of(definition(), family, ALIASES, own)
+    return Scope.of(extended(family), family, ALIASES)
 
 
 def prepare(engine: Engine, client: Client, records: Sequence[Record], url: str) -> None:

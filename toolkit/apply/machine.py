@@ -46,7 +46,8 @@ from toolkit.plan import Mode, Step
 class Limits:
     """How gentle a run is. `chunk_seconds`: time one chunk may take; `rows`: size of the first one; `lock_seconds`: how
     long a lock is waited for, while others queue behind; `attempts`: how often that is tried; `backlog`: recorded keys
-    left when a swap is tried; `rounds`: how many replays without gain on the writers before the run gives up."""
+    left when a swap is tried; `rounds`: how many replays without gain on the writers before the run gives up;
+    `max_lag`: how many seconds a replica may be behind while rows are copied."""
 
     chunk_seconds: float = 0.25
     rows: int = 1000
@@ -56,6 +57,7 @@ class Limits:
     longest_pause: float = 5.0
     backlog: int = 25
     rounds: int = 40
+    max_lag: float | None = None
 
 
 class Unforeseen(Exception):
@@ -175,7 +177,10 @@ def _copied(steps: Sequence[Step], state: Copying, outcome: Copied, limits: Limi
     if outcome.last is None:
         return _enter(steps, state.step + 1, limits)
     rows = resized(state.rows, outcome.seconds, limits)
-    return replace(state, after=outcome.last, rows=rows, done=state.done + outcome.rows)
+    next_ = replace(state, after=outcome.last, rows=rows, done=state.done + outcome.rows)
+    if limits.max_lag is not None and outcome.lag > limits.max_lag:
+        return Waiting(1.0, f"a replica is {outcome.lag:.1f} s behind", next_)
+    return next_
 
 
 def _compared(steps: Sequence[Step], state: Comparing, outcome: Compared, limits: Limits) -> State:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from toolkit.catalog import ABSENT, Absent, Json
@@ -56,6 +57,23 @@ def load(value: Json) -> Plan:
         abandon=_load_steps(body["abandon"]),
         finish=_load_steps(body["finish"]),
     )
+
+
+def write(plan: Plan, file: Path) -> None:
+    """The plan as a file. UsageError when it cannot be written."""
+    try:
+        file.write_text(json.dumps(dump(plan), ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise UsageError("TV2015", f"{file} cannot be written: {error.strerror}", "Choose another place.") from None
+
+
+def read(file: Path) -> Plan:
+    """The plan in a file. UsageError when there is none in it."""
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        content = None
+    return load(content)
 
 
 def _checksum(body: Json) -> str:

@@ -120,12 +120,18 @@ def run(
     repeated: it goes on where it stopped.
     """
 
+    return perform(client, upgrade_task(engine, plan, wanted, overlay, kind), report, clock, options or Options())
+
+
+def upgrade_task(engine: Engine, plan: Plan, wanted: Definition, overlay: Overlay, kind: str = "upgrade") -> Task:
+    """`plan` as a task that has succeeded when the live catalog is that of `wanted`."""
+
     def check(after: Observed) -> tuple[str, ...]:
         left = unlike(after.catalog, engine.catalog(overlay.apply(wanted), overlay), plan.foreign)
         undone = (s.title for s in plan.steps if s.id.startswith("record.") and not s.is_done(after.view()))
         return (*left, *undone)
 
-    return perform(client, Task(kind, plan, check), report, clock, options or Options())
+    return Task(kind, plan, check)
 
 
 def perform(client: Client, task: Task, report: Report, clock: Clock, options: Options) -> Result:
@@ -145,8 +151,8 @@ def perform(client: Client, task: Task, report: Report, clock: Clock, options: O
 
 
 def unfinished(client: Coordinated) -> Run | None:
-    """The run that was begun and not ended, if there is one."""
-    return next((r for r in client.journal().runs() if r.status == "running"), None)
+    """The run that was begun and not ended, if there is one: the rollback rather than what it takes back."""
+    return next((r for r in reversed(client.journal().runs()) if r.status == "running"), None)
 
 
 def kept(client: Coordinated) -> Run | None:
@@ -156,22 +162,9 @@ def kept(client: Coordinated) -> Run | None:
 
 def _begin(client: Client, journal: Journal, task: Task) -> tuple[Run, Working | Done]:
     """The run to go on with, and where; a new one when none is open."""
-    runs = journal.runs()
-    for known in runs:
-        if known.status == "running" and (known.kind, known.wanted) != (task.kind, task.plan.wanted):
-            raise ToolkitError(
-                "TV5106",
-                f"run {known.id}, {known.kind} to {known.wanted}, is not finished",
-                f"Go on with it (`schema {known.kind}`), or take it back with `schema rollback`.",
-            )
-        if known.status == "running":
-            return known, resumable(from_json(known.state))
-        if known.status == "kept" and task.of is None:
-            raise ToolkitError(
-                "TV5107",
-                f"the old data of run {known.id}, {known.kind} to {known.wanted}, is still in the store",
-                "Decide first: `schema finish` drops it, `schema rollback` goes back to it.",
-            )
+    known = _standing(journal.runs(), task)
+    if known is not None:
+        return known, resumable(from_json(known.state))
     _unchanged(client, task.plan)
     if isinstance(client, Checking):
         for problem in client.preflight(task.plan):
@@ -180,6 +173,31 @@ def _begin(client: Client, journal: Journal, task: Task) -> tuple[Run, Working |
     first = start(task.plan.steps)
     of = task.of.id if task.of else None
     return journal.begin(task.kind, task.plan.wanted, dict(plan_json.dump(task.plan)), to_json(first), of), first
+
+
+def _standing(runs: Sequence[Run], task: Task) -> Run | None:
+    """The run that `task` goes on with; None: it may begin. ToolkitError when another must be ended first."""
+    for known in reversed(runs):
+        ours = task.of is not None and task.of.id == known.id
+        if ours and task.of is not None and task.of.status != known.status:
+            raise StoreChanged("TV5001", "somebody else has ended this run meanwhile", "Look at `schema runs`.")
+        if known.status == "running" and (known.kind, known.wanted) == (task.kind, task.plan.wanted):
+            return known
+        if known.status == "running" and not ours:
+            raise ToolkitError(
+                "TV5106",
+                f"run {known.id}, {known.kind} to {known.wanted}, is not finished",
+                f"Go on with it (`schema {known.kind}`), or take it back with `schema rollback`.",
+            )
+        if known.status == "kept" and not ours:
+            raise ToolkitError(
+                "TV5107",
+                f"the old data of run {known.id}, {known.kind} to {known.wanted}, is still in the store",
+                "Decide first: `schema finish` drops it, `schema rollback` goes back to it.",
+            )
+        if ours:
+            return None
+    return None
 
 
 def _unchanged(client: Client, plan: Plan) -> None:

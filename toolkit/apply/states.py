@@ -128,12 +128,12 @@ def resumable(state: State) -> Working | Done:
             assert_never(state)
 
 
-def step_of(state: Working | None) -> int | None:
+def step_of(state: Working | Done | None) -> int | None:
     """The number of the step a state belongs to; None when all are done."""
     match state:
         case Waiting():
             return state.then.step
-        case Verifying() | None:
+        case Verifying() | Done() | None:
             return None
         case _:
             return state.step

@@ -20,11 +20,16 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
 }
 SCHEMA_COMMANDS: Mapping[str, tuple[str, str]] = {
     "diff": ("toolkit.cli.diff", "Show what changes between two versions."),
+    "downgrade": ("toolkit.cli.downgrade", "Bring a store to an earlier version, and say what that loses."),
+    "finish": ("toolkit.cli.finish", "Drop the old data that an upgrade kept for a rollback."),
     "generate": ("toolkit.cli.generate", "Write the files under schema/ from the definitions, or check them."),
     "new": ("toolkit.cli.new", "Freeze the working definition as a new version."),
     "plan": ("toolkit.cli.plan", "Show what an upgrade of a store would do."),
+    "rollback": ("toolkit.cli.rollback", "Take back the last run on a store."),
+    "runs": ("toolkit.cli.runs", "List the runs on a store, and who holds its lock."),
     "show": ("toolkit.cli.show", "Show one version, or how it looks on an engine."),
     "status": ("toolkit.cli.status", "Show which version a store has, claims to have, and lacks."),
+    "unlock": ("toolkit.cli.unlock", "Take away the lock of a run that will not come back."),
     "upgrade": ("toolkit.cli.upgrade", "Bring a store to a version."),
     "versions": ("toolkit.cli.versions", "List the released versions."),
 }

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 import click
 
-from toolkit.errors import DefinitionError, Differences, ToolkitError
+from toolkit.errors import DefinitionError, Differences, FilterError, ToolkitError
 
 _F = TypeVar("_F", bound=Callable[..., object])
 
@@ -88,5 +88,7 @@ def _show(error: ToolkitError, wants_json: bool) -> None:
         return
     place = f"{error.location}: " if isinstance(error, DefinitionError) and error.location else ""
     click.echo(f"{click.style('Error', fg='red')} {error.code}: {place}{error.message}", err=True)
+    if isinstance(error, FilterError) and (pointer := error.pointer()):
+        click.echo("\n".join(f"  {line}" for line in pointer.splitlines()), err=True)
     if error.hint:
         click.echo(f"  {error.hint}", err=True)

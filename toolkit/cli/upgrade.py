@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import sys
-import time
 from pathlib import Path
 
 import click
 
+from toolkit.apply import plan_json as plans
+from toolkit.apply.machine import Limits
 from toolkit.apply.planning import is_downgrade
-from toolkit.apply.runner import plan_store, run
+from toolkit.apply.runner import plan_store, unfinished, upgrade_task
 from toolkit.cli.options import connected, target_argument, targets, version_option
 from toolkit.cli.output import emit, output_option
-from toolkit.cli.progress import StepProgress
+from toolkit.cli.running import answer, confirm, limits, run_task, show
+from toolkit.cli.throttle import throttle_options
 from toolkit.definition import Definition
-from toolkit.describe import plan_json, plan_lines
+from toolkit.engines import Client
+from toolkit.engines.online import Coordinated
 from toolkit.errors import UsageError
-from toolkit.plan import Plan, StepClass
+from toolkit.plan import Plan
 from toolkit.targets import Target
 from toolkit.versions import chain, find
 
@@ -24,44 +26,60 @@ from toolkit.versions import chain, find
 @click.command("upgrade")
 @target_argument
 @version_option()
+@click.option("--plan", "file", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+              help="Run exactly the plan in this file, written by `schema plan --out`.")  # fmt: skip
+@click.option("--offline", is_flag=True, help="Take the plain way, which is shorter and keeps writers waiting.")
 @click.option("--dry-run", is_flag=True, help="Show the steps and their statements, and do nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@throttle_options
 @output_option
-def command(target: str | None, config: Path | None, version: str, dry_run: bool, yes: bool, output: str) -> None:
+def command(
+    target: str | None, config: Path | None, version: str, file: Path | None, offline: bool, dry_run: bool, yes: bool,
+    chunk_time: float, lock_timeout: float, max_lag: float | None, output: str,
+) -> None:  # fmt: skip
     """Bring TARGET (a URL, or a store of the configuration file) to a version, and check that it got there."""
-    wanted = find(version)
-    runs = [_upgrade(store, wanted, dry_run, yes, output == "json") for store in targets(target, config)]
+    given = plans.read(file) if file else None
+    wanted = find(given.wanted if given else version)
+    stores = targets(target, config)
+    if given and len(stores) > 1:
+        raise UsageError("TV2013", "a plan is for one store", "Name the TARGET it was made for.")
+    wishes = limits(chunk_time, lock_timeout, max_lag)
+    runs = [_upgrade(store, wanted, given, offline, dry_run, yes, wishes, output == "json") for store in stores]
     emit(output, {"runs": runs}, lambda: ())
 
 
-def _upgrade(store: Target, wanted: Definition, dry_run: bool, yes: bool, quiet: bool) -> dict[str, object]:
+def _upgrade(
+    store: Target, wanted: Definition, given: Plan | None, offline: bool, dry_run: bool, yes: bool, wishes: Limits,
+    quiet: bool,
+) -> dict[str, object]:  # fmt: skip
     name = store.name or store.shown
     with connected(store) as (engine, client):
-        plan = plan_store(engine, client, wanted, chain(), store.overlay)
-        if is_downgrade(plan):
-            raise UsageError("TV2006", f"{name} is above {wanted.version} already", "An upgrade never goes down.")
-        if not quiet:
-            for line in (f"# {name}", *plan_lines(plan, statements=dry_run)):
-                click.echo(line)
+        begun = _begun(client, wanted)
+        plan = begun or given or plan_store(engine, client, wanted, chain(), store.overlay, offline)
+        if plan.engine != engine.NAME:
+            raise UsageError("TV2013", f"the plan is for {plan.engine}, {name} is {engine.NAME}", "Make a new plan.")
+        if begun is None and is_downgrade(plan):
+            hint = "An upgrade never goes down: use `schema downgrade`."
+            raise UsageError("TV2006", f"{name} is above {wanted.version} already", hint)
+        show(name, plan, quiet, statements=dry_run)
         if dry_run or not plan.steps:
-            return {"target": name, "done": False, **plan_json(plan)}
-        _confirm(plan, yes)
-        progress = StepProgress(len(plan.steps), quiet)
-        result = run(engine, client, plan, wanted, store.overlay, progress.report, time.monotonic)
+            return answer(name, plan, None)
+        confirm(plan, yes)
+        task = upgrade_task(engine, plan, wanted, store.overlay)
+        result = run_task(client, task, quiet, wishes)
         if not quiet:
             click.echo(f"Done: {name} is at {wanted.version}, checked against the live catalog.")
-        return {"target": name, "done": True, "fingerprint": result.fingerprint,
-                "seconds": [round(s, 3) for s in result.seconds], **plan_json(plan)}  # fmt: skip
+            if plan.kept:
+                click.echo(
+                    "The old data is kept and kept current: `schema finish` drops it, `schema rollback` goes back."
+                )
+        return answer(name, plan, result)
 
 
-def _confirm(plan: Plan, yes: bool) -> None:
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        raise UsageError(
-            "TV2007", "there is nobody to ask", "Give --yes to run without a question, or --dry-run to look."
-        )
-    heavy = plan.step_class in (StepClass.REBUILD, StepClass.BREAKING)
-    question = "This blocks writers while it rewrites tables. Go on?" if heavy else "Go on?"
-    if not click.confirm(question):
-        raise click.Abort
+def _begun(client: Client, wanted: Definition) -> Plan | None:
+    """The plan of a run to the same version that was cut off."""
+    known = unfinished(client) if isinstance(client, Coordinated) else None
+    if known is None or (known.kind, known.wanted) != ("upgrade", wanted.version):
+        return None
+    click.echo(f"Going on with run {known.id}, begun {known.started[:19]} by {known.owner}.", err=True)
+    return plans.load(known.plan)

@@ -6,7 +6,7 @@ An engine is a package whose `__init__` has the functions of `Engine`; nothing h
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from toolkit.attributes import Family
 from toolkit.catalog import Catalog
@@ -40,6 +40,10 @@ class Client(Protocol):
 
     def count(self) -> int:
         """The exact number of live records."""
+        ...
+
+    def ask(self, statement: Any) -> Sequence[Mapping[str, Any]]:
+        """The answer to a statement of this engine's filters; see `toolkit.engines.filtering`."""
         ...
 
     def close(self) -> None:

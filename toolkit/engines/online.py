@@ -35,11 +35,13 @@ class Busy:
 
 @dataclass(frozen=True, slots=True)
 class Copied:
-    """A chunk of `rows` rows was copied up to `last`; None: that was the last chunk."""
+    """A chunk of `rows` rows was copied up to `last`; None: that was the last chunk. `lag`: by how many seconds the
+    slowest replica is behind, as far as the store tells."""
 
     last: Key | None
     rows: int
     seconds: float
+    lag: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +219,15 @@ class Checking(Protocol):
 
     def preflight(self, plan: Plan) -> tuple[Problem, ...]:
         """What stands in the way of `plan` on this store, with this role; it changes nothing."""
+        ...
+
+
+@runtime_checkable
+class Counting(Protocol):
+    """A client that can count what a plan would lose."""
+
+    def losses(self, plan: Plan) -> Mapping[str, int]:
+        """Column or field → number of values that the plan's steps destroy and no upgrade would bring back."""
         ...
 
 

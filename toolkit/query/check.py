@@ -73,17 +73,21 @@ _WANTED: Mapping[Kind, str] = {
 }
 
 
-def parse(text: str, scope: Scope) -> Filter:
-    """The typed filter that `text` means in `scope`. Raises FilterError with the place that is wrong."""
-    return _Checker(text, scope).filter(dialect.parse(text))
+def parse(text: str, scope: Scope, grouping: bool = True) -> Filter:
+    """The typed filter that `text` means in `scope`; without `grouping`, GROUP BY has no place in it.
+
+    Raises FilterError with the place that is wrong.
+    """
+    return _Checker(text, scope, grouping).filter(dialect.parse(text))
 
 
 class _Checker:
     """One filter being checked; holds what every rule needs to report a place."""
 
-    def __init__(self, text: str, scope: Scope) -> None:
+    def __init__(self, text: str, scope: Scope, grouping: bool) -> None:
         self._text = text
         self._scope = scope
+        self._grouping = grouping
         self._mentioned: set[str] = set()
 
     def filter(self, tree: exp.Select) -> Filter:
@@ -102,6 +106,8 @@ class _Checker:
 
     def _group(self, group: exp.Expr) -> Column:
         first, *rest = group.expressions
+        if not self._grouping:
+            self._fail(first, "TV7009", "GROUP BY is for counts", "Count instead of listing: --count.")
         if rest:
             self._fail(rest[0], "TV7009", "GROUP BY takes one field only")
         column = self._column(first)

@@ -9,7 +9,7 @@ import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from toolkit.attributes import AttributeType, Family, FieldType, Group
+from toolkit.attributes import Family, FieldType, Group
 from toolkit.definition import Definition
 from toolkit.errors import UsageError
 from toolkit.query.tree import Column, Kind
@@ -44,16 +44,12 @@ class Scope:
         definition: Definition,
         family: Family,
         aliases: Mapping[str, str] | None = None,
-        own: Mapping[str, AttributeType] | None = None,
         division: str | None = None,
     ) -> Scope:
-        """The names in a store of `family`. `own`: attributes the store has under their real names (Elasticsearch).
-        Raises UsageError when an alias stands for nothing."""
+        """The names in a store of `family`. Raises UsageError when an alias stands for nothing."""
         part = definition.on(family)
         columns = _columns(part)
         bare = (a.name for a in part.attributes if a.group is Group.PREDEFINED and not a.name.startswith(PREFIX))
-        for name, kind in (own or {}).items():
-            columns.setdefault(name, Column(name, name, Kind(kind.value), False))
         for alias, name in (aliases or {}).items():
             if name not in columns:
                 raise UsageError(

@@ -18,6 +18,7 @@ from toolkit.engines.filtering import BoundSql
 from toolkit.engines.online import Holder, Problem
 from toolkit.engines.postgresql import books, inspect, preflight, refusals, rows, traits
 from toolkit.engines.postgresql.rebuilder import PostgresRebuilder
+from toolkit.engines.postgresql.render import identifier
 from toolkit.engines.postgresql.typemap import Profile
 from toolkit.errors import ConnectionFailed, EngineError, TargetError
 from toolkit.plan import Observed, Plan, Request, Sql, Step
@@ -146,8 +147,6 @@ class PostgresClient:
 
     def count(self) -> int:
         """See `toolkit.engines.Client.count`."""
-        from toolkit.engines.postgresql.render import identifier
-
         return int(self._ask(f"SELECT count(*) AS v FROM {identifier(self._rules.table)}")[0]["v"])
 
     def ask(self, statement: BoundSql) -> list[dict[str, Any]]:
@@ -210,6 +209,17 @@ class PostgresClient:
     def preflight(self, plan: Plan) -> tuple[Problem, ...]:
         """See `toolkit.engines.online.Checking.preflight`."""
         return preflight.check(self._ask, plan, self._rules.table)
+
+    def losses(self, plan: Plan) -> dict[str, int]:
+        """See `toolkit.engines.online.Counting.losses`: generated columns come back with the next upgrade."""
+        seen = traits.read(self._ask, self._rules.table)
+        plain = set(traits.decode(seen["table"]).plain_columns) if seen else set()
+        names = sorted({name for step in plan.steps if step.id.endswith(".drop") for name in step.objects} & plain)
+        if not names:
+            return {}
+        counts = ", ".join(f"count({identifier(name)}) AS {identifier(name)}" for name in names)
+        row = self._ask(f"SELECT {counts} FROM {identifier(self._rules.table)}")[0]
+        return {name: int(row[name]) for name in names if row[name]}
 
     def close(self) -> None:
         """See `toolkit.engines.Client.close`."""

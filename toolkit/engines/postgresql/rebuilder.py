@@ -60,9 +60,11 @@ class PostgresRebuilder:
             with self._transaction():
                 upto = self._bound(step, after, rows)
                 copied = self._run(step, "copy", _places(after, upto)).rowcount
+            seconds = time.monotonic() - began
+            lag = self._connection.execute(_LAG).fetchall()[0]["lag"]
         except psycopg.Error as error:
             raise self._failed(error) from None
-        return Copied(upto, copied, time.monotonic() - began)
+        return Copied(upto, copied, seconds, float(lag))
 
     def compare(self, step: Step, after: Key | None, rows: int) -> Compared:
         """See `Rebuilding.compare`."""
@@ -196,6 +198,8 @@ class PostgresRebuilder:
         )
 
 
+# NULL for a role that may not see it.
+_LAG = "SELECT coalesce(extract(epoch FROM max(replay_lag)), 0)::float AS lag FROM pg_stat_replication"
 _LONG = """
 SELECT a.pid, a.application_name AS name, a.usename AS who, date_trunc('second', now() - a.xact_start)::text AS age
 FROM pg_stat_activity a

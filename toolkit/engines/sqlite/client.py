@@ -33,6 +33,7 @@ _BATCH = 20_000
 _OPTIONS = {"mode": ("ro", "rw", "rwc"), "busy_timeout": ()}
 _EXAMPLE = "Examples: sqlite:///file.db, sqlite:////var/lib/temporal/file.db"
 _ALEMBIC = "SELECT version_num FROM alembic_version"
+_TEXTS = "SELECT name, sql FROM sqlite_master WHERE tbl_name = ? AND type IN ('index', 'trigger') AND sql IS NOT NULL"
 _TABLE = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
 
 
@@ -131,6 +132,8 @@ class SqliteClient:
             server=server,
             rows=self.count() if catalog.children(("tables", self._rules.table)) else None,
             marks={"alembic": mark} if mark else {},
+            # An operator's own indexes and triggers, which a rebuild must make again as they were written.
+            traits={"texts": {row["name"]: row["sql"] for row in self._ask(_TEXTS, (self._rules.table,))}},
         )
 
     def _one(self, query: str, table: str) -> str | None:

@@ -21,8 +21,9 @@ PRIMARY_KEY = ("namespace_id", "run_id")
 # Open executions sort before all closed ones: no close time counts as the last moment.
 _OPEN = "COALESCE(close_time, '9999-12-31 23:59:59+00:00') DESC"
 _ORDER = (_OPEN, "start_time DESC", "run_id")
-# SQLite and FTS5 use these names for themselves.
-_TAKEN = frozenset({"rowid", "oid", "_rowid_", "rank"})
+# SQLite uses these names for itself, FTS5 one more.
+_TAKEN = frozenset({"rowid", "oid", "_rowid_"})
+_TAKEN_IN_SEARCHES = "rank"
 EMPTY = Catalog("sqlite", {"tables": {}, "triggers": {}, "virtual_tables": {}})
 
 
@@ -51,7 +52,8 @@ def layout(definition: Definition, rules: Profile) -> SqliteLayout:
     columns = tuple(
         [_field_column(f, rules) for f in part.fields] + [_attribute_column(a, rules) for a in part.attributes]
     )
-    _refuse_bad_names(columns)
+    searches = _searches(part, rules)
+    _refuse_bad_names(columns, {column for search in searches for column in search.columns})
     indexes = [_composite(index, part, rules) for index in part.indexes]
     indexes += [_ordered(f.index, column_name(f.name, rules), f.name) for f in part.fields if f.index]
     indexes += [
@@ -60,7 +62,6 @@ def layout(definition: Definition, rules: Profile) -> SqliteLayout:
         if a.index and rules.rule(a).index is IndexKind.ORDERED
     ]
     table = Table(rules.table, columns, tuple(indexes), {"primary_key": list(PRIMARY_KEY)})
-    searches = _searches(part, rules)
     names = (rules.triggers.insert, rules.triggers.update, rules.triggers.delete) if searches else ()
     return SqliteLayout(Layout((table,)), searches, names)
 
@@ -122,12 +123,12 @@ def _searches(part: Definition, rules: Profile) -> tuple[SearchTable, ...]:
     return tuple(found)
 
 
-def _refuse_bad_names(columns: tuple[Column, ...]) -> None:
+def _refuse_bad_names(columns: tuple[Column, ...], searched: set[str]) -> None:
     """SQLite does not tell upper from lower case in names."""
     seen: dict[str, str] = {}
     for column in columns:
         name = column.name.lower()
-        if name in _TAKEN:
+        if name in _TAKEN or (name == _TAKEN_IN_SEARCHES and column.name in searched):
             raise DefinitionError("TV1020", f"{column.source!r}: SQLite keeps this name for itself", "Rename it.")
         if name in seen:
             raise DefinitionError(

@@ -46,11 +46,12 @@ class _Columns:
 def steps(observed: Observed, wanted: Definition, rules: Profile) -> tuple[Step, ...]:
     """The steps to `wanted`; foreign objects must have been taken out of `observed` before."""
     goal, plan = layouts.layout(wanted, rules), layouts.catalog(wanted, rules)
-    work = [step for table in goal.tables for step in _table(table, goal, observed.catalog, plan)]
+    work = [step for table in goal.tables for step in _table(table, goal, observed, plan)]
     return (*work, *record_steps(observed, wanted))
 
 
-def _table(table: Table, goal: SqliteLayout, observed: Catalog, plan: Catalog) -> Iterator[Step]:
+def _table(table: Table, goal: SqliteLayout, seen: Observed, plan: Catalog) -> Iterator[Step]:
+    observed = seen.catalog
     indexes = observed.children(("tables", table.name, "indexes"))
     if observed.at(("tables", table.name)) is ABSENT:
         yield _create_table(table)
@@ -59,7 +60,7 @@ def _table(table: Table, goal: SqliteLayout, observed: Catalog, plan: Catalog) -
         return
     columns = _columns(table, observed)
     if _must_rebuild(table, columns, observed):
-        yield _rebuild(table, columns, goal, observed, plan)
+        yield _rebuild(table, columns, goal, seen, plan)
         return
     if columns.added:
         yield _add_columns(table, columns.added)
@@ -93,7 +94,7 @@ def _needs_rows(column: Column) -> bool:
     return column.stored or ("not_null" in facts and "default" not in facts)
 
 
-def _rebuild(table: Table, columns: _Columns, goal: SqliteLayout, observed: Catalog, plan: Catalog) -> Step:
+def _rebuild(table: Table, columns: _Columns, goal: SqliteLayout, seen: Observed, plan: Catalog) -> Step:
     names = (*columns.added, *columns.changed, *columns.dropped)
     lost = "; values of dropped columns are gone from the table, search attributes stay in search_attributes"
     keys: list[Path] = [("tables", table.name, "columns", c.name) for c in table.columns]
@@ -106,7 +107,7 @@ def _rebuild(table: Table, columns: _Columns, goal: SqliteLayout, observed: Cata
         "SQLite changes nothing but the end of a table in place" + (lost if columns.dropped else ""),
         StepClass.BREAKING if columns.dropped else StepClass.REBUILD,
         WRITE,
-        rebuild(table, goal, observed, plan),
+        rebuild(table, goal, seen, plan),
         (),
         tuple(Expect(("catalog", *key), plan.at(key)) for key in keys),
         (*names, *(index.name for index in table.indexes if index.source in names)),

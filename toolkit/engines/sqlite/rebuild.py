@@ -13,28 +13,42 @@ from toolkit.engines.physical import Table
 from toolkit.engines.sqlite import render
 from toolkit.engines.sqlite.layout import PRIMARY_KEY, SqliteLayout
 from toolkit.engines.sqlite.render import identifier, literal
-from toolkit.plan import Sql
+from toolkit.plan import Observed, Sql
 
 _STRANGERS = (
-    "the table has columns, indexes or triggers of your own, which a rebuild would lose; "
+    "the table has columns, indexes or triggers that a rebuild would lose; "
     "drop them first and make them again afterwards"
 )
 
 
-def rebuild(table: Table, goal: SqliteLayout, observed: Catalog, plan: Catalog) -> tuple[Sql, ...]:
-    """A new table beside the old one, all rows, the old one dropped, the new one in its place, indexes, searches."""
+def rebuild(table: Table, goal: SqliteLayout, seen: Observed, plan: Catalog) -> tuple[Sql, ...]:
+    """A new table beside the old one, all rows, the old one dropped, the new one in its place, indexes, searches.
+
+    An operator's own indexes and triggers are made again from their texts; a column of theirs stops the rebuild.
+    """
+    observed = seen.catalog
+    known = _known(table, goal, observed)
+    texts = seen.traits.get("texts")
+    own = {name: str(text) for name, text in texts.items() if name not in known} if isinstance(texts, dict) else {}
     have = observed.children(("tables", table.name, "columns"))
     want = {column.name: column.catalog for column in table.columns}
     altered = frozenset(name for name in have.keys() | want.keys() if have.get(name) != want.get(name))
     return (
-        *render.check(_STRANGERS, _no_strangers(table, goal, observed)),
+        *render.check(_STRANGERS, _no_strangers(table, observed, sorted({*known, *own}))),
         render.create_table(table, PRIMARY_KEY, render.SHADOW),
         _copy(table, have),
         render.drop_table(table.name),
         render.rename_table(render.SHADOW, table.name),
         *(render.create_index(table.name, index) for index in table.indexes),
         *search_changes(table, goal, observed, plan, altered),
+        *(Sql(text) for text in own.values()),
     )
+
+
+def _known(table: Table, goal: SqliteLayout, observed: Catalog) -> set[str]:
+    """Names of the indexes and triggers that the plan deals with."""
+    indexes = {*observed.children(("tables", table.name, "indexes")), *(index.name for index in table.indexes)}
+    return {*indexes, *observed.children(("triggers",)), *goal.triggers}
 
 
 def _copy(table: Table, have: dict[str, Json]) -> Sql:
@@ -48,11 +62,9 @@ def _copy(table: Table, have: dict[str, Json]) -> Sql:
     return render.copy_rows(table.name, render.SHADOW, [column.name for column in columns], values)
 
 
-def _no_strangers(table: Table, goal: SqliteLayout, observed: Catalog) -> str:
+def _no_strangers(table: Table, observed: Catalog, others: Sequence[str]) -> str:
     """A plan is made without an operator's own objects in view, so that the file itself must be asked for them."""
     columns = sorted({*observed.children(("tables", table.name, "columns")), *(c.name for c in table.columns)})
-    indexes = {*observed.children(("tables", table.name, "indexes")), *(index.name for index in table.indexes)}
-    others = sorted({*indexes, *observed.children(("triggers",)), *goal.triggers})
     return (
         "NOT EXISTS (\n"
         f"  SELECT 1 FROM pragma_table_xinfo({literal(table.name)}) WHERE name NOT IN ({_texts(columns)})\n"

@@ -1,0 +1,120 @@
+"""What ends a run that is open or whose old data is kept: `rollback` and `finish`, as tasks for the runner.
+
+It reads the journal and decides which of the plan's ways back applies; it changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from toolkit.apply import plan_json
+from toolkit.apply.planning import recognise
+from toolkit.apply.runner import Task, kept, unfinished
+from toolkit.apply.states import from_json, resumable, step_of
+from toolkit.catalog import fingerprint
+from toolkit.definition import Definition
+from toolkit.engines import Client, Engine
+from toolkit.engines.online import Coordinated, Run
+from toolkit.errors import ToolkitError, Unsupported
+from toolkit.overlay import Overlay
+from toolkit.plan import NO_LOCK, Mode, Observed, Plan, Step, StepClass
+
+
+def rollback(engine: Engine, client: Client, chain: Sequence[Definition], overlay: Overlay) -> Task:
+    """The way back of the run that is open, or whose old data is kept. ToolkitError when there is none."""
+    run = _open(engine, client, "rollback")
+    original = plan_json.load(run.plan)
+    observed = client.observe()
+    before = original.found[-1] if original.found else original.recorded or "nothing"
+    task_plan = replace(
+        original,
+        found=recognise(engine, observed, chain, overlay).versions,
+        recorded=observed.recorded,
+        wanted=before,
+        base=fingerprint(observed.catalog),
+        goal=original.base,
+        steps=_way_back(run, original, observed),
+        rollback=(),
+        abandon=(),
+        finish=(),
+    )
+
+    def check(after: Observed) -> tuple[str, ...]:
+        if fingerprint(after.catalog) == original.base:
+            return ()
+        seen = recognise(engine, after, chain, overlay).versions
+        if set(seen) & set(original.found):
+            return ()
+        return (f"the schema is {', '.join(seen) or 'no published version'}, and was {before}",)
+
+    return Task("rollback", task_plan, check, run)
+
+
+def finish(engine: Engine, client: Client) -> Task:
+    """Dropping what a run kept. ToolkitError when nothing is kept."""
+    run = _kept(engine, client)
+    original = plan_json.load(run.plan)
+    now = fingerprint(client.observe().catalog)
+    plan = replace(original, base=now, goal=now, steps=original.finish, rollback=(), abandon=(), finish=())
+
+    def check(after: Observed) -> tuple[str, ...]:
+        return () if fingerprint(after.catalog) == now else ("the schema has changed meanwhile",)
+
+    return Task("finish", plan, check, run)
+
+
+def _coordinated(engine: Engine, client: Client) -> Coordinated:
+    if not isinstance(client, Coordinated):
+        raise Unsupported("TV5111", f"runs on {engine.NAME} keep no journal", "Use `schema downgrade` to go back.")
+    return client
+
+
+def _open(engine: Engine, client: Client, kind: str) -> Run:
+    known = _coordinated(engine, client)
+    run = unfinished(known) or kept(known)
+    if run is None:
+        raise ToolkitError(
+            "TV5109",
+            "there is no run to take back: none is open, and no old data is kept",
+            "`schema runs` lists all runs; `schema downgrade` goes to an earlier version.",
+        )
+    if run.kind == kind and run.of is not None:
+        return next(r for r in known.journal().runs() if r.id == run.of)
+    if run.kind == "finish":
+        hint = "Go on with `schema finish`."
+        raise ToolkitError("TV5109", "the old data is being dropped: there is no way back from there", hint)
+    return run
+
+
+def _kept(engine: Engine, client: Client) -> Run:
+    known = _coordinated(engine, client)
+    run = unfinished(known)
+    if run is not None and run.kind != "finish":
+        hint = f"Go on with it (`schema {run.kind}`), or take it back with `schema rollback`."
+        raise ToolkitError("TV5106", f"run {run.id}, {run.kind} to {run.wanted}, is not finished", hint)
+    old = kept(known)
+    if old is None:
+        raise ToolkitError("TV5109", "there is nothing to finish: no old data is kept", "`schema runs` lists all runs.")
+    return old
+
+
+def _way_back(run: Run, plan: Plan, observed: Observed) -> tuple[Step, ...]:
+    """After the swap the plan's rollback, before it its abandon; without a rebuild the reverse of what was done."""
+    view = observed.view()
+    if any(step.mode is Mode.SWAP and step.is_done(view) for step in plan.steps):
+        return plan.rollback
+    if plan.abandon:
+        return plan.abandon
+    state = resumable(from_json(run.state))
+    at = step_of(state)
+    done = plan.steps if at is None else plan.steps[: at + 1]
+    for step in done:
+        if not step.reverse and (step is not done[-1] or step.is_done(view)):
+            hint = f"Go on with `schema {run.kind}`."
+            raise ToolkitError("TV5110", f"{step.title!r} was done already and has no way back", hint)
+    return tuple(_reversed(step) for step in reversed(done) if step.reverse)
+
+
+def _reversed(step: Step) -> Step:
+    return Step(f"{step.id}.undo", f"Take back: {step.title}", "", StepClass.METADATA, NO_LOCK, step.reverse, (), ())

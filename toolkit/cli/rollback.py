@@ -1,0 +1,42 @@
+"""`schema rollback`: take back the run that is open, or whose old data is kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from toolkit.apply.ways_back import rollback
+from toolkit.cli.options import connected, target_argument, targets
+from toolkit.cli.output import emit, output_option
+from toolkit.cli.running import answer, confirm, limits, run_task, show
+from toolkit.cli.throttle import throttle_options
+from toolkit.versions import chain
+
+
+@click.command("rollback")
+@target_argument
+@click.option("--dry-run", is_flag=True, help="Show the steps and their statements, and do nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@throttle_options
+@output_option
+def command(
+    target: str | None, config: Path | None, dry_run: bool, yes: bool, chunk_time: float, lock_timeout: float,
+    max_lag: float | None, output: str,
+) -> None:  # fmt: skip
+    """Take back the last run on TARGET (a URL, or a store of the configuration file); no record is lost."""
+    quiet = output == "json"
+    runs = []
+    for store in targets(target, config):
+        name = store.name or store.shown
+        with connected(store) as (engine, client):
+            task = rollback(engine, client, chain(), store.overlay)
+            show(name, task.plan, quiet, statements=dry_run)
+            result = None
+            if not dry_run:
+                confirm(task.plan, yes)
+                result = run_task(client, task, quiet, limits(chunk_time, lock_timeout, max_lag))
+                if not quiet:
+                    click.echo(f"Done: {name} is at {task.plan.wanted} again.")
+            runs.append(answer(name, task.plan, result))
+    emit(output, {"runs": runs}, lambda: ())

@@ -1,0 +1,158 @@
+"""What the commands that run a plan share: progress with rate and ETA, Ctrl-C at a safe point, the question before.
+
+It shows and asks; the run itself is `toolkit.apply.runner`'s.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import TextIO
+
+import click
+
+from toolkit.apply.actions import Action, CompareChunk, CopyChunk, Outcome, Pause, Replay
+from toolkit.apply.machine import Limits
+from toolkit.apply.runner import Options, Result, Task, perform
+from toolkit.describe import plan_json, plan_lines
+from toolkit.engines import Client
+from toolkit.engines.online import Compared, Copied, Replayed
+from toolkit.errors import UsageError
+from toolkit.plan import Plan, Step, StepClass
+
+# A line in a log at most this often; a terminal is refreshed four times a second.
+LOG_SECONDS = 10.0
+LIVE_SECONDS = 0.25
+
+
+class RunProgress:
+    """One line a step: live where somebody looks, plain in a log. `report`, `watch` and `tick` go to the runner."""
+
+    def __init__(self, total: int, quiet: bool, stream: TextIO | None = None) -> None:
+        self._total = total
+        self._quiet = quiet
+        self._stream = stream or sys.stderr
+        self._live = self._stream.isatty()
+        self._head = ""
+        self._step: Step | None = None
+        self._began = self._shown = time.monotonic()
+        self._done = 0
+
+    def report(self, number: int, step: Step, seconds: float | None) -> None:
+        """A step begins (`seconds` None) or has ended."""
+        if self._quiet:
+            return
+        self._head = f"[{number + 1}/{self._total}] {step.title}"
+        if seconds is not None:
+            clear = "\r\033[K" if self._live else ""
+            self._stream.write(f"{clear}{self._head}  {seconds:.2f} s\n")
+        elif self._live:
+            self._stream.write(f"{self._head[:100]} …")
+        if seconds is None:
+            self._step, self._done, self._began = step, 0, time.monotonic()
+        self._stream.flush()
+
+    def watch(self, action: Action, outcome: Outcome | None) -> None:
+        """Rows and keys, as they are done."""
+        match action, outcome:
+            case ((CopyChunk() | CompareChunk()), (Copied(rows=rows) | Compared(rows=rows))):
+                estimate = self._step.estimate if self._step else None
+                self._count(rows, estimate.rows if estimate else None, "rows")
+            case Replay(), Replayed(taken, left):
+                self._count(taken, self._done + taken + left, "keys")
+            case Pause(_, reason), None:
+                self._line(f"waiting: {reason}")
+            case _:
+                pass
+
+    def tick(self, done: int) -> None:
+        """Statements of a step, as they are done."""
+        self._done = 0
+        self._count(done, len(self._step.statements) if self._step else None, "statements")
+
+    def _count(self, more: int, total: int | None, what: str) -> None:
+        self._done += more
+        seconds = max(0.001, time.monotonic() - self._began)
+        rate = self._done / seconds
+        left = f", about {max(0.0, (total - self._done) / rate):.0f} s left" if total and rate else ""
+        of = f" of {max(total, self._done)}" if total else ""
+        self._line(f"{self._done}{of} {what}, {rate:.0f}/s{left}")
+
+    def _line(self, text: str) -> None:
+        now = time.monotonic()
+        if self._quiet or now - self._shown < (LIVE_SECONDS if self._live else LOG_SECONDS):
+            return
+        self._shown = now
+        self._stream.write(f"\r\033[K{self._head[:70]}: {text}" if self._live else f"{self._head}: {text}\n")
+        self._stream.flush()
+
+
+@contextmanager
+def safe_stop(quiet: bool) -> Iterator[threading.Event]:
+    """An event that the first Ctrl-C (or SIGTERM) sets; a second one interrupts at once, which is safe as well."""
+    asked = threading.Event()
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        if asked.is_set():
+            raise KeyboardInterrupt
+        asked.set()
+        if not quiet:
+            click.echo("\nStopping after the current action. Once more to cancel that, too.", err=True)
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def limits(chunk_time: float, lock_timeout: float, max_lag: float | None) -> Limits:
+    """The limits that the options ask for."""
+    return Limits(chunk_seconds=chunk_time, lock_seconds=lock_timeout, max_lag=max_lag)
+
+
+def run_task(client: Client, task: Task, quiet: bool, wishes: Limits) -> Result:
+    """Run with progress, and stop at a safe point on Ctrl-C."""
+    progress = RunProgress(len(task.plan.steps), quiet)
+    with safe_stop(quiet) as asked:
+        options = Options(limits=wishes, stopped=asked.is_set, watch=progress.watch, tick=progress.tick)
+        return perform(client, task, progress.report, time.monotonic, options)
+
+
+def show(name: str, plan: Plan, quiet: bool, statements: bool) -> None:
+    """The plan, before it is run."""
+    if not quiet:
+        for line in (f"# {name}", *plan_lines(plan, statements=statements)):
+            click.echo(line)
+
+
+def confirm(plan: Plan, yes: bool) -> None:
+    """Ask before anything is done. UsageError when there is nobody to ask, click.Abort for no."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise UsageError(
+            "TV2007", "there is nobody to ask", "Give --yes to run without a question, or --dry-run to look."
+        )
+    blocks = any(s.step_class is StepClass.REBUILD and s.lock.blocks == "reads and writes" for s in plan.steps)
+    question = "Go on?"
+    if plan.step_class is StepClass.BREAKING:
+        question = "This loses data. Go on?"
+    elif blocks:
+        question = "This blocks writers while it rewrites tables. Go on?"
+    if not click.confirm(question):
+        raise click.Abort
+
+
+def answer(name: str, plan: Plan, result: Result | None) -> dict[str, object]:
+    """One store's part of the JSON answer."""
+    if result is None:
+        return {"target": name, "done": False, **plan_json(plan)}
+    return {"target": name, "done": True, "fingerprint": result.fingerprint,
+            "seconds": [round(s, 3) for s in result.seconds], **plan_json(result.plan)}  # fmt: skip
