@@ -29,6 +29,7 @@ from toolkit.targets import Target
 BATCH = 20_000
 # Counting without duplicates is exact and reads the keys of all rows; beyond this many the engine's own number must do.
 EXACT_BELOW = 2_000_000
+_SKIP, _EXACT = "use_skip_indexes_if_final", "use_skip_indexes_if_final_exact_mode"
 _POLL_SECONDS = 0.1
 _HAS_TABLE = "SELECT count() AS n FROM system.tables WHERE database = currentDatabase() AND name = {}"
 _ROWS = "SELECT total_rows AS n FROM system.tables WHERE database = currentDatabase() AND name = {}"
@@ -173,11 +174,20 @@ class ClickHouseClient:
         parameters = dict(statement.parameters) if isinstance(statement.parameters, Mapping) else {}
         try:
             answer = self._connection.query(
-                statement.text, parameters, query_formats=_FORMATS, column_formats=self._byte_columns
+                statement.text,
+                parameters,
+                settings=self._read_settings(),
+                query_formats=_FORMATS,
+                column_formats=self._byte_columns,
             )
         except (ClickHouseError, OSError) as error:
             raise self._failed(error) from None
         return [dict(zip(answer.column_names, row, strict=True)) for row in answer.result_rows]
+
+    def _read_settings(self) -> dict[str, str | int]:
+        """Skip indexes under FINAL only where the engine takes care that they hide no newer version of a row."""
+        known = self._connection.server_settings
+        return {name: int(_EXACT in known) for name in (_SKIP, _EXACT) if name in known}
 
     def close(self) -> None:
         """See `toolkit.engines.Client.close`."""

@@ -37,6 +37,7 @@ _FIRST_TICK, _OPEN_TICK = -2_208_988_800_000_000, 10_413_791_999_999_999
 _OPEN = f"ifNull(close_time, fromUnixTimestamp64Micro({_OPEN_TICK}, 'UTC'))"
 _TIME = "fromUnixTimestamp64Micro({?:Int64}, 'UTC')"
 _UNNUMBERED = re.compile(r"\{\?:")
+_KEY = "namespace_id, start_time, run_id"
 # Close time first, and no time at all before every time: open ones come first.
 _ORDER = "ORDER BY close_time DESC NULLS FIRST, start_time DESC, run_id"
 
