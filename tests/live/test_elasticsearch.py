@@ -398,6 +398,8 @@ def test_operators_wishes(engine: Handle) -> None:
 def test_the_cluster_makes_no_index_by_itself(engine: Handle) -> None:
     with journeys.opened(engine.url) as (_, client):
         assert isinstance(client, SearchClient)
+        # The setting is the whole cluster's: another test may have set it before.
+        ask(engine, "PUT", "/_cluster/settings", {"persistent": {"action.auto_create_index": None}})
         plan = upgrade(client, BY_LABEL["v9"])
         assert plan.steps[0].id == "cluster.auto_create_index"
         assert plan.steps[0].is_done(client.observe().view())
