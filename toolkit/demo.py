@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import io
 import os
 import shlex
 import shutil
@@ -32,7 +33,8 @@ ATTRIBUTE = "TemporalExternalPayloadCount"
 FOLDER = Path("demo")
 STORES = {
     "SQLite": "sqlite:///demo/visibility.db",
-    "ClickHouse (chDB)": "chdb:///demo/clickhouse?database=visibility",
+    # Unlike SQLite's, chDB's own URLs have absolute paths only.
+    "ClickHouse (chDB)": f"chdb://{FOLDER.resolve()}/clickhouse?database=visibility",
 }
 
 
@@ -87,8 +89,11 @@ def command(*words: str, show: bool = True) -> None:
     if show:
         code = run_command(root, list(words))
     else:
-        with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
+        kept = io.StringIO()
+        with redirect_stdout(kept), redirect_stderr(kept):
             code = run_command(root, list(words))
+        if code != 0:
+            click.echo(kept.getvalue(), err=True)
     if code != 0:
         sys.exit(f"The command above left with {code}.")
 
