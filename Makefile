@@ -34,7 +34,7 @@ generate: $(STAMP)
 	$(BIN)/temporal-visibility schema generate
 
 bench: $(STAMP)
-	$(BIN)/python -m tests.bench
+	$(BIN)/python -m tests.bench.bench_cli
 
 wheel: $(STAMP)
 	$(BIN)/uv build --wheel

@@ -18,7 +18,7 @@ from tests.engines.embedded import EmbeddedHandle, chdb_version, sqlite_version
 from tests.engines.errors import NotAllowed, Unavailable
 from tests.engines.handles import Handle, alone, shared
 from tests.engines.runs import Run, clean_leftovers
-from tests.engines.selection import MODES, Selection, selection
+from tests.engines.selection import Selection, selection
 
 RUN = pytest.StashKey[Run]()
 SELECTION = pytest.StashKey[Selection]()
@@ -27,9 +27,6 @@ EMBEDDED = ("sqlite", "chdb")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("engines", "real database servers")
-    group.addoption(
-        "--engines", choices=MODES, help="how servers are started (default: what works here, see docs/testing.md)"
-    )
     group.addoption(
         "--servers",
         action="append",

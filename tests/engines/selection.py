@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from tests.engines.catalog import ENGINES, Kind, parse
 
 VARIABLE = "TEMPORAL_VISIBILITY_TEST_{}_URL"
-MODES = ("containers", "processes", "urls")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,49 @@
+"""What the documentation shows is what the program prints; set UPDATE_GOLDEN to write the README's screen anew."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from toolkit import __version__
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+URL = "sqlite:///visibility.db"
+SCREEN = re.compile(r"```console\n(.*?)```", re.DOTALL)
+
+
+def shell(command: str, folder: Path) -> str:
+    """The standard output of `command`, with what differs between machines taken out."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        command, shell=True, capture_output=True, text=True, check=True, cwd=folder, env={**os.environ, "PATH": path}
+    )
+    return re.sub(r"SQLite [\d.]+", "SQLite 3", done.stdout)
+
+
+def test_the_screen_in_the_readme(tmp_path: Path) -> None:
+    readme = ROOT / "README.md"
+    text = readme.read_text(encoding="utf-8")
+    (screen,) = SCREEN.findall(text)
+    shell(f"temporal-visibility schema upgrade {URL} --to 1.9 --yes", tmp_path)
+    shell(f"temporal-visibility sample {URL} --rows 2000 --seed 7", tmp_path)
+    commands = [line.removeprefix("$ ") for line in screen.splitlines() if line.startswith("$ ")]
+    assert commands
+    printed = "\n".join(f"$ {command}\n{shell(command, tmp_path)}" for command in commands)
+    if os.environ.get("UPDATE_GOLDEN"):
+        readme.write_text(text.replace(screen, printed), encoding="utf-8")
+    assert screen == printed
+
+
+def test_the_changelog_names_this_version() -> None:
+    headings = re.findall(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert headings[:2] == ["Unreleased", __version__]
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    for page in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]:
+        for link in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
+            assert (page.parent / link).exists(), f"{page.name}: {link}"
