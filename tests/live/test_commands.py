@@ -1,0 +1,52 @@
+"""Every command that works on a store, as a user types it; its JSON answer fits the published schema."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.engines.handles import Handle
+from tests.support.command import temporal_visibility
+
+
+def answer(schema: str, *words: str) -> dict[str, object]:
+    ran = temporal_visibility(*words, "--output", "json")
+    assert ran.code == 0, ran.err
+    found = ran.json(schema)
+    assert isinstance(found, dict)
+    return found
+
+
+@pytest.mark.short
+def test_the_life_of_a_postgresql_store(postgresql: Handle, tmp_path: Path) -> None:
+    url, plan = postgresql.url, str(tmp_path / "plan.json")
+    answer("schema-upgrade", "schema", "upgrade", url, "--to", "1.9", "--yes")
+    answer("sample", "sample", url, "--rows", "300")
+    assert answer("schema-status", "schema", "status", url)
+    assert temporal_visibility("schema", "status", url, "--exit-code").code == 3
+    assert answer("schema-plan", "schema", "plan", url)
+    assert temporal_visibility("schema", "plan", url, "--out", plan).code == 0
+    answer("schema-upgrade", "schema", "upgrade", url, "--plan", plan, "--yes")
+    answer("schema-runs", "schema", "runs", url)
+    answer("schema-rollback", "schema", "rollback", url, "--yes")
+    answer("schema-downgrade", "schema", "downgrade", url, "--to", "1.8", "--yes")
+    answer("schema-upgrade", "schema", "upgrade", url, "--yes")
+    answer("schema-finish", "schema", "finish", url, "--yes")
+    answer("schema-unlock", "schema", "unlock", url)
+    answer("query", "query", url, "--namespace", "n", "WorkflowId = 'x'")
+    assert temporal_visibility("schema", "status", url, "--exit-code").code == 0
+
+
+def test_the_life_of_a_sqlite_store(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/v.db"
+    answer("schema-upgrade", "schema", "upgrade", url, "--to", "1.9", "--yes")
+    answer("sample", "sample", url, "--rows", "300")
+    answer("schema-plan", "schema", "plan", url)
+    dry = temporal_visibility("schema", "upgrade", url, "--dry-run").out
+    assert dry.startswith(temporal_visibility("schema", "plan", url, "--statements").out.rstrip("\n"))
+    answer("schema-upgrade", "schema", "upgrade", url, "--yes")
+    answer("schema-downgrade", "schema", "downgrade", url, "--to", "1.12", "--yes")
+    answer("schema-status", "schema", "status", url)
+    assert temporal_visibility("schema", "upgrade", url).code == 2
+    assert "TV5111" in temporal_visibility("schema", "runs", url).err
