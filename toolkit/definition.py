@@ -76,6 +76,22 @@ class Labels:
 
 
 @dataclass(frozen=True, slots=True)
+class Header:
+    """What a version file says of the version itself, before its fields."""
+
+    version: str
+    summary: str
+    servers: str
+    labels: Labels
+
+    def to_json(self) -> dict[str, object]:
+        """The header as `--output json` shows it."""
+        names = {"sql": self.labels.sql, "elasticsearch": list(self.labels.elasticsearch)}
+        labels = {**names, "clickhouse": self.labels.clickhouse}
+        return {"version": self.version, "summary": self.summary, "servers": self.servers, "labels": labels}
+
+
+@dataclass(frozen=True, slots=True)
 class Definition:
     """One version of the schema. `version` is the number this project sorts by; `servers` the releases that used it."""
 
@@ -86,6 +102,11 @@ class Definition:
     fields: tuple[Field, ...]
     attributes: tuple[SearchAttribute, ...]
     indexes: tuple[Index, ...]
+
+    @property
+    def header(self) -> Header:
+        """The version itself, without what it holds."""
+        return Header(self.version, self.summary, self.servers, self.labels)
 
     def field(self, name: str) -> Field | None:
         """The field called `name`, or None."""

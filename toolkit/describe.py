@@ -25,21 +25,10 @@ from toolkit.diff import (
 from toolkit.plan import Expect, Plan, Request, Sql, Statement, Step
 
 
-def version_json(definition: Definition) -> dict[str, object]:
-    """The header of a definition."""
-    labels = definition.labels
-    return {
-        "version": definition.version,
-        "summary": definition.summary,
-        "servers": definition.servers,
-        "labels": {"sql": labels.sql, "elasticsearch": list(labels.elasticsearch), "clickhouse": labels.clickhouse},
-    }
-
-
 def definition_json(definition: Definition) -> dict[str, object]:
     """The whole definition."""
     return {
-        **version_json(definition),
+        **definition.header.to_json(),
         "fields": [thing_json(f) for f in definition.fields],
         "attributes": [thing_json(a) for a in definition.attributes],
         "indexes": [thing_json(i) for i in definition.indexes],

@@ -196,11 +196,14 @@ def _refuse_sharing(node: yaml.Node, file: str, depth: int, seen: set[int] | Non
             pass
 
 
-def read(path: Path, decode: Callable[[Value], _T]) -> _T:
-    """`decode` applied to the YAML file at `path`. Raises DefinitionError, also when the file cannot be read."""
+def read(path: Path, decode: Callable[[Value], _T], until: str | None = None) -> _T:
+    """`decode` applied to the YAML file at `path`, or to what comes before the first line that begins with `until`.
+
+    Raises DefinitionError, also when the file cannot be read.
+    """
     try:
         text = path.read_bytes().decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else "it is not UTF-8 text"
         raise DefinitionError("TV1001", f"cannot read {path}: {reason}", "", Location(str(path), 1, 1)) from None
-    return parse(text, str(path), decode)
+    return parse(text.partition(f"\n{until}")[0] if until else text, str(path), decode)

@@ -17,6 +17,7 @@ from toolkit.definition import (
     USUAL_STORES,
     Definition,
     Field,
+    Header,
     Index,
     IndexKey,
     Labels,
@@ -40,6 +41,17 @@ def load(path: Path) -> Definition:
 def loads(text: str, file: str = "<text>") -> Definition:
     """The definition written in `text`; `file` is only for messages. Raises DefinitionError."""
     return document.parse(text, file, decode)
+
+
+def load_header(path: Path) -> Header:
+    """What the file at `path` says of its version; what comes behind is not read. Raises DefinitionError."""
+    return document.read(path, _header, until="fields:")
+
+
+def _header(root: Value) -> Header:
+    parts = root.members(("version", "summary", "servers", "labels"))
+    servers = parts["servers"].text()
+    return Header(_version(parts["version"]), parts["summary"].text().strip(), servers, _labels(parts["labels"]))
 
 
 def decode(root: Value) -> Definition:

@@ -11,9 +11,9 @@ from functools import cache
 from itertools import zip_longest
 from pathlib import Path
 
-from toolkit.definition import Definition, version_key
+from toolkit.definition import Definition, Header, version_key
 from toolkit.errors import DefinitionError, IntegrityError, Location, VersionError
-from toolkit.load import load
+from toolkit.load import load, load_header
 from toolkit.resources import schema_dir
 
 WORKING = "working"
@@ -24,6 +24,12 @@ CHECKSUMS = "checksums.txt"
 def chain() -> tuple[Definition, ...]:
     """All released versions, oldest first. Raises DefinitionError when a file is broken or misnamed."""
     return read_chain(schema_dir() / "versions")
+
+
+def headers() -> tuple[Header, ...]:
+    """What every released version says of itself, oldest first; much faster than `chain`. Raises DefinitionError."""
+    found = (load_header(path) for path in (schema_dir() / "versions").glob("*.yaml"))
+    return tuple(sorted(found, key=lambda header: version_key(header.version)))
 
 
 def read_chain(folder: Path) -> tuple[Definition, ...]:

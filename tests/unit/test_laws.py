@@ -18,6 +18,7 @@ from toolkit.engines import ENGINES
 from toolkit.errors import DefinitionError
 from toolkit.overlay import NO_OVERLAY
 from toolkit.plan import Observed
+from toolkit.versions import headers
 
 
 def unordered(definition: Definition) -> tuple[frozenset[object], frozenset[object], frozenset[object]]:
@@ -41,6 +42,10 @@ def test_released_versions_follow_from_each_other() -> None:
         assert diff(a, b)
         assert unordered(apply(a, diff(a, b))) == unordered(b)
         assert unordered(apply(b, diff(b, a))) == unordered(a)
+
+
+def test_headers_are_those_of_the_definitions() -> None:
+    assert headers() == tuple(definition.header for definition in released())
 
 
 @pytest.mark.parametrize("name", list(ENGINES))

@@ -5,15 +5,14 @@ from __future__ import annotations
 import click
 
 from toolkit.cli.output import emit, output_option, table
-from toolkit.describe import version_json
-from toolkit.versions import chain
+from toolkit.versions import headers
 
 
 @click.command("versions")
 @output_option
 def command(output: str) -> None:
     """List the released versions: what each store calls them, which servers used them, what they changed."""
-    versions = chain()
+    versions = headers()
 
     def text() -> list[str]:
         rows = [
@@ -22,4 +21,4 @@ def command(output: str) -> None:
         ]
         return table(("SQL", "Elasticsearch", "ClickHouse", "Temporal server", "What it brought"), rows)
 
-    emit(output, {"versions": [version_json(d) for d in versions]}, text)
+    emit(output, {"versions": [header.to_json() for header in versions]}, text)
