@@ -10,7 +10,7 @@ from tests.engines.handles import Handle
 from tests.support import journeys
 from tests.support.kept import kept
 from tests.support.mysql import CHSA, CSA, EV, NEWEST, at, sql
-from toolkit.engines.filtering import BoundSql
+from toolkit.engines.bound import BoundSql
 from toolkit.engines.mysql import rows
 from toolkit.engines.mysql.typemap import profile
 from toolkit.records import Deletion, Moment, Record

@@ -11,7 +11,8 @@ from tests.support import filter_injections as corpus
 from tests.support.filter_store import definition, scope_for
 from toolkit.attributes import Family
 from toolkit.engines import engine
-from toolkit.engines.filtering import FILTERS, BoundSql, Question, filters
+from toolkit.engines.bound import BoundSql
+from toolkit.engines.filtering import FILTERS, Question, filters
 from toolkit.errors import FilterError, UsageError
 from toolkit.query import check, page
 from toolkit.query.page import Page, Place

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from toolkit.attributes import AttributeType, Family, Group
 from toolkit.catalog import Catalog, Json
 from toolkit.definition import Definition, SearchAttribute
-from toolkit.engines.filtering import Asking, BoundSql, Filters, Question, Search
+from toolkit.engines.bound import BoundSql, Search
+from toolkit.engines.filtering import Asking, Filters, Question
 from toolkit.query import page
 from toolkit.query.page import Page, Place
 from toolkit.query.tree import And, Column, Condition, Not, Or

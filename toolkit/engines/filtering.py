@@ -11,29 +11,13 @@ from typing import Any, Protocol, TypeAlias
 
 from toolkit.catalog import Json
 from toolkit.definition import Definition
+from toolkit.engines.bound import BoundSql, Search
 from toolkit.errors import TargetError
 from toolkit.query import text
 from toolkit.query.page import Page, question_mark
 from toolkit.query.semantics import COMMON, Semantics
 from toolkit.query.tree import Filter
 from toolkit.records import Record
-
-
-@dataclass(frozen=True, slots=True)
-class BoundSql:
-    """One SQL statement; every value from outside is among `parameters`, never in `text`."""
-
-    text: str
-    parameters: tuple[Any, ...] | Mapping[str, Any] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Search:
-    """One request to a search engine about the index that holds the records; `path` is `_search` or `_count`."""
-
-    path: str
-    body: Mapping[str, Any]
-
 
 Statement: TypeAlias = BoundSql | Search
 # What comes back: rows by column name, or, from a search engine, its whole answer as the only row.

@@ -14,12 +14,12 @@ from clickhouse_connect.driver.exceptions import ClickHouseError, OperationalErr
 
 from toolkit.definition import Definition
 from toolkit.engines import batches
+from toolkit.engines.bound import BoundSql
 from toolkit.engines.clickhouse import inspect, rows, versions
 from toolkit.engines.clickhouse.connection import Connection, Open, opener, shortened
 from toolkit.engines.clickhouse.layout import Placement, stored_table
 from toolkit.engines.clickhouse.render import identifier, literal
 from toolkit.engines.clickhouse.typemap import Profile
-from toolkit.engines.filtering import BoundSql
 from toolkit.errors import ConnectionFailed, EngineError
 from toolkit.plan import Observed, Sql, Step
 from toolkit.records import Record, Write

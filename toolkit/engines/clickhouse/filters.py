@@ -10,11 +10,12 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, assert_never
 
+from toolkit.engines.bound import BoundSql
 from toolkit.engines.clickhouse import rows
 from toolkit.engines.clickhouse.layout import attribute_column, column_name
 from toolkit.engines.clickhouse.render import identifier
 from toolkit.engines.clickhouse.typemap import profile
-from toolkit.engines.filtering import BoundSql, Explained, Question, Rows, Statement
+from toolkit.engines.filtering import Explained, Question, Rows, Statement
 from toolkit.engines.sql_filters import FALSE, TRUE, Piece, combine, joined, missing_or
 from toolkit.query.page import Page, Place
 from toolkit.query.rules import Among, Begins, HasWord, Operand, Present, Test, Within, decide

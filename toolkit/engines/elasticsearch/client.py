@@ -13,11 +13,11 @@ from typing import Any
 
 from toolkit.definition import Definition
 from toolkit.engines import batches
+from toolkit.engines.bound import Search
 from toolkit.engines.elasticsearch import documents, inspect, layout, render, transport, versions
 from toolkit.engines.elasticsearch.store import AUTO_CREATE, SKIPPED, Kept, Names, SearchStore
 from toolkit.engines.elasticsearch.transport import Answer, Transport
 from toolkit.engines.elasticsearch.typemap import Profile
-from toolkit.engines.filtering import Search
 from toolkit.errors import ConnectionFailed, EngineError, TargetError, Unsupported
 from toolkit.plan import Request, Sql, Step
 from toolkit.records import Record, Write

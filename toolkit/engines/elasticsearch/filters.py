@@ -11,10 +11,11 @@ from typing import Any, assert_never
 
 from toolkit.attributes import STATUS_NAMES
 from toolkit.definition import Definition
+from toolkit.engines.bound import Search
 from toolkit.engines.elasticsearch import documents
 from toolkit.engines.elasticsearch.layout import label
 from toolkit.engines.elasticsearch.typemap import Layout, Statuses, Times, profile
-from toolkit.engines.filtering import Explained, Question, Rows, Search, Statement
+from toolkit.engines.filtering import Explained, Question, Rows, Statement
 from toolkit.query.page import Page, Place
 from toolkit.query.rules import All, Among, AnyOf, Begins, HasWord, Operand, Present, Rule, Within, decide
 from toolkit.query.semantics import ALL_KINDS, Doubles, Semantics, Words

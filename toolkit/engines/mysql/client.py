@@ -15,7 +15,7 @@ from pymysql.cursors import DictCursor
 
 from toolkit.definition import Definition
 from toolkit.engines import batches
-from toolkit.engines.filtering import BoundSql
+from toolkit.engines.bound import BoundSql
 from toolkit.engines.mysql import inspect, rows
 from toolkit.engines.mysql.render import SQL_MODE, identifier, literal
 from toolkit.engines.mysql.typemap import Profile

@@ -12,7 +12,8 @@ from datetime import datetime
 from typing import Any, assert_never
 
 from toolkit.definition import Definition
-from toolkit.engines.filtering import BoundSql, Explained, Question, Rows, Statement
+from toolkit.engines.bound import BoundSql
+from toolkit.engines.filtering import Explained, Question, Rows, Statement
 from toolkit.engines.mysql import rows
 from toolkit.engines.mysql.layout import PRIMARY_KEY, column_name
 from toolkit.engines.mysql.render import identifier

@@ -14,7 +14,7 @@ from psycopg.rows import dict_row
 
 from toolkit.definition import Definition
 from toolkit.engines import batches
-from toolkit.engines.filtering import BoundSql
+from toolkit.engines.bound import BoundSql
 from toolkit.engines.online import Holder, Problem
 from toolkit.engines.postgresql import books, inspect, preflight, refusals, rows, traits
 from toolkit.engines.postgresql.rebuilder import PostgresRebuilder

@@ -9,7 +9,8 @@ import json
 from datetime import datetime
 from typing import Any, assert_never
 
-from toolkit.engines.filtering import BoundSql, Explained, Question, Rows, Statement
+from toolkit.engines.bound import BoundSql
+from toolkit.engines.filtering import Explained, Question, Rows, Statement
 from toolkit.engines.postgresql import rows
 from toolkit.engines.postgresql.layout import column_name
 from toolkit.engines.postgresql.render import identifier

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from toolkit.definition import Definition
 from toolkit.engines import batches
-from toolkit.engines.filtering import BoundSql
+from toolkit.engines.bound import BoundSql
 from toolkit.engines.sqlite import inspect, rows, versions
 from toolkit.engines.sqlite.layout import EMPTY
 from toolkit.engines.sqlite.render import identifier

@@ -10,7 +10,8 @@ from decimal import Decimal
 from typing import assert_never
 
 from toolkit.definition import Definition
-from toolkit.engines.filtering import BoundSql, Explained, Question, Rows, Statement
+from toolkit.engines.bound import BoundSql
+from toolkit.engines.filtering import Explained, Question, Rows, Statement
 from toolkit.engines.sql_filters import (
     FALSE,
     Piece,
