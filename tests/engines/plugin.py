@@ -35,10 +35,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="run server tests on these only: postgresql-16,mysql",
     )
     group.addoption("--all-versions", action="store_true", help="every test on every version, not only the short suite")
+    group.addoption("--long", action="store_true", help="the long enumerations, too (--all-versions implies it)")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "short: part of the short suite, which runs on every version of an engine")
+    config.addinivalue_line("markers", "long: an enumeration too long for every run: with --long or --all-versions")
     config.addinivalue_line(
         "markers", "faults: the test may stop, kill, freeze or cut off its server, which it has to itself"
     )
@@ -65,6 +67,16 @@ def pytest_configure_node(node: object) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput") and RUN in config.stash:
         config.stash[RUN].end()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave `long` tests out unless they are asked for."""
+    if config.getoption("long") or config.getoption("all_versions"):
+        return
+    left_out = [item for item in items if item.get_closest_marker("long")]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in set(left_out)]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

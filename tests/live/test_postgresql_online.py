@@ -5,15 +5,7 @@ The writer keeps its own truth: what it inserted, changed and deleted is what mu
 
 from __future__ import annotations
 
-import random
-import subprocess
-import sys
-import threading
 import time
-import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -22,80 +14,14 @@ from tests.engines.handles import Handle
 from tests.support import journeys
 from tests.support.catalogs import published, released
 from tests.support.command import temporal_visibility
+from tests.support.online import killed_again_and_again, prepared
+from tests.support.writing import NAMESPACE, PostgresWriter, Truth, Writer
 from toolkit.apply.machine import Limits
 from toolkit.apply.runner import Options, perform, plan_store, upgrade_task
 from toolkit.catalog import differences
 from toolkit.errors import EngineError
 from toolkit.overlay import NO_OVERLAY
-from toolkit.sample import generate
 from toolkit.versions import find
-
-ROOT = Path(__file__).resolve().parent.parent.parent
-NAMESPACE = "00000000-0000-4000-8000-000000000001"
-INSERT = """
-INSERT INTO executions_visibility (namespace_id, run_id, start_time, execution_time, workflow_id, workflow_type_name,
-                                   status, encoding, search_attributes)
-VALUES (%s, %s, now(), now(), 'w', 't', 1, '', '{"Keyword01": "new", "TemporalInt01": 7}')
-"""
-UPDATE = """
-UPDATE executions_visibility
-SET status = 2, close_time = now(), search_attributes = jsonb_build_object('Keyword01', %s::text)
-WHERE namespace_id = %s AND run_id = %s
-"""
-DELETE = "DELETE FROM executions_visibility WHERE namespace_id = %s AND run_id = %s"
-Truth = dict[str, tuple[int, str]]
-
-
-class Writer:
-    """Inserts, updates and deletes rows of its own namespace until told to stop; `truth` is what must be there."""
-
-    def __init__(self, url: str) -> None:
-        self.truth: Truth = {}
-        self.statements = 0
-        self.longest = 0.0
-        self.failure: BaseException | None = None
-        self._url = url
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-
-    def __enter__(self) -> Writer:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
-        if self.failure is not None:
-            raise self.failure
-
-    def _run(self) -> None:
-        dice = random.Random(5)
-        try:
-            with psycopg.connect(self._url, autocommit=True) as connection:
-                while not self._stop.is_set():
-                    began = time.monotonic()
-                    self._write(connection, dice)
-                    self.longest = max(self.longest, time.monotonic() - began)
-                    self.statements += 1
-                    self._stop.wait(0.002)
-        except BaseException as error:
-            self.failure = error
-
-    def _write(self, connection: psycopg.Connection, dice: random.Random) -> None:
-        choice = dice.random()
-        if choice < 0.4 or not self.truth:
-            run = str(uuid.UUID(int=dice.getrandbits(128)))
-            connection.execute(INSERT, (NAMESPACE, run))
-            self.truth[run] = (1, "new")
-            return
-        run = dice.choice(list(self.truth))
-        if choice < 0.8:
-            word = f"word {dice.randrange(1000)}"
-            connection.execute(UPDATE, (word, NAMESPACE, run))
-            self.truth[run] = (2, word)
-        else:
-            connection.execute(DELETE, (NAMESPACE, run))
-            del self.truth[run]
 
 
 def stored(url: str) -> tuple[Truth, int]:
@@ -119,32 +45,6 @@ def leftovers(url: str) -> list[str]:
     return sorted(name for (name,) in rows if name not in books)
 
 
-def prepared(url: str, rows: int) -> None:
-    """A store at 1.9 with `rows` records."""
-    with journeys.opened(url) as (chosen, client):
-        journeys.upgrade(chosen, client, find("1.9"))
-        for _ in client.write(find("1.9"), generate(find("1.9"), rows, 3)):
-            pass
-
-
-def doomed(url: str, event: int) -> bool:
-    """Run the upgrade in a process that dies at its `event`-th event; whether it got to the end before."""
-    deadline = time.monotonic() + 60
-    while True:
-        command = [sys.executable, "-m", "tests.support.doomed", url, "1.14", str(event)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
-        if "LockHeld" not in done.stderr:
-            assert done.returncode in (0, -9), done.stderr
-            return done.returncode == 0
-        assert time.monotonic() < deadline, "the lock of a killed run never expired"
-
-
-@contextmanager
-def written_to(url: str) -> Iterator[Writer]:
-    with Writer(url) as writer:
-        yield writer
-
-
 def check(url: str, writer: Writer, others: int) -> None:
     assert writer.statements > 50
     assert stored(url) == (writer.truth, others)
@@ -155,11 +55,8 @@ def test_killed_again_and_again_it_gets_there(postgresql: Handle, request: pytes
     url = postgresql.url
     prepared(url, 1500)
     everywhere = request.config.getoption("--all-versions")
-    kills = 0
-    with written_to(url) as writer:
-        while not doomed(url, (2 + kills % 2) if everywhere else 1 + 3 * kills):
-            kills += 1
-            assert kills < 400
+    with PostgresWriter(url) as writer:
+        kills = killed_again_and_again(url, everywhere)
     assert kills > 3
     check(url, writer, 1500)
     with journeys.opened(url) as (_, client):
@@ -174,7 +71,7 @@ def test_up_back_up_and_finished_under_load(postgresql: Handle) -> None:
     """What is written after the swap is there after a rollback, too, and the other way round."""
     url = postgresql.url
     prepared(url, 1500)
-    with written_to(url) as writer:
+    with PostgresWriter(url) as writer:
         for words, version in (
             (("upgrade",), "1.14"),
             (("rollback",), "1.9"),
@@ -185,10 +82,7 @@ def test_up_back_up_and_finished_under_load(postgresql: Handle) -> None:
             assert ran.code == 0, ran.err
             with journeys.opened(url) as (_, client):
                 assert differences(client.observe().catalog, published("postgresql", version)) == ()
-            seen = writer.statements
-            while writer.statements < seen + 50:
-                assert writer.failure is None
-                time.sleep(0.01)
+            writer.wait_for(50)
     check(url, writer, 1500)
     assert leftovers(url) == []
 

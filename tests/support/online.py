@@ -1,0 +1,49 @@
+"""What tests of runs beside live writes share: a store with records, and runs killed at their n-th event.
+
+The judge is the test: nothing here asserts what a store must hold.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from tests.support import journeys
+from toolkit.sample import generate
+from toolkit.versions import find
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+def prepared(url: str, rows: int, version: str = "1.9") -> None:
+    """A store at `version` with `rows` records."""
+    definition = find(version)
+    with journeys.opened(url) as (chosen, client):
+        journeys.upgrade(chosen, client, definition)
+        for _ in client.write(definition, generate(definition, rows, 3)):
+            pass
+
+
+def doomed(url: str, event: int, version: str = "1.14", seconds: float = 60.0) -> bool:
+    """Run the upgrade in a process that dies (SIGKILL) at its `event`-th event: events are counted before and after
+    every action. Whether it got to the end before. A lock left by the process killed before is waited for."""
+    deadline = time.monotonic() + seconds
+    while True:
+        command = [sys.executable, "-m", "tests.support.doomed", url, version, str(event)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+        if "LockHeld" not in done.stderr:
+            assert done.returncode in (0, -9), done.stderr
+            return done.returncode == 0
+        assert time.monotonic() < deadline, "the lock of a killed run never expired"
+
+
+def killed_again_and_again(url: str, everywhere: bool, version: str = "1.14") -> int:
+    """Kill and repeat until the upgrade gets to its end; how often it was killed. `everywhere`: after each action
+    before it is written down, and before the next one; otherwise ever later ones."""
+    kills = 0
+    while not doomed(url, (2 + kills % 2) if everywhere else 1 + 3 * kills, version):
+        kills += 1
+        assert kills < 1000, "the run never ends"
+    return kills
