@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -50,6 +50,10 @@ class Catalog:
         assert isinstance(body, dict)
         return Catalog(self.engine, body)
 
+    def having(self, path: Path, value: Json) -> Catalog:
+        """This catalog with `value` at `path`."""
+        return Catalog(self.engine, _having(dict(self.body), path, value))
+
 
 @dataclass(frozen=True, slots=True)
 class Difference:
@@ -83,6 +87,14 @@ def _without(tree: Json, path: Path) -> Json:
     return {**tree, head: _without(tree[head], tuple(rest))}
 
 
+def _having(tree: dict[str, Json], path: Path, value: Json) -> dict[str, Json]:
+    head, *rest = path
+    inner = tree.get(head)
+    if rest:
+        value = _having(inner if isinstance(inner, dict) else {}, tuple(rest), value)
+    return {**tree, head: value}
+
+
 def differences(observed: Catalog, wanted: Catalog) -> tuple[Difference, ...]:
     """Where the two catalogs differ, sorted by path; a missing or extra object is one difference, at its own path."""
     found: list[Difference] = []
@@ -101,6 +113,36 @@ def _compare(observed: Json, wanted: Json, path: Path, found: list[Difference]) 
                 _compare(observed[name], wanted[name], (*path, name), found)
     elif observed != wanted or isinstance(observed, bool) != isinstance(wanted, bool):
         found.append(Difference(path, observed, wanted))
+
+
+# Parts of a table that are maps of objects; all other parts of it are facts of the table.
+_PARTS_OF_TABLES = frozenset({"columns", "indexes", "constraints", "triggers", "projections"})
+
+
+def objects(catalog: Catalog) -> dict[Path, Json]:
+    """Path → facts of every object: a column, an index, a field, a function, or a single fact of a table."""
+    return dict(_objects(dict(catalog.body), ()))
+
+
+def _objects(tree: dict[str, Json], path: Path) -> Iterator[tuple[Path, Json]]:
+    for name, value in tree.items():
+        here = (*path, name)
+        if isinstance(value, dict) and _holds_objects(here, value):
+            yield from _objects(value, here)
+        else:
+            yield here, value
+
+
+def _holds_objects(path: Path, value: dict[str, Json]) -> bool:
+    match path:
+        case (_,) | ("tables", _) | ("properties", _, "properties"):
+            return True
+        case ("tables", _, part):
+            return part in _PARTS_OF_TABLES
+        case ("properties", _):
+            return "properties" in value
+        case _:
+            return False
 
 
 def fingerprint(catalog: Catalog) -> str:

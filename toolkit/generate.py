@@ -13,11 +13,14 @@ from pathlib import Path
 from toolkit.definition import Definition, version_key
 from toolkit.engines import ENGINES
 from toolkit.json_schema import definition_schema
+from toolkit.lineage import content, members
+from toolkit.routes import published
 from toolkit.versions import CHECKSUMS, checksum_lines
 
 # Folders whose generated files are all ours: what is there and not wanted is left over and goes.
 _OWNED = ("sql/postgresql", "sql/mysql", "sql/sqlite", "sql/versions", "elasticsearch", "clickhouse")
 _KEPT = frozenset({"profile.yaml"})
+LINEAGE = "lineage.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,8 @@ def wanted(chain: Sequence[Definition], definitions: Mapping[str, bytes]) -> dic
     for make in ENGINES.values():
         files |= make().artefacts(chain)
     files |= revisions(chain)
+    engines = [make() for make in ENGINES.values()]
+    files[LINEAGE] = content([(engine, members(engine, chain, published().routes)) for engine in engines])
     files[CHECKSUMS] = "\n".join(checksum_lines(_released(files, definitions))) + "\n"
     return files
 
@@ -45,7 +50,7 @@ def wanted(chain: Sequence[Definition], definitions: Mapping[str, bytes]) -> dic
 def _released(files: Mapping[str, str], definitions: Mapping[str, bytes]) -> list[tuple[str, bytes]]:
     """What the checksums cover: definitions by version, then the generated files by path."""
     ordered = sorted(definitions, key=lambda name: version_key(Path(name).stem))
-    artefacts = sorted(name for name in files if "/" in name)
+    artefacts = [*sorted(name for name in files if "/" in name), LINEAGE]
     return [*((name, definitions[name]) for name in ordered), *((name, files[name].encode()) for name in artefacts)]
 
 

@@ -23,6 +23,7 @@ SCHEMA_COMMANDS: Mapping[str, tuple[str, str]] = {
     "downgrade": ("toolkit.cli.downgrade", "Bring a store to an earlier version, and say what that loses."),
     "finish": ("toolkit.cli.finish", "Drop the old data that an upgrade kept for a rollback."),
     "generate": ("toolkit.cli.generate", "Write the files under schema/ from the definitions, or check them."),
+    "identify": ("toolkit.cli.identify", "Say which published schema a store is, or is nearest to."),
     "new": ("toolkit.cli.new", "Freeze the working definition as a new version."),
     "plan": ("toolkit.cli.plan", "Show what an upgrade of a store would do."),
     "rollback": ("toolkit.cli.rollback", "Take back the last run on a store."),

@@ -1,0 +1,19 @@
+"""What a live store is, asked of all known schemas of its engine: the joint of observation and lineage.
+
+It decides nothing of its own and changes nothing.
+"""
+
+from __future__ import annotations
+
+from toolkit.engines import Engine
+from toolkit.lineage import Identity, identify, members
+from toolkit.overlay import Overlay
+from toolkit.plan import Observed
+from toolkit.routes import published
+from toolkit.versions import chain
+
+
+def identify_store(engine: Engine, observed: Observed, overlay: Overlay) -> Identity:
+    """Which published schema the observed store is, with the overlay on top of it."""
+    known = members(engine, chain(), published().routes, overlay)
+    return identify(observed.recorded, observed.catalog, known, engine.empty())

@@ -1,0 +1,44 @@
+"""`schema identify`: which published schema a store is, whatever it claims to be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from toolkit.apply.recognising import identify_store
+from toolkit.cli.options import connected, target_argument, targets
+from toolkit.cli.output import emit, output_option
+from toolkit.errors import Differences
+from toolkit.lineage import Identity, lines, to_json
+
+# More differences than this are counted, not listed.
+SHOWN = 20
+
+
+@click.command("identify")
+@target_argument
+@click.option("--exit-code", is_flag=True, help="Leave with 3 when the store equals no published schema.")
+@output_option
+def command(target: str | None, config: Path | None, exit_code: bool, output: str) -> None:
+    """Say which published schema TARGET (a URL, or a store of the configuration file) is, or is nearest to."""
+    found: list[tuple[str, Identity]] = []
+    for store in targets(target, config):
+        with connected(store) as (engine, client):
+            found.append((store.name or store.shown, identify_store(engine, client.observe(), store.overlay)))
+    data = {"stores": [{"target": name, **to_json(identity)} for name, identity in found]}
+    emit(output, data, lambda: (line for name, identity in found for line in _lines(name, identity)))
+    if exit_code and any(not identity.exact for _, identity in found):
+        raise Differences("TV6101", "a store equals no published schema", "`schema drift` says what is wrong with it.")
+
+
+def _lines(name: str, identity: Identity) -> Iterator[str]:
+    yield name
+    yield from (f"  {line}" for line in lines(identity))
+    yield f"  it records {identity.recorded or 'no version'}; fingerprint {identity.fingerprint}"
+    yield from (f"    {difference}" for difference in identity.differences[:SHOWN])
+    if len(identity.differences) > SHOWN:
+        yield f"    and {len(identity.differences) - SHOWN} more"
+    if identity.foreign:
+        yield f"  not Temporal's: {', '.join('/'.join(path) for path in identity.foreign)}"
