@@ -23,10 +23,12 @@ class StepClass(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Lock:
-    """What a step holds while it runs: the engine's own word for it, and whom that keeps waiting."""
+    """What a step holds while it runs: the engine's own word for it, and whom that keeps waiting. `brief`: not longer
+    the more rows there are."""
 
     name: str
     blocks: str
+    brief: bool = False
 
 
 NO_LOCK = Lock("none", "nobody")
@@ -84,12 +86,15 @@ class Mode(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What a step will take, as far as it was measured on the store: rows to read, bytes to write that stay on disk
-    until the run is finished, seconds."""
+    """What a step will take, as far as it was measured on the store (None: unknown): rows to read, bytes on disk that
+    it needs besides those in use before it, seconds. `left`: bytes of `disk` still in use when it has ended; `basis`:
+    what these numbers rest on, in words."""
 
     rows: int | None = None
     disk: int | None = None
     seconds: float | None = None
+    left: int | None = None
+    basis: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
@@ -92,14 +93,14 @@ def _step(step: Step) -> Json:
         "title": step.title,
         "reason": step.reason,
         "class": step.step_class.value,
-        "lock": [step.lock.name, step.lock.blocks],
+        "lock": [step.lock.name, step.lock.blocks, step.lock.brief],
         "statements": [_statement(s) for s in step.statements],
         "reverse": [_statement(s) for s in step.reverse],
         "done": [_expect(e) for e in step.done],
         "objects": list(step.objects),
         "mode": step.mode.value,
         "needs": [_expect(e) for e in step.needs],
-        "estimate": None if estimate is None else [estimate.rows, estimate.disk, estimate.seconds],
+        "estimate": None if estimate is None else list(astuple(estimate)),
     }
 
 

@@ -29,6 +29,7 @@ from toolkit.apply.actions import (
     Verified,
     Verify,
 )
+from toolkit.apply.estimating import estimated
 from toolkit.apply.lock import LEASE_SECONDS, Heartbeat
 from toolkit.apply.machine import Limits, next_action, start, transition
 from toolkit.apply.planning import make_plan, recognise, unlike
@@ -98,8 +99,8 @@ def plan_store(
     overlay: Overlay,
     offline: bool = False,
 ) -> Plan:
-    """Observe the store and plan from what is seen."""
-    return make_plan(engine, client.observe(), wanted, chain, overlay, offline)
+    """Observe the store, plan from what is seen, and measure what the steps will take."""
+    return estimated(client, make_plan(engine, client.observe(), wanted, chain, overlay, offline))
 
 
 def run(

@@ -13,15 +13,15 @@ from typing import Any
 from clickhouse_connect.driver.exceptions import ClickHouseError, OperationalError
 
 from toolkit.definition import Definition
-from toolkit.engines import batches
+from toolkit.engines import batches, measuring
 from toolkit.engines.bound import BoundSql
-from toolkit.engines.clickhouse import inspect, rows, versions
+from toolkit.engines.clickhouse import inspect, measure, rows, versions
 from toolkit.engines.clickhouse.connection import Connection, Open, opener, shortened
 from toolkit.engines.clickhouse.layout import Placement, stored_table
 from toolkit.engines.clickhouse.render import identifier, literal
 from toolkit.engines.clickhouse.typemap import Profile
 from toolkit.errors import ConnectionFailed, EngineError
-from toolkit.plan import Observed, Sql, Step
+from toolkit.plan import Estimate, Observed, Plan, Sql, Step
 from toolkit.records import Record, Write
 from toolkit.targets import Target
 
@@ -188,6 +188,12 @@ class ClickHouseClient:
         """Skip indexes under FINAL only where the engine takes care that they hide no newer version of a row."""
         known = self._connection.server_settings
         return {name: int(_EXACT in known) for name in (_SKIP, _EXACT) if name in known}
+
+    def measure(self, plan: Plan) -> dict[str, Estimate]:
+        """See `toolkit.engines.measuring.Measuring`."""
+        table = stored_table(self._rules, self._placement)
+        measures = measure.read(self._ask, table)
+        return measuring.estimates(plan, measures, lambda step: measure.work(step, table))
 
     def close(self) -> None:
         """See `toolkit.engines.Client.close`."""

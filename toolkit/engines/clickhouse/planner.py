@@ -32,7 +32,7 @@ from toolkit.errors import Unsupported
 from toolkit.plan import NO_LOCK, Expect, Lock, Observed, Step, StepClass
 
 # An ALTER waits for other ALTERs of its table; reads and writes go on.
-ALTER = Lock("alter", "other ALTERs")
+ALTER = Lock("alter", "other ALTERs", brief=True)
 
 
 def steps(

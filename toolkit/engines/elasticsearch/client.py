@@ -12,14 +12,14 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from toolkit.definition import Definition
-from toolkit.engines import batches
+from toolkit.engines import batches, measuring
 from toolkit.engines.bound import Search
-from toolkit.engines.elasticsearch import documents, inspect, layout, render, transport, versions
+from toolkit.engines.elasticsearch import documents, inspect, layout, measure, render, transport, versions
 from toolkit.engines.elasticsearch.store import AUTO_CREATE, SKIPPED, Kept, Names, SearchStore
 from toolkit.engines.elasticsearch.transport import Answer, Transport
 from toolkit.engines.elasticsearch.typemap import Profile
 from toolkit.errors import ConnectionFailed, EngineError, TargetError, Unsupported
-from toolkit.plan import Request, Sql, Step
+from toolkit.plan import Estimate, Plan, Request, Sql, Step
 from toolkit.records import Record, Write
 from toolkit.targets import Target
 
@@ -251,6 +251,11 @@ class SearchClient:
     def ask(self, statement: Search) -> list[dict[str, Any]]:
         """See `toolkit.engines.filtering.Asking`: the whole answer is the only row."""
         return [self._ask("POST", f"{render.path(self._index)}/{statement.path}", dict(statement.body)).body]
+
+    def measure(self, plan: Plan) -> dict[str, Estimate]:
+        """See `toolkit.engines.measuring.Measuring`."""
+        measures = measure.read(lambda way, path, body: self._ask(way, path, body, (404,)).body, self._index)
+        return measuring.estimates(plan, measures, lambda step: measure.work(step, self._index))
 
     def close(self) -> None:
         """See `toolkit.engines.Client.close`."""

@@ -18,7 +18,7 @@ from toolkit.engines.physical import Column, Index, Table
 from toolkit.plan import Expect, Lock, Sql, Step, StepClass
 
 # ALTER holds the table's metadata lock for a moment when it begins and when it ends, whatever LOCK says.
-MOMENT = Lock("METADATA", "reads and writes, for a moment")
+MOMENT = Lock("METADATA", "reads and writes, for a moment", brief=True)
 NOBODY = Lock("NONE", "nobody")
 SHARED = Lock("SHARED", "writes")
 

@@ -14,14 +14,14 @@ from pymysql.constants import ER
 from pymysql.cursors import DictCursor
 
 from toolkit.definition import Definition
-from toolkit.engines import batches
+from toolkit.engines import batches, measuring
 from toolkit.engines.bound import BoundSql
-from toolkit.engines.mysql import inspect, rows
+from toolkit.engines.mysql import inspect, measure, rows
 from toolkit.engines.mysql.render import SQL_MODE, identifier, literal
 from toolkit.engines.mysql.typemap import Profile
 from toolkit.engines.mysql.versions import RECORDED
 from toolkit.errors import ConnectionFailed, EngineError, TargetError, Unsupported
-from toolkit.plan import Observed, Request, Sql, Step
+from toolkit.plan import Estimate, Observed, Plan, Request, Sql, Step
 from toolkit.records import Record, Write
 from toolkit.targets import Target
 
@@ -273,6 +273,12 @@ class MysqlClient:
     def ask(self, statement: BoundSql) -> list[dict[str, Any]]:
         """See `toolkit.engines.filtering.Asking`."""
         return self._ask(statement.text, tuple(statement.parameters))
+
+    def measure(self, plan: Plan) -> dict[str, Estimate]:
+        """See `toolkit.engines.measuring.Measuring`."""
+        main = self._rules.table
+        measures = measure.read(self._ask, main)
+        return measuring.estimates(plan, measures, lambda step: measure.work(step, measures, main))
 
     def close(self) -> None:
         """See `toolkit.engines.Client.close`."""

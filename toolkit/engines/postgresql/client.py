@@ -13,15 +13,15 @@ from psycopg.conninfo import make_conninfo
 from psycopg.rows import dict_row
 
 from toolkit.definition import Definition
-from toolkit.engines import batches
+from toolkit.engines import batches, measuring
 from toolkit.engines.bound import BoundSql
 from toolkit.engines.online import Holder, Problem
-from toolkit.engines.postgresql import books, inspect, preflight, refusals, rows, traits
+from toolkit.engines.postgresql import books, inspect, measure, preflight, refusals, rows, traits
 from toolkit.engines.postgresql.rebuilder import PostgresRebuilder
 from toolkit.engines.postgresql.render import identifier
 from toolkit.engines.postgresql.typemap import Profile
 from toolkit.errors import ConnectionFailed, EngineError, TargetError
-from toolkit.plan import Observed, Plan, Request, Sql, Step
+from toolkit.plan import Estimate, Observed, Plan, Request, Sql, Step
 from toolkit.records import Record, Write
 from toolkit.targets import Target
 
@@ -209,6 +209,13 @@ class PostgresClient:
     def preflight(self, plan: Plan) -> tuple[Problem, ...]:
         """See `toolkit.engines.online.Checking.preflight`."""
         return preflight.check(self._ask, plan, self._rules.table)
+
+    def measure(self, plan: Plan) -> dict[str, Estimate]:
+        """See `toolkit.engines.measuring.Measuring`."""
+        table = self._rules.table
+        measures = measure.read(self._ask, table)
+        there = measures.tables[table].indexes if table in measures.tables else ()
+        return measuring.estimates(plan, measures, lambda step: measure.work(step, table, there))
 
     def losses(self, plan: Plan) -> dict[str, int]:
         """See `toolkit.engines.online.Counting.losses`: generated columns come back with the next upgrade."""

@@ -17,8 +17,8 @@ from toolkit.engines.postgresql.names import OLD, SHADOW
 from toolkit.engines.postgresql.typemap import Profile
 from toolkit.plan import NO_LOCK, Expect, Lock, Mode, Observed, Sql, Step, StepClass
 
-SHORT = Lock("ACCESS EXCLUSIVE", "reads and writes, for milliseconds")
-WRITERS = Lock("SHARE ROW EXCLUSIVE", "writes, for milliseconds")
+SHORT = Lock("ACCESS EXCLUSIVE", "reads and writes, for milliseconds", brief=True)
+WRITERS = Lock("SHARE ROW EXCLUSIVE", "writes, for milliseconds", brief=True)
 READ = Lock("ACCESS SHARE", "nobody")
 _KEPT = ("traits", "kept")
 _UNIQUE = "unique"

@@ -13,14 +13,14 @@ from typing import Any
 from urllib.parse import quote
 
 from toolkit.definition import Definition
-from toolkit.engines import batches
+from toolkit.engines import batches, measuring
 from toolkit.engines.bound import BoundSql
-from toolkit.engines.sqlite import inspect, rows, versions
+from toolkit.engines.sqlite import inspect, measure, rows, versions
 from toolkit.engines.sqlite.layout import EMPTY
 from toolkit.engines.sqlite.render import identifier
 from toolkit.engines.sqlite.typemap import Profile
 from toolkit.errors import ConnectionFailed, EngineError, TargetError, Unsupported
-from toolkit.plan import Observed, Request, Sql, Step
+from toolkit.plan import Estimate, Observed, Plan, Request, Sql, Step
 from toolkit.records import Record, Write
 from toolkit.targets import Target
 
@@ -178,6 +178,13 @@ class SqliteClient:
     def ask(self, statement: BoundSql) -> list[dict[str, Any]]:
         """See `toolkit.engines.filtering.Asking`."""
         return self._ask(statement.text, tuple(statement.parameters))
+
+    def measure(self, plan: Plan) -> dict[str, Estimate]:
+        """See `toolkit.engines.measuring.Measuring`. A file that is not there stays away."""
+        table = self._rules.table
+        there = self._open is not None or self._path.exists()
+        measures = measure.read(self._ask, table) if there else measuring.Measures({}, None, 0.0, "")
+        return measuring.estimates(plan, measures, lambda step: measure.work(step, table))
 
     def close(self) -> None:
         """See `toolkit.engines.Client.close`."""

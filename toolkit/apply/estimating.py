@@ -1,0 +1,86 @@
+"""Puts into a plan what its steps will take on this store: measured now, or as an earlier run of the same step took.
+
+It asks the client and reads the journal; it changes nothing, and a store that refuses to be measured is no error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import pairwise
+
+from toolkit.apply import plan_json
+from toolkit.catalog import Json
+from toolkit.engines import Client
+from toolkit.engines.measuring import Measuring
+from toolkit.engines.online import Coordinated, Journal, Run
+from toolkit.errors import ToolkitError
+from toolkit.plan import Estimate, Plan, Step
+
+# A pause between two chunks that is longer was no work: the run was stopped and went on later.
+_LONGEST_CHUNK = 60.0
+_CHUNKS = frozenset({"CopyChunk", "CompareChunk", "Replay"})
+_ENDED = frozenset({"done", "kept", "finished", "rolled back"})
+
+
+@dataclass(frozen=True, slots=True)
+class Took:
+    """How long a step took in an earlier run, and how many rows there were."""
+
+    run: int
+    day: str
+    rows: int
+    seconds: float
+
+
+def estimated(client: Client, plan: Plan) -> Plan:
+    """`plan` with an estimate in each step; without them where nothing can be measured."""
+    if not plan.steps or not isinstance(client, Measuring):
+        return plan
+    try:
+        found = client.measure(plan)
+        earlier = _earlier(client.journal()) if isinstance(client, Coordinated) else {}
+    except ToolkitError:
+        return plan
+    return replace(plan, steps=tuple(_with(step, found.get(step.id), earlier.get(step.id)) for step in plan.steps))
+
+
+def _with(step: Step, found: Estimate | None, earlier: Took | None) -> Step:
+    if found is None:
+        return step
+    if earlier is None or not found.rows or not earlier.rows:
+        return replace(step, estimate=found)
+    seconds = earlier.seconds * found.rows / earlier.rows
+    basis = f"as run {earlier.run} of {earlier.day} took for {earlier.rows} rows"
+    return replace(step, estimate=replace(found, seconds=seconds, basis=basis))
+
+
+def _earlier(journal: Journal) -> dict[str, Took]:
+    """Step id → how the last run that did it took; of a run that was ended, and as far as its plan counted rows."""
+    found: dict[str, Took] = {}
+    for run in journal.runs():
+        if run.status in _ENDED:
+            found |= took(run, journal.lines(run.id))
+    return found
+
+
+def took(run: Run, lines: Sequence[Mapping[str, Json]]) -> dict[str, Took]:
+    """Step id → how long it took, by the times in the journal."""
+    steps = plan_json.load(run.plan).steps
+    seconds: dict[int, float] = {}
+    for line, after in pairwise(lines):
+        state, action = line.get("state"), str(after.get("action"))
+        number = state.get("step") if isinstance(state, dict) else None
+        if isinstance(number, int):
+            passed = (_time(after) - _time(line)).total_seconds()
+            seconds[number] = seconds.get(number, 0.0) + (min(passed, _LONGEST_CHUNK) if action in _CHUNKS else passed)
+    return {
+        step.id: Took(run.id, run.started[:10], step.estimate.rows, seconds[number])
+        for number, step in enumerate(steps)
+        if number in seconds and step.estimate is not None and step.estimate.rows
+    }
+
+
+def _time(line: Mapping[str, Json]) -> datetime:
+    return datetime.fromisoformat(str(line["at"]))
