@@ -16,7 +16,7 @@ from tests.support.catalogs import published, released
 from tests.support.command import temporal_visibility
 from tests.support.online import killed_again_and_again, prepared
 from tests.support.writing import NAMESPACE, PostgresWriter, Truth, Writer
-from toolkit.apply.machine import Limits
+from toolkit.apply.limits import Limits
 from toolkit.apply.runner import Options, perform, plan_store, upgrade_task
 from toolkit.catalog import differences
 from toolkit.errors import EngineError

@@ -11,7 +11,7 @@ import sys
 import time
 
 from toolkit.apply import plan_json
-from toolkit.apply.machine import Limits
+from toolkit.apply.limits import Limits
 from toolkit.apply.runner import Options, perform, plan_store, unfinished, upgrade_task
 from toolkit.engines import engine
 from toolkit.engines.online import Coordinated

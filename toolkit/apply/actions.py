@@ -69,11 +69,16 @@ class Pause:
 
 
 @dataclass(frozen=True, slots=True)
+class Measure:
+    """See how hard the store has it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Verify:
     """Compare the store with what was wanted."""
 
 
-Action = Look | RunStep | CopyChunk | CompareChunk | Replay | Swap | Pause | Verify
+Action = Look | RunStep | CopyChunk | CompareChunk | Replay | Swap | Pause | Measure | Verify
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +95,18 @@ class Paused:
 
 
 @dataclass(frozen=True, slots=True)
+class Measured:
+    """`lag`: seconds the slowest replica is behind; `load`: sessions at work besides ours."""
+
+    lag: float
+    load: float
+
+
+@dataclass(frozen=True, slots=True)
 class Verified:
     """What still differs from what was wanted, in words; () when nothing does."""
 
     left: tuple[str, ...]
 
 
-Outcome = Seen | Ran | Busy | Copied | Compared | Replayed | Swapped | Paused | Verified
+Outcome = Seen | Ran | Busy | Copied | Compared | Replayed | Swapped | Paused | Measured | Verified

@@ -6,7 +6,7 @@ Nothing here touches a store, a clock or chance; one small function per state.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import assert_never
 
 from toolkit.apply.actions import (
@@ -14,6 +14,8 @@ from toolkit.apply.actions import (
     CompareChunk,
     CopyChunk,
     Look,
+    Measure,
+    Measured,
     Outcome,
     Pause,
     Paused,
@@ -24,12 +26,14 @@ from toolkit.apply.actions import (
     Verified,
     Verify,
 )
+from toolkit.apply.limits import Limits
 from toolkit.apply.states import (
     Comparing,
     Copying,
     Done,
     Failed,
     Looking,
+    Measuring,
     Replaying,
     Running,
     State,
@@ -41,23 +45,8 @@ from toolkit.apply.states import (
 from toolkit.engines.online import Busy, Compared, Copied, Ran, Replayed, Swapped
 from toolkit.plan import Mode, Step
 
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How gentle a run is. `chunk_seconds`: time one chunk may take; `rows`: size of the first one; `lock_seconds`: how
-    long a lock is waited for, while others queue behind; `attempts`: how often that is tried; `backlog`: recorded keys
-    left when a swap is tried; `rounds`: how many replays without gain on the writers before the run gives up;
-    `max_lag`: how many seconds a replica may be behind while rows are copied."""
-
-    chunk_seconds: float = 0.25
-    rows: int = 1000
-    most_rows: int = 20_000
-    lock_seconds: float = 0.05
-    attempts: int = 60
-    longest_pause: float = 5.0
-    backlog: int = 25
-    rounds: int = 40
-    max_lag: float | None = None
+# How long a run that is paused, or whose store has it hard, waits before it looks again.
+PATIENCE_SECONDS = 1.0
 
 
 class Unforeseen(Exception):
@@ -71,6 +60,8 @@ def start(steps: Sequence[Step]) -> Working:
 
 def next_action(state: Working, limits: Limits) -> Action:
     """What is to be done in `state`."""
+    if limits.paused and not isinstance(state, Waiting):
+        return Pause(PATIENCE_SECONDS, "paused by `schema throttle`")
     match state:
         case Looking(step):
             return Look(step)
@@ -86,6 +77,8 @@ def next_action(state: Working, limits: Limits) -> Action:
             return Swap(step, limits.lock_seconds, limits.backlog * 4)
         case Waiting(seconds, reason):
             return Pause(seconds, reason)
+        case Measuring():
+            return Measure()
         case Verifying():
             return Verify()
         case _:
@@ -110,10 +103,17 @@ def transition(steps: Sequence[Step], state: Working, outcome: Outcome, limits: 
         case Swapping(), Swapped():
             return _enter(steps, state.step + 1, limits)
         case Swapping(), Busy():
+            # What is recorded meanwhile is replayed before the next attempt, so that little is left under the lock.
             again = Replaying(state.step, limits.rows, attempt=state.attempt + 1)
             return _retry(state.step, state.attempt, outcome, limits, again)
+        case ((Copying() | Comparing() | Replaying()), Busy()):
+            return _refused(state, outcome, limits)
         case Waiting(), Paused():
             return state.then
+        case _, Paused():
+            return state
+        case Measuring(), Measured(lag, load):
+            return _eased(state, lag, load, limits)
         case Verifying(), Verified():
             return _verified(outcome)
         case _:
@@ -177,10 +177,35 @@ def _copied(steps: Sequence[Step], state: Copying, outcome: Copied, limits: Limi
     if outcome.last is None:
         return _enter(steps, state.step + 1, limits)
     rows = resized(state.rows, outcome.seconds, limits)
-    next_ = replace(state, after=outcome.last, rows=rows, done=state.done + outcome.rows)
-    if limits.max_lag is not None and outcome.lag > limits.max_lag:
-        return Waiting(1.0, f"a replica is {outcome.lag:.1f} s behind", next_)
-    return next_
+    next_ = replace(state, after=outcome.last, rows=rows, done=state.done + outcome.rows, attempt=0)
+    return _eased(Measuring(next_), outcome.lag, outcome.load, limits)
+
+
+def _eased(state: Measuring, lag: float, load: float, limits: Limits) -> State:
+    """Go on, or wait and measure again: while a replica is too far behind or others are at work, nothing is copied."""
+    if limits.max_lag is not None and lag > limits.max_lag:
+        return Waiting(PATIENCE_SECONDS, f"a replica is {lag:.1f} s behind", state)
+    if limits.max_load is not None and load > limits.max_load:
+        return Waiting(PATIENCE_SECONDS, f"{load:g} other sessions are at work", state)
+    return state.then
+
+
+def _refused(state: Copying | Comparing | Replaying, busy: Busy, limits: Limits) -> State:
+    """The store asked for patience: less at a time after a pause that grows, or give up for now."""
+    times = state.refused if isinstance(state, Replaying) else state.attempt
+    if times >= limits.attempts:
+        return Failed(
+            "TV5112",
+            f"the store refused {times + 1} times in a row: {busy.reason}",
+            "Nothing is lost: try at a quieter hour. The same command goes on from here.",
+            Looking(state.step),
+        )
+    pause = min(limits.longest_pause, 0.05 * 1.5**times)
+    match state:
+        case Replaying():
+            return Waiting(pause, busy.reason, replace(state, keys=max(50, state.keys // 2), refused=times + 1))
+        case _:
+            return Waiting(pause, busy.reason, replace(state, rows=max(50, state.rows // 2), attempt=times + 1))
 
 
 def _compared(steps: Sequence[Step], state: Comparing, outcome: Compared, limits: Limits) -> State:
@@ -195,7 +220,7 @@ def _compared(steps: Sequence[Step], state: Comparing, outcome: Compared, limits
     if outcome.last is None:
         return _enter(steps, state.step + 1, limits)
     rows = resized(state.rows, outcome.seconds, limits)
-    return replace(state, after=outcome.last, rows=rows, done=state.done + outcome.rows)
+    return replace(state, after=outcome.last, rows=rows, done=state.done + outcome.rows, attempt=0)
 
 
 def _replayed(steps: Sequence[Step], state: Replaying, outcome: Replayed, limits: Limits) -> State:
@@ -217,6 +242,7 @@ def _replayed(steps: Sequence[Step], state: Replaying, outcome: Replayed, limits
         done=state.done + outcome.taken,
         least=outcome.left if gained else state.least,
         rounds=0 if gained else state.rounds + 1,
+        refused=0,
     )
 
 

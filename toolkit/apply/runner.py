@@ -1,94 +1,30 @@
-"""Running a plan on a live store: ask the machine for the next action, do it, write it down, and again.
+"""Running a plan on a live store: take the lock, find the run that was cut off or begin one, and go to the end.
 
-The only module that joins decisions (`machine`), deeds (the engine's client), lock and journal; it decides nothing.
+Lock, journal and the run to go on with; the loop itself is `course`.
 """
 
 from __future__ import annotations
 
-import os
-import random
-import socket
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import assert_never
+from collections.abc import Sequence
 
 from toolkit.apply import plan_json
-from toolkit.apply.actions import (
-    Action,
-    CompareChunk,
-    CopyChunk,
-    Look,
-    Outcome,
-    Pause,
-    Paused,
-    Replay,
-    RunStep,
-    Seen,
-    Swap,
-    Verified,
-    Verify,
-)
+from toolkit.apply.course import Course
 from toolkit.apply.estimating import estimated
-from toolkit.apply.lock import LEASE_SECONDS, Heartbeat
-from toolkit.apply.machine import Limits, next_action, start, transition
+from toolkit.apply.limits import Limits
+from toolkit.apply.lock import Heartbeat
+from toolkit.apply.machine import start
 from toolkit.apply.planning import make_plan, recognise, unlike
-from toolkit.apply.states import Done, Failed, State, Working, from_json, resumable, step_of, to_json
+from toolkit.apply.states import Done, Working, from_json, resumable, to_json
+from toolkit.apply.task import Clock, Options, Report, Result, Task
 from toolkit.catalog import fingerprint
 from toolkit.definition import Definition
 from toolkit.engines import Client, Engine
-from toolkit.engines.online import Checking, Coordinated, Entry, Journal, Ran, Rebuilding, Run
-from toolkit.errors import EngineError, LockHeld, Stopped, StoreChanged, ToolkitError, Unverified
+from toolkit.engines.online import Checking, Coordinated, Journal, Run, Sensing
+from toolkit.errors import EngineError, StoreChanged, ToolkitError, Unsupported
 from toolkit.overlay import Overlay
-from toolkit.plan import Mode, Observed, Plan, Step
+from toolkit.plan import Observed, Plan
 
-# Called before a step (seconds None) and after it (seconds it took).
-Report = Callable[[int, Step, float | None], None]
-Clock = Callable[[], float]
-# Called around every action: outcome None before it, and again after it.
-Watch = Callable[[Action, Outcome | None], None]
-# What still differs from what was wanted, in words.
-Check = Callable[[Observed], tuple[str, ...]]
-
-
-def _nothing(*_: object) -> None:
-    """Nobody looks."""
-
-
-def _never() -> bool:
-    return False
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How a run goes: `stopped` is asked before every action; `tick` hears how many statements of a step are done."""
-
-    limits: Limits = field(default_factory=Limits)
-    lease_seconds: float = LEASE_SECONDS
-    stopped: Callable[[], bool] = _never
-    pause: Callable[[float], None] = time.sleep
-    watch: Watch = _nothing
-    tick: Callable[[int], None] = _nothing
-    owner: str = field(default_factory=lambda: f"{os.environ.get('USER', 'user')}@{socket.gethostname()}:{os.getpid()}")
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """What is to be run: `kind` as the journal has it, the plan, how to see that it succeeded, and the run it ends."""
-
-    kind: str
-    plan: Plan
-    check: Check
-    of: Run | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What a run did: the plan, seconds per step, and the fingerprint seen afterwards."""
-
-    plan: Plan
-    seconds: tuple[float, ...]
-    fingerprint: str
+__all__ = ["Options", "Result", "Task", "kept", "perform", "plan_store", "run", "status", "unfinished", "upgrade_task"]
 
 
 def plan_store(
@@ -139,16 +75,28 @@ def perform(client: Client, task: Task, report: Report, clock: Clock, options: O
     """Take the lock, begin or go on, and run to the end; see `run`."""
     if not isinstance(client, Coordinated):
         _unchanged(client, task.plan)
-        return _Course(client, None, None, None, task, report, clock, options).run(start(task.plan.steps))
+        return Course(client, None, None, None, task, report, clock, options).run(start(task.plan.steps))
     if not task.plan.steps and unfinished(client) is None:
         return Result(task.plan, (), fingerprint(client.observe().catalog))
+    _can_tell(client, options.limits)
     lease = client.take_lock(options.owner, options.lease_seconds)
     with Heartbeat(lease, options.lease_seconds / 6) as heartbeat:
         journal = client.journal()
         current, state = _begin(client, journal, task)
         same = Task(current.kind, plan_json.load(current.plan), task.check, task.of)
-        course = _Course(client, journal, current, heartbeat, same, report, clock, options)
+        course = Course(client, journal, current, heartbeat, same, report, clock, options)
         return course.run(state)
+
+
+def _can_tell(client: Client, limits: Limits) -> None:
+    """A limit that nobody can see would be no limit: Unsupported, or what the store says to the question."""
+    if limits.max_lag is None and limits.max_load is None:
+        return
+    if not isinstance(client, Sensing):
+        raise Unsupported(
+            "TV5114", "this store does not tell how hard it has it", "Leave out --max-lag and --max-load."
+        )
+    client.strain()
 
 
 def unfinished(client: Coordinated) -> Run | None:
@@ -206,114 +154,6 @@ def _unchanged(client: Client, plan: Plan) -> None:
         raise StoreChanged(
             "TV5001", "the store has changed since the plan was made", "Make a new plan and look at it again."
         )
-
-
-@dataclass(slots=True)
-class _Course:
-    """One run under way. Without a journal (`journal` None) it is a plain walk through the steps."""
-
-    client: Client
-    journal: Journal | None
-    current: Run | None
-    heartbeat: Heartbeat | None
-    task: Task
-    report: Report
-    clock: Clock
-    options: Options
-    seconds: list[float] = field(default_factory=list)
-    shown: tuple[int, float] | None = None
-
-    def run(self, state: State) -> Result:
-        """The loop."""
-        while not isinstance(state, Done | Failed):
-            self._show(state)
-            if self.options.stopped():
-                raise self._stopped(state)
-            if self.heartbeat is not None and self.heartbeat.lost:
-                raise LockHeld("TV5102", "this run has lost its lock: somebody else has taken it over")
-            action = next_action(state, self.options.limits)
-            self.options.watch(action, None)
-            outcome = self._do(action)
-            self.options.watch(action, outcome)
-            state = transition(self.task.plan.steps, state, outcome, self.options.limits)
-            self._write(action, state)
-        self._show(None)
-        return self._end(state)
-
-    def _do(self, action: Action) -> Outcome:
-        match action:
-            case Look(step):
-                return self._look(self.task.plan.steps[step])
-            case RunStep(step, wait):
-                return self._step(self.task.plan.steps[step], wait)
-            case CopyChunk(step, after, rows):
-                return self._rebuilding().copy(self.task.plan.steps[step], after, rows)
-            case CompareChunk(step, after, rows):
-                return self._rebuilding().compare(self.task.plan.steps[step], after, rows)
-            case Replay(step, keys):
-                return self._rebuilding().replay(self.task.plan.steps[step], keys)
-            case Swap(step, wait, most):
-                return self._rebuilding().swap(self.task.plan.steps[step], wait, most)
-            case Pause(seconds):
-                self.options.pause(seconds * random.uniform(0.5, 1.5))
-                return Paused()
-            case Verify():
-                return Verified(self.task.check(self.client.observe()))
-            case _:
-                assert_never(action)
-
-    def _look(self, step: Step) -> Seen:
-        view = self.client.observe().view()
-        unmet = tuple("/".join(e.path) for e in step.needs if not e.holds(view))
-        return Seen(step.is_done(view), unmet)
-
-    def _step(self, step: Step, wait: float) -> Outcome:
-        if isinstance(self.client, Coordinated):
-            return self._rebuilding().attempt(step, wait, self.options.tick)
-        assert step.mode is Mode.ONCE
-        self.client.execute(step)
-        return Ran()
-
-    def _rebuilding(self) -> Rebuilding:
-        assert isinstance(self.client, Coordinated)
-        return self.client.rebuilding()
-
-    def _write(self, action: Action, state: State) -> None:
-        if self.journal is not None and self.current is not None and not isinstance(action, Pause):
-            note = state.message if isinstance(state, Failed) else ""
-            self.journal.append(self.current.id, Entry(type(action).__name__, to_json(state), note))
-
-    def _show(self, state: Working | None) -> None:
-        """Tell the reporter when a step ends and another begins."""
-        number = step_of(state)
-        if self.shown is not None and self.shown[0] != number:
-            done, began = self.shown
-            self.seconds.append(self.clock() - began)
-            self.report(done, self.task.plan.steps[done], self.seconds[-1])
-            self.shown = None
-        if number is not None and self.shown is None:
-            self.shown = (number, self.clock())
-            self.report(number, self.task.plan.steps[number], None)
-
-    def _stopped(self, state: Working) -> Stopped:
-        number = self.shown[0] + 1 if self.shown else len(self.task.plan.steps)
-        return Stopped(
-            "TV5108",
-            f"stopped at a safe point, in step {number} of {len(self.task.plan.steps)}",
-            "Nothing is lost: the same command goes on from here; `schema rollback` takes it back.",
-        )
-
-    def _end(self, state: Done | Failed) -> Result:
-        if isinstance(state, Failed) and state.then is not None:
-            kind: type[ToolkitError] = StoreChanged if state.code == "TV5001" else EngineError
-            raise kind(state.code, state.message, state.hint)
-        if self.journal is not None and self.current is not None:
-            ended = {"rollback": "rolled back", "finish": "finished"}.get(self.current.kind, "")
-            status = "kept" if self.task.plan.kept else "done" if isinstance(state, Done) else "failed"
-            self.journal.close(self.current.id, status, self.current.of, ended)
-        if isinstance(state, Failed):
-            raise Unverified(state.code, state.message, state.hint)
-        return Result(self.task.plan, tuple(self.seconds), fingerprint(self.client.observe().catalog))
 
 
 def status(engine: Engine, client: Client, chain: Sequence[Definition], overlay: Overlay) -> dict[str, object]:

@@ -5,7 +5,7 @@ No logic besides writing a state as JSON and reading it again.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import assert_never
 
 from toolkit.catalog import Json
@@ -30,27 +30,30 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class Copying:
-    """A `copy` step has done `done` rows up to `after`; the next chunk has `rows`."""
+    """A `copy` step has done `done` rows up to `after`; the next chunk has `rows`, refused `attempt` times."""
 
     step: int
     after: Key | None
     rows: int
     done: int
+    attempt: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Comparing:
-    """A `compare` step has done `done` rows up to `after`; the next chunk has `rows`."""
+    """A `compare` step has done `done` rows up to `after`; the next chunk has `rows`, refused `attempt` times."""
 
     step: int
     after: Key | None
     rows: int
     done: int
+    attempt: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Replaying:
-    """A `replay` step, or a swap before its attempt: `keys` at a time; `least` were left at best, `rounds` ago."""
+    """A `replay` step, or a swap before its attempt: `keys` at a time; `least` were left at best, `rounds` ago;
+    `refused` times in a row the store asked for patience."""
 
     step: int
     keys: int
@@ -58,6 +61,7 @@ class Replaying:
     least: int | None = None
     rounds: int = 0
     attempt: int = 0
+    refused: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +78,19 @@ class Waiting:
 
     seconds: float
     reason: str
-    then: Looking | Running | Replaying | Copying | Comparing
+    then: Looking | Running | Replaying | Copying | Comparing | Measuring
+
+
+@dataclass(frozen=True, slots=True)
+class Measuring:
+    """The store had it hard: see whether it is better before going on with `then`."""
+
+    then: Copying | Comparing
+
+    @property
+    def step(self) -> int:
+        """The step this belongs to."""
+        return self.then.step
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,14 +113,14 @@ class Failed:
     then: Looking | None
 
 
-Working = Looking | Running | Copying | Comparing | Replaying | Swapping | Waiting | Verifying
+Working = Looking | Running | Copying | Comparing | Replaying | Swapping | Waiting | Measuring | Verifying
 State = Working | Done | Failed
 
 
 def to_json(state: State) -> dict[str, Json]:
     """The state as the journal keeps it."""
     facts: dict[str, Json] = {"state": type(state).__name__}
-    if isinstance(state, Waiting | Failed):
+    if isinstance(state, Waiting | Measuring | Failed):
         then = state.then
         return {**facts, **asdict(state), "then": None if then is None else to_json(then)}
     members = asdict(state)
@@ -116,11 +132,13 @@ def resumable(state: State) -> Working | Done:
     match state:
         case Running(step, _) | Looking(step, _) | Swapping(step, _):
             return Looking(step)
-        case Copying() | Comparing() | Verifying() | Done():
+        case Copying() | Comparing():
+            return replace(state, attempt=0)
+        case Verifying() | Done():
             return state
         case Replaying(step, keys, done):
             return Replaying(step, keys, done)
-        case Waiting(_, _, then):
+        case Waiting(_, _, then) | Measuring(then):
             return resumable(then)
         case Failed(_, _, _, then):
             return then or Looking(0)
@@ -156,7 +174,7 @@ def from_json(value: Json) -> State:
             return Comparing(step, _key(after), rows, done)
         case {"state": "Replaying", "step": int(step), "keys": int(keys), "done": int(done)}:
             return Replaying(step, keys, done)
-        case {"state": "Waiting", "then": dict(then)}:
+        case {"state": "Waiting" | "Measuring", "then": dict(then)}:
             return resumable(from_json(then))
         case {"state": "Verifying"}:
             return Verifying()

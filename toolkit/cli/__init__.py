@@ -30,6 +30,7 @@ SCHEMA_COMMANDS: Mapping[str, tuple[str, str]] = {
     "runs": ("toolkit.cli.runs", "List the runs on a store, and who holds its lock."),
     "show": ("toolkit.cli.show", "Show one version, or how it looks on an engine."),
     "status": ("toolkit.cli.status", "Show which version a store has, claims to have, and lacks."),
+    "throttle": ("toolkit.cli.throttle_run", "Make a run gentler or faster, hold it, or let it go on, while it runs."),
     "unlock": ("toolkit.cli.unlock", "Take away the lock of a run that will not come back."),
     "upgrade": ("toolkit.cli.upgrade", "Bring a store to a version."),
     "versions": ("toolkit.cli.versions", "List the released versions."),

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 
-from toolkit.apply.machine import Limits
+from toolkit.apply.limits import Limits
 from toolkit.apply.planning import is_downgrade
 from toolkit.apply.runner import plan_store, upgrade_task
 from toolkit.cli.options import connected, target_argument, targets
 from toolkit.cli.output import emit, number, output_option
-from toolkit.cli.running import answer, confirm, limits, run_task, show
+from toolkit.cli.running import answer, confirm, run_task, show
 from toolkit.cli.throttle import throttle_options
 from toolkit.definition import Definition
 from toolkit.engines import Client
@@ -30,12 +30,10 @@ from toolkit.versions import chain, find
 @throttle_options
 @output_option
 def command(
-    target: str | None, config: Path | None, version: str, dry_run: bool, yes: bool, chunk_time: float,
-    lock_timeout: float, max_lag: float | None, output: str,
+    target: str | None, config: Path | None, version: str, dry_run: bool, yes: bool, wishes: Limits, output: str,
 ) -> None:  # fmt: skip
     """Bring TARGET (a URL, or a store of the configuration file) to an earlier version; says what that loses."""
     wanted = find(version)
-    wishes = limits(chunk_time, lock_timeout, max_lag)
     runs = [_downgrade(store, wanted, dry_run, yes, wishes, output == "json") for store in targets(target, config)]
     emit(output, {"runs": runs}, lambda: ())
 

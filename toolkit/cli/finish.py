@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from toolkit.apply.machine import Limits
+from toolkit.apply.limits import Limits
 from toolkit.apply.ways_back import finish
 from toolkit.cli.options import connected, target_argument, targets
 from toolkit.cli.output import emit, output_option

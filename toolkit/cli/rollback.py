@@ -6,10 +6,11 @@ from pathlib import Path
 
 import click
 
+from toolkit.apply.limits import Limits
 from toolkit.apply.ways_back import rollback
 from toolkit.cli.options import connected, target_argument, targets
 from toolkit.cli.output import emit, output_option
-from toolkit.cli.running import answer, confirm, limits, run_task, show
+from toolkit.cli.running import answer, confirm, run_task, show
 from toolkit.cli.throttle import throttle_options
 from toolkit.versions import chain
 
@@ -21,8 +22,7 @@ from toolkit.versions import chain
 @throttle_options
 @output_option
 def command(
-    target: str | None, config: Path | None, dry_run: bool, yes: bool, chunk_time: float, lock_timeout: float,
-    max_lag: float | None, output: str,
+    target: str | None, config: Path | None, dry_run: bool, yes: bool, wishes: Limits, output: str,
 ) -> None:  # fmt: skip
     """Take back the last run on TARGET (a URL, or a store of the configuration file); no record is lost."""
     quiet = output == "json"
@@ -35,7 +35,7 @@ def command(
             result = None
             if not dry_run:
                 confirm(task.plan, yes)
-                result = run_task(client, task, quiet, limits(chunk_time, lock_timeout, max_lag))
+                result = run_task(client, task, quiet, wishes)
                 if not quiet:
                     click.echo(f"Done: {name} is at {task.plan.wanted} again.")
             runs.append(answer(name, task.plan, result))

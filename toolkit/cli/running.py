@@ -17,7 +17,7 @@ from typing import TextIO
 import click
 
 from toolkit.apply.actions import Action, CompareChunk, CopyChunk, Outcome, Pause, Replay
-from toolkit.apply.machine import Limits
+from toolkit.apply.limits import Limits
 from toolkit.apply.runner import Options, Result, Task, perform
 from toolkit.describe import plan_json, plan_lines
 from toolkit.engines import Client
@@ -110,11 +110,6 @@ def safe_stop(quiet: bool) -> Iterator[threading.Event]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def limits(chunk_time: float, lock_timeout: float, max_lag: float | None) -> Limits:
-    """The limits that the options ask for."""
-    return Limits(chunk_seconds=chunk_time, lock_seconds=lock_timeout, max_lag=max_lag)
 
 
 def run_task(client: Client, task: Task, quiet: bool, wishes: Limits) -> Result:

@@ -7,12 +7,12 @@ from pathlib import Path
 import click
 
 from toolkit.apply import plan_json as plans
-from toolkit.apply.machine import Limits
+from toolkit.apply.limits import Limits
 from toolkit.apply.planning import is_downgrade
 from toolkit.apply.runner import plan_store, unfinished, upgrade_task
 from toolkit.cli.options import connected, target_argument, targets, version_option
 from toolkit.cli.output import emit, output_option
-from toolkit.cli.running import answer, confirm, limits, run_task, show
+from toolkit.cli.running import answer, confirm, run_task, show
 from toolkit.cli.throttle import throttle_options
 from toolkit.definition import Definition
 from toolkit.engines import Client
@@ -35,7 +35,7 @@ from toolkit.versions import chain, find
 @output_option
 def command(
     target: str | None, config: Path | None, version: str, file: Path | None, offline: bool, dry_run: bool, yes: bool,
-    chunk_time: float, lock_timeout: float, max_lag: float | None, output: str,
+    wishes: Limits, output: str,
 ) -> None:  # fmt: skip
     """Bring TARGET (a URL, or a store of the configuration file) to a version, and check that it got there."""
     given = plans.read(file) if file else None
@@ -43,7 +43,6 @@ def command(
     stores = targets(target, config)
     if given and len(stores) > 1:
         raise UsageError("TV2013", "a plan is for one store", "Name the TARGET it was made for.")
-    wishes = limits(chunk_time, lock_timeout, max_lag)
     runs = [_upgrade(store, wanted, given, offline, dry_run, yes, wishes, output == "json") for store in stores]
     emit(output, {"runs": runs}, lambda: ())
 

@@ -36,12 +36,13 @@ class Busy:
 @dataclass(frozen=True, slots=True)
 class Copied:
     """A chunk of `rows` rows was copied up to `last`; None: that was the last chunk. `lag`: by how many seconds the
-    slowest replica is behind, as far as the store tells."""
+    slowest replica is behind, as far as the store tells. `load`: how many sessions besides ours are at work."""
 
     last: Key | None
     rows: int
     seconds: float
     lag: float = 0.0
+    load: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +78,15 @@ class Rebuilding(Protocol):
         """Run the statements of a `once` or `parallel` step; give up when a lock is not granted in `wait` seconds."""
         ...
 
-    def copy(self, step: Step, after: Key | None, rows: int) -> Copied:
-        """Copy about `rows` rows that come after `after`."""
+    def copy(self, step: Step, after: Key | None, rows: int) -> Copied | Busy:
+        """Copy about `rows` rows that come after `after`. Busy: the store asks for patience (429 and the like)."""
         ...
 
-    def compare(self, step: Step, after: Key | None, rows: int) -> Compared:
+    def compare(self, step: Step, after: Key | None, rows: int) -> Compared | Busy:
         """Compare about `rows` rows that come after `after` on both sides."""
         ...
 
-    def replay(self, step: Step, keys: int) -> Replayed:
+    def replay(self, step: Step, keys: int) -> Replayed | Busy:
         """Refresh at most `keys` recorded keys from the live rows."""
         ...
 
@@ -200,6 +201,29 @@ class Coordinated(Protocol):
 
     def rebuilding(self) -> Rebuilding:
         """The steps that run beside live writes."""
+        ...
+
+
+@runtime_checkable
+class Sensing(Protocol):
+    """A client that can tell how hard its store has it, so that a copy waits (`--max-lag`, `--max-load`)."""
+
+    def strain(self) -> tuple[float, float]:
+        """`lag` and `load` as in `Copied`, now."""
+        ...
+
+
+@runtime_checkable
+class Throttling(Protocol):
+    """A client whose store keeps what `schema throttle` asked of a run that is under way; the runner looks there about
+    once a second. What is asked is the runner's business; the store keeps it with the run, and it ends with the run."""
+
+    def throttle(self, run: int) -> Json:
+        """What was asked last; None: nothing."""
+        ...
+
+    def set_throttle(self, run: int, asked: Json) -> None:
+        """Ask; needs no lock. None takes everything back."""
         ...
 
 

@@ -43,7 +43,8 @@ CREATE TABLE IF NOT EXISTS temporal_visibility_run (
   started TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp(),
   ended   TIMESTAMPTZ,
   plan    JSONB NOT NULL,
-  of      BIGINT
+  of      BIGINT,
+  asked   JSONB
 );
 CREATE TABLE IF NOT EXISTS temporal_visibility_journal (
   run     BIGINT NOT NULL,
@@ -107,6 +108,8 @@ SELECT %(run)s, coalesce((SELECT max(line) FROM temporal_visibility_journal WHER
        %(action)s, %(note)s, %(state)s
 FROM temporal_visibility_lock WHERE name = 'schema' AND fencing = %(fencing)s
 """
+_ASKED = "SELECT asked FROM temporal_visibility_run WHERE id = %s"
+_ASK = "UPDATE temporal_visibility_run SET asked = %s WHERE id = %s"
 _CLOSE = "UPDATE temporal_visibility_run SET status = %s, ended = clock_timestamp() WHERE id = %s"
 _CLOSE_OTHER = "UPDATE temporal_visibility_run SET status = %s WHERE id = %s"
 
@@ -279,6 +282,18 @@ class PostgresJournal:
                 self._connection.execute(_CLOSE, (status, run))
                 if of is not None:
                     self._connection.execute(_CLOSE_OTHER, (of_status, of))
+        except psycopg.Error as error:
+            raise self._failed(error) from None
+
+    def asked(self, run: int) -> Json:
+        """See `toolkit.engines.online.Throttling.throttle`."""
+        found = self._ask(_ASKED, (run,))
+        return found[0]["asked"] if found else None
+
+    def ask(self, run: int, asked: Json) -> None:
+        """See `toolkit.engines.online.Throttling.set_throttle`."""
+        try:
+            self._connection.execute(_ASK, (None if asked is None else Jsonb(asked), run))
         except psycopg.Error as error:
             raise self._failed(error) from None
 

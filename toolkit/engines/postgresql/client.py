@@ -12,12 +12,13 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 from psycopg.rows import dict_row
 
+from toolkit.catalog import Json
 from toolkit.definition import Definition
 from toolkit.engines import batches, measuring
 from toolkit.engines.bound import BoundSql
 from toolkit.engines.online import Holder, Problem
 from toolkit.engines.postgresql import books, inspect, measure, preflight, refusals, rows, traits
-from toolkit.engines.postgresql.rebuilder import PostgresRebuilder
+from toolkit.engines.postgresql.rebuilder import STRAIN, PostgresRebuilder
 from toolkit.engines.postgresql.render import identifier
 from toolkit.engines.postgresql.typemap import Profile
 from toolkit.errors import ConnectionFailed, EngineError, TargetError
@@ -205,6 +206,25 @@ class PostgresClient:
         """See `toolkit.engines.online.Coordinated.rebuilding`; only for the holder of the lock."""
         assert self._lease is not None
         return PostgresRebuilder(self._connection, self._lease, self._failed, self._session)
+
+    def throttle(self, run: int) -> Json:
+        """See `toolkit.engines.online.Throttling.throttle`."""
+        return self.journal().asked(run)
+
+    def set_throttle(self, run: int, asked: Json) -> None:
+        """See `toolkit.engines.online.Throttling.set_throttle`."""
+        self.journal().ask(run, asked)
+
+    def strain(self) -> tuple[float, float]:
+        """See `toolkit.engines.online.Sensing.strain`."""
+        row = self._ask(STRAIN)[0]
+        if row["hidden"]:
+            raise EngineError(
+                "TV5113",
+                "this role may not see how far replicas are behind",
+                "GRANT pg_monitor TO it, or do without --max-lag.",
+            )
+        return float(row["lag"]), float(row["load"])
 
     def preflight(self, plan: Plan) -> tuple[Problem, ...]:
         """See `toolkit.engines.online.Checking.preflight`."""

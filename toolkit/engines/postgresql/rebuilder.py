@@ -61,10 +61,10 @@ class PostgresRebuilder:
                 upto = self._bound(step, after, rows)
                 copied = self._run(step, "copy", _places(after, upto)).rowcount
             seconds = time.monotonic() - began
-            lag = self._connection.execute(_LAG).fetchall()[0]["lag"]
+            strain = self._connection.execute(STRAIN).fetchall()[0]
         except psycopg.Error as error:
             raise self._failed(error) from None
-        return Copied(upto, copied, seconds, float(lag))
+        return Copied(upto, copied, seconds, float(strain["lag"]), float(strain["load"]))
 
     def compare(self, step: Step, after: Key | None, rows: int) -> Compared:
         """See `Rebuilding.compare`."""
@@ -198,8 +198,15 @@ class PostgresRebuilder:
         )
 
 
-# NULL for a role that may not see it.
-_LAG = "SELECT coalesce(extract(epoch FROM max(replay_lag)), 0)::float AS lag FROM pg_stat_replication"
+# A role without pg_monitor sees of other sessions and of replicas only that they are there. A replica's own figure is
+# how far behind it was when it last said so.
+STRAIN = """
+SELECT coalesce(extract(epoch FROM r.lag), 0)::float AS lag, r.hidden, a.load
+FROM (SELECT max(replay_lag) AS lag, coalesce(bool_or(state IS NULL), false) AS hidden FROM pg_stat_replication) r,
+     (SELECT count(*)::float AS load FROM pg_stat_activity
+      WHERE datname = current_database() AND state = 'active' AND backend_type = 'client backend'
+        AND pid <> pg_backend_pid() AND application_name NOT LIKE 'temporal-visibility%') a
+"""
 _LONG = """
 SELECT a.pid, a.application_name AS name, a.usename AS who, date_trunc('second', now() - a.xact_start)::text AS age
 FROM pg_stat_activity a

@@ -197,16 +197,24 @@ def compare(pair: Pair) -> Sql:
 
 def replay(pair: Pair) -> Sql:
     """Take recorded keys and make the target's rows of these keys what the source's are, in one snapshot: whoever sees
-    a recorded key sees the change that recorded it."""
+    a recorded key sees the change that recorded it.
+
+    OFFSET 0 keeps each look-up by key to itself. Joined freely, the tables are read whole, for the server takes the
+    target for empty, as it was when it was last counted.
+    """
     values = ", ".join(pair.values.values())
     updates = ", ".join(f"{_id(name)} = excluded.{_id(name)}" for name in pair.values if name not in pair.key)
+    source = f"FROM {_id(pair.source)} AS l WHERE {pair.same('l', 'k')} OFFSET 0"
+    target = f"SELECT s.ctid FROM {_id(pair.target)} AS s WHERE {pair.same('s', 'k')} OFFSET 0"
     return Sql(
         f"WITH taken AS (\n  DELETE FROM {LOG} WHERE id IN (SELECT id FROM {LOG} ORDER BY id LIMIT %(keys)s)\n"
         f"  RETURNING {pair.keys}\n), keys AS (\n  SELECT DISTINCT {pair.keys} FROM taken\n), gone AS (\n"
-        f"  DELETE FROM {_id(pair.target)} AS s USING keys AS k WHERE {pair.same('s', 'k')}\n"
-        f"    AND NOT EXISTS (SELECT 1 FROM {_id(pair.source)} AS l WHERE {pair.same('l', 'k')})\n), kept AS (\n"
-        f"  INSERT INTO {_id(pair.target)} ({pair.names})\n  SELECT {values} FROM {_id(pair.source)} AS l "
-        f"JOIN keys AS k ON {pair.same('l', 'k')}\n  ON CONFLICT ({pair.keys}) DO UPDATE SET {updates}\n)\n"
+        f"  DELETE FROM {_id(pair.target)} WHERE ctid = ANY (ARRAY(\n"
+        f"    SELECT t.ctid FROM keys AS k CROSS JOIN LATERAL ({target}) AS t\n"
+        f"    WHERE NOT EXISTS (SELECT 1 {source})))\n), kept AS (\n"
+        f"  INSERT INTO {_id(pair.target)} ({pair.names})\n"
+        f"  SELECT {values} FROM keys AS k CROSS JOIN LATERAL (SELECT * {source}) AS l\n"
+        f"  ON CONFLICT ({pair.keys}) DO UPDATE SET {updates}\n)\n"
         "SELECT count(*) AS taken FROM taken",
         part="replay",
     )

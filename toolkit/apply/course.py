@@ -1,0 +1,174 @@
+"""One run under way: ask the machine for the next action, do it, write it down, and again.
+
+It joins decisions (`machine`), deeds (the engine's client) and the journal; it decides nothing.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from dataclasses import dataclass, field
+from typing import assert_never
+
+from toolkit.apply.actions import (
+    Action,
+    CompareChunk,
+    CopyChunk,
+    Look,
+    Measure,
+    Measured,
+    Outcome,
+    Pause,
+    Paused,
+    Replay,
+    RunStep,
+    Seen,
+    Swap,
+    Verified,
+    Verify,
+)
+from toolkit.apply.limits import eased
+from toolkit.apply.lock import Heartbeat
+from toolkit.apply.machine import next_action, transition
+from toolkit.apply.states import Done, Failed, State, Working, step_of, to_json
+from toolkit.apply.task import Clock, Options, Report, Result, Task
+from toolkit.catalog import Json, fingerprint
+from toolkit.engines import Client
+from toolkit.engines.online import Coordinated, Entry, Journal, Ran, Rebuilding, Run, Sensing, Throttling
+from toolkit.errors import EngineError, LockHeld, Stopped, StoreChanged, ToolkitError, Unverified
+from toolkit.plan import Mode, Step
+
+LISTEN_SECONDS = 1.0
+# A long back-off is waited for in pieces, so that Ctrl-C need not wait for its end.
+PIECE_SECONDS = 0.25
+
+
+@dataclass(slots=True)
+class Course:
+    """One run under way. Without a journal (`journal` None) it is a plain walk through the steps."""
+
+    client: Client
+    journal: Journal | None
+    current: Run | None
+    heartbeat: Heartbeat | None
+    task: Task
+    report: Report
+    clock: Clock
+    options: Options
+    seconds: list[float] = field(default_factory=list)
+    shown: tuple[int, float] | None = None
+    listened: float = 0.0
+    asked: Json = None
+
+    def run(self, state: State) -> Result:
+        """The loop."""
+        while not isinstance(state, Done | Failed):
+            self._show(state)
+            if self.options.stopped():
+                raise self._stopped(state)
+            if self.heartbeat is not None and self.heartbeat.lost:
+                raise LockHeld(
+                    "TV5102",
+                    "this run has lost its lock: somebody else has taken it over",
+                    "Look at `schema runs` before you go on.",
+                )
+            limits = eased(self.options.limits, self._listen())
+            action = next_action(state, limits)
+            self.options.watch(action, None)
+            outcome = self._do(action)
+            self.options.watch(action, outcome)
+            state = transition(self.task.plan.steps, state, outcome, limits)
+            self._write(action, state)
+        self._show(None)
+        return self._end(state)
+
+    def _do(self, action: Action) -> Outcome:
+        match action:
+            case Look(step):
+                return self._look(self.task.plan.steps[step])
+            case RunStep(step, wait):
+                return self._step(self.task.plan.steps[step], wait)
+            case CopyChunk(step, after, rows):
+                return self._rebuilding().copy(self.task.plan.steps[step], after, rows)
+            case CompareChunk(step, after, rows):
+                return self._rebuilding().compare(self.task.plan.steps[step], after, rows)
+            case Replay(step, keys):
+                return self._rebuilding().replay(self.task.plan.steps[step], keys)
+            case Swap(step, wait, most):
+                return self._rebuilding().swap(self.task.plan.steps[step], wait, most)
+            case Pause(seconds):
+                return self._pause(seconds * random.uniform(0.5, 1.5))
+            case Measure():
+                lag, load = self.client.strain() if isinstance(self.client, Sensing) else (0.0, 0.0)
+                return Measured(lag, load)
+            case Verify():
+                return Verified(self.task.check(self.client.observe()))
+            case _:
+                assert_never(action)
+
+    def _listen(self) -> Json:
+        """What `schema throttle` asked of this run, looked up about once a second."""
+        now = time.monotonic()
+        if isinstance(self.client, Throttling) and self.current is not None and now - self.listened >= LISTEN_SECONDS:
+            self.asked, self.listened = self.client.throttle(self.current.id), now
+        return self.asked
+
+    def _pause(self, seconds: float) -> Paused:
+        while seconds > 0 and not self.options.stopped():
+            piece = min(seconds, PIECE_SECONDS)
+            self.options.pause(piece)
+            seconds -= piece
+        return Paused()
+
+    def _look(self, step: Step) -> Seen:
+        view = self.client.observe().view()
+        unmet = tuple("/".join(e.path) for e in step.needs if not e.holds(view))
+        return Seen(step.is_done(view), unmet)
+
+    def _step(self, step: Step, wait: float) -> Outcome:
+        if isinstance(self.client, Coordinated):
+            return self._rebuilding().attempt(step, wait, self.options.tick)
+        assert step.mode is Mode.ONCE
+        self.client.execute(step)
+        return Ran()
+
+    def _rebuilding(self) -> Rebuilding:
+        assert isinstance(self.client, Coordinated)
+        return self.client.rebuilding()
+
+    def _write(self, action: Action, state: State) -> None:
+        if self.journal is not None and self.current is not None and not isinstance(action, Pause):
+            note = state.message if isinstance(state, Failed) else ""
+            self.journal.append(self.current.id, Entry(type(action).__name__, to_json(state), note))
+
+    def _show(self, state: Working | None) -> None:
+        """Tell the reporter when a step ends and another begins."""
+        number = step_of(state)
+        if self.shown is not None and self.shown[0] != number:
+            done, began = self.shown
+            self.seconds.append(self.clock() - began)
+            self.report(done, self.task.plan.steps[done], self.seconds[-1])
+            self.shown = None
+        if number is not None and self.shown is None:
+            self.shown = (number, self.clock())
+            self.report(number, self.task.plan.steps[number], None)
+
+    def _stopped(self, state: Working) -> Stopped:
+        number = self.shown[0] + 1 if self.shown else len(self.task.plan.steps)
+        return Stopped(
+            "TV5108",
+            f"stopped at a safe point, in step {number} of {len(self.task.plan.steps)}",
+            "Nothing is lost: the same command goes on from here; `schema rollback` takes it back.",
+        )
+
+    def _end(self, state: Done | Failed) -> Result:
+        if isinstance(state, Failed) and state.then is not None:
+            kind: type[ToolkitError] = StoreChanged if state.code == "TV5001" else EngineError
+            raise kind(state.code, state.message, state.hint)
+        if self.journal is not None and self.current is not None:
+            ended = {"rollback": "rolled back", "finish": "finished"}.get(self.current.kind, "")
+            status = "kept" if self.task.plan.kept else "done" if isinstance(state, Done) else "failed"
+            self.journal.close(self.current.id, status, self.current.of, ended)
+        if isinstance(state, Failed):
+            raise Unverified(state.code, state.message, state.hint)
+        return Result(self.task.plan, tuple(self.seconds), fingerprint(self.client.observe().catalog))
