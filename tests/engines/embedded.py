@@ -5,12 +5,18 @@ There is no server to break: tests of crashes kill their own child process.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
+import os
 import secrets
 import shutil
 import sqlite3
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
+from tests.engines.catalog import Kind
 from tests.engines.errors import NotAllowed, Unavailable
 
 CHDB_DATABASE = "visibility"
@@ -41,8 +47,11 @@ class EmbeddedHandle:
         shutil.rmtree(self.directory, ignore_errors=True)
 
 
-def sqlite_version() -> str:
-    return sqlite3.sqlite_version
+def version(kind: Kind) -> str:
+    """The version of the library behind an embedded engine; Unavailable when it is not installed."""
+    if kind.engine == "chdb":
+        return chdb_version()
+    return str((newest_sqlite() if kind.label == "newest" else sqlite3).sqlite_version)
 
 
 def chdb_version() -> str:
@@ -53,6 +62,41 @@ def chdb_version() -> str:
         except importlib.metadata.PackageNotFoundError:
             continue
     raise Unavailable("chDB is not installed", "pip install 'temporal-visibility-toolkit[chdb]'")
+
+
+def newest_sqlite() -> ModuleType:
+    """The module with sqlite3's interface and a newer SQLite inside; Unavailable when it is not installed."""
+    try:
+        import pysqlite3.dbapi2  # type: ignore[import-not-found]
+    except ImportError as e:
+        raise Unavailable("the newest SQLite is not installed", "pip install pysqlite3-binary") from e
+    return pysqlite3.dbapi2  # type: ignore[no-any-return]
+
+
+NEWEST_FOR_CHILDREN = Path(__file__).with_name("newest_sqlite")
+
+
+@contextlib.contextmanager
+def library(kind: Kind) -> Iterator[None]:
+    """Let `sqlite3` be the library of this version, in the modules that have it already and in child processes."""
+    if kind.name != "sqlite-newest":
+        yield
+        return
+    newest, before = newest_sqlite(), sys.modules["sqlite3"]
+    users = [module for module in list(sys.modules.values()) if getattr(module, "sqlite3", None) is before]
+    replaced = {name: module for name in ("sqlite3", "sqlite3.dbapi2") if (module := sys.modules.get(name))}
+    path = os.environ.get("PYTHONPATH")
+    try:
+        for module in users:
+            module.sqlite3 = newest  # type: ignore[attr-defined]
+        sys.modules.update(dict.fromkeys(("sqlite3", "sqlite3.dbapi2"), newest))
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(NEWEST_FOR_CHILDREN), path)))
+        yield
+    finally:
+        for module in users:
+            module.sqlite3 = before  # type: ignore[attr-defined]
+        sys.modules.update(replaced)
+        os.environ.pop("PYTHONPATH") if path is None else os.environ.update(PYTHONPATH=path)
 
 
 def _create_chdb_database(directory: Path) -> None:

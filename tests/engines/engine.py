@@ -26,6 +26,7 @@ class Address:
     port: int
     user: str = ""
     password: str = ""
+    secure: bool = False  # HTTPS, for servers that were given by such a URL
 
 
 NEEDED = "needed.json"
@@ -38,15 +39,15 @@ def needed(directory: Path) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One version of an engine: its label, how it is obtained here in words, the official image, and its container
-    port.
-    """
+    """One version of an engine: its label, where its programs come from in words, and the official image."""
 
     label: str
     source: str
     image: str
-    default: bool = False
-    limits: str = ""
+    default: bool = False  # the version that every test runs on
+    limits: str = ""  # what the programs from `source` cannot do; the official image can
+    process: bool = True  # whether there are programs at all; else the official image is the only way
+    routine: bool = True  # whether the short suite runs on it every time, or only with --all-versions and by name
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,7 @@ class Engine:
     initialise: Callable[[Path, Path], None]  # programs, empty directory -> an empty data directory inside it
     command: Callable[[Path, Path, int], Command]  # programs, directory, port -> the server
     probe: Callable[[Address], None]  # raises while the server does not answer
+    told: Callable[[Address], str]  # the version that the server itself tells
     create: Callable[[Address, str], None]  # an empty database (search engines: nothing, the name is a prefix)
     drop: Callable[[Address, str], None]
     url: Callable[[Address, str], str]  # the address in the form that drivers and the toolkit take
@@ -67,13 +69,7 @@ class Engine:
     password: str = ""
     start_seconds: float = 60.0
     secure: Secure | None = None  # URLs through TLS and accounts
-    needs: tuple[
-        str, ...
-    ] = ()  # names of servers that must run before it; their addresses lie in its directory, see `needed`
-
-    def version(self, label: str) -> Version:
-        return next(v for v in self.versions if v.label == label)
-
-    @property
-    def default(self) -> Version:
-        return next(v for v in self.versions if v.default)
+    needs: tuple[str, ...] = ()  # servers that must run before it; their addresses lie in its directory, see `needed`
+    furnish: Callable[[Address], None] | None = None  # a new container's server -> the accounts that a process has
+    administrator: str = ""  # the account that may do so, when it is not `user`
+    companions: tuple[str, ...] = ()  # compose services that are started with a container's own

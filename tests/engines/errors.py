@@ -15,3 +15,7 @@ class Unavailable(Exception):
 
 class NotAllowed(Exception):
     """A test used the harness in a way that would disturb other tests."""
+
+
+class NotOurs(NotAllowed):
+    """A test would do something to a server that was given by URL. It is left out there, with the reason."""

@@ -29,6 +29,8 @@ class Host(Protocol):
     def address(self) -> Address: ...
     @property
     def authority(self) -> Authority: ...
+    def url(self, database: str, address: Address) -> str: ...
+    def neighbours(self) -> list[Address]: ...
     def up(self) -> None: ...
     def stop(self) -> None: ...
     def kill(self) -> None: ...
@@ -74,7 +76,12 @@ class Handle:
     @property
     def direct_url(self) -> str:
         """The same database without the proxy."""
-        return self._host.kind.definition.url(self._host.address, self.database)
+        return self._host.url(self.database, self._host.address)
+
+    @property
+    def neighbour_urls(self) -> list[str]:
+        """The same database on the other members of a cluster."""
+        return [self._host.url(self.database, address) for address in self._host.neighbours()]
 
     def new_database(self) -> str:
         """The URL of another fresh database (search engines: prefix), removed after the test."""
@@ -145,7 +152,7 @@ class Handle:
         return database
 
     def _url(self, database: str) -> str:
-        return self._host.kind.definition.url(self.address, database)
+        return self._host.url(database, self.address)
 
     def _mine(self) -> Host:
         if self._proxy is None:

@@ -61,6 +61,18 @@ def debian_tree(suite: str, packages: Sequence[str]) -> Path:
     return prepared(f"debian-{suite}-{packages[0]}", ("debian", suite, tuple(packages)), build)
 
 
+def debian_package(suite: str, package: str) -> Path:
+    """The files of one Debian package, without what it depends on."""
+    what, how = f"Debian {suite} package {package}", "a machine with apt and a Debian mirror in its sources"
+
+    def build(work: Path, final: Path) -> None:
+        with _apt(suite, what, how) as (options, archives):
+            run(["apt-get", *options, "download", package], what, how, cwd=archives)
+            run(["dpkg-deb", "-x", *archives.glob("*.deb"), work], what, how)
+
+    return prepared(f"debian-{suite}-{package}-alone", ("package", suite, package), build)
+
+
 @contextlib.contextmanager
 def _apt(suite: str, what: str, how: str) -> Iterator[tuple[list[str], Path]]:
     """apt-get options for a private view of one suite, as if nothing were installed, and where its archives go."""
@@ -181,15 +193,23 @@ def npm_package(name: str, version: str, strip: str) -> Path:
     return prepared(f"npm-{name.strip('@').replace('/', '-')}-{version}", (name, version, strip), build)
 
 
-def python_packages(name: str, requirements: Sequence[str]) -> Path:
-    """A directory whose `site` holds these requirements, for PYTHONPATH (no dependencies: name them all)."""
+MANYLINUX = ("manylinux_2_34_x86_64", "manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64")
+
+
+def python_packages(name: str, requirements: Sequence[str], python: str = "") -> Path:
+    """A directory whose `site` holds these requirements, for PYTHONPATH (no dependencies: name them all).
+
+    `python` is the release that will use them, such as 3.11, when it is not this one.
+    """
     what, how = f"Python packages {' '.join(requirements)}", "reach PyPI, or set PIP_INDEX_URL"
-    recipe = (tuple(requirements), sys.version_info[:2])
+    recipe: tuple[object, ...] = (tuple(requirements), python or sys.version_info[:2])
+    platforms = [part for name in MANYLINUX for part in ("--platform", name)]
+    other = ["--python-version", python, *platforms] if python else []
 
     def build(work: Path, final: Path) -> None:
         # A virtual environment cannot be moved, so packages go to a plain directory for PYTHONPATH.
         install = [sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--only-binary=:all:"]
-        run([*install, "--no-deps", "--target", work / "site", *requirements], what, how)
+        run([*install, *other, "--no-deps", "--target", work / "site", *requirements], what, how)
 
     return prepared(f"pip-{name}", recipe, build)
 

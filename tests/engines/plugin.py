@@ -6,23 +6,23 @@ It delegates everything else: which versions (selection), servers (runs), handle
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.engines import report
+from tests.engines import embedded, report
 from tests.engines.cache import locked
-from tests.engines.catalog import ENGINES, STORES, Kind, parse
-from tests.engines.embedded import EmbeddedHandle, chdb_version, sqlite_version
-from tests.engines.errors import NotAllowed, Unavailable
-from tests.engines.handles import Handle, alone, shared
+from tests.engines.catalog import EMBEDDED, ENGINES, STORES, Kind, default, parse
+from tests.engines.embedded import EmbeddedHandle
+from tests.engines.errors import NotAllowed, NotOurs, Unavailable
+from tests.engines.given import Given
+from tests.engines.handles import Handle, Host, alone, shared
 from tests.engines.runs import Run, clean_leftovers
-from tests.engines.selection import Selection, selection
+from tests.engines.selection import Selection, Way, selection
 
 RUN = pytest.StashKey[Run]()
 SELECTION = pytest.StashKey[Selection]()
-EMBEDDED = ("sqlite", "chdb")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -33,6 +33,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=[],
         metavar="NAME,…",
         help="run server tests on these only: postgresql-16,mysql",
+    )
+    group.addoption(
+        "--engines",
+        choices=[way.value for way in Way],
+        help="how servers are started that no URL names (default: processes on Linux x86-64, else containers)",
     )
     group.addoption("--all-versions", action="store_true", help="every test on every version, not only the short suite")
     group.addoption("--long", action="store_true", help="the long enumerations, too (--all-versions implies it)")
@@ -48,7 +53,8 @@ def pytest_configure(config: pytest.Config) -> None:
         "markers", "engines(*names): the engines that the fixture `engine` stands for (default: all)"
     )
     try:
-        config.stash[SELECTION] = selection(config.getoption("servers"), config.getoption("all_versions"))
+        names, everything = config.getoption("servers"), config.getoption("all_versions")
+        config.stash[SELECTION] = selection(names, everything, way=config.getoption("engines"))
     except NotAllowed as e:
         raise pytest.UsageError(str(e)) from e
     if inherited := getattr(config, "workerinput", {}).get("engines_run"):
@@ -70,13 +76,31 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave `long` tests out unless they are asked for."""
-    if config.getoption("long") or config.getoption("all_versions"):
-        return
-    left_out = [item for item in items if item.get_closest_marker("long")]
-    if left_out:
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item not in set(left_out)]
+    """Leave out `long` tests unless they are asked for, and versions that cannot be had the chosen way; say so in the
+    table.
+    """
+    everything = config.getoption("long") or config.getoption("all_versions")
+    reasons = {item: reason for item in items if (reason := _why_not(item, everything))}
+    if reasons:
+        report.note_left_out(config.stash[RUN], reasons.values())
+        config.hook.pytest_deselected(items=list(reasons))
+        items[:] = [item for item in items if item not in reasons]
+
+
+def _why_not(item: pytest.Item, everything: bool) -> tuple[str, str] | None:
+    """What a test is left out with, and why; None when it runs."""
+    chosen = item.config.stash[SELECTION]
+    for kind in _kinds(item):
+        if reason := chosen.why_not(kind):
+            return kind.name, reason
+    if item.get_closest_marker("long") and not everything:
+        return "long", "long tests: make test-all, or --long"
+    return None
+
+
+def _kinds(item: pytest.Item) -> set[Kind]:
+    given = getattr(item, "callspec", None)
+    return {value for value in given.params.values() if isinstance(value, Kind)} if given else set()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -86,17 +110,40 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         if name in metafunc.fixturenames:
             kinds = chosen.kinds(name, short)
             metafunc.parametrize(name, kinds, indirect=True, ids=[kind.name for kind in kinds])
+    for name in EMBEDDED:
+        if name in metafunc.fixturenames and (kinds := _inside(chosen, name, short)) != [default(name)]:
+            metafunc.parametrize(name, kinds, indirect=True, ids=[_id(kind) for kind in kinds])
     if "engine" in metafunc.fixturenames:
         marker = metafunc.definition.get_closest_marker("engines")
         names = marker.args if marker and marker.args else (*(store.name for store in STORES), *EMBEDDED)
-        wanted = [kind for name in names if name in ENGINES for kind in chosen.kinds(name, short)]
-        inside = [name for name in names if name in EMBEDDED and not chosen.only]
-        metafunc.parametrize("engine", [*wanted, *inside], indirect=True, ids=[*(k.name for k in wanted), *inside])
+        kinds = [kind for name in names if name in ENGINES for kind in chosen.kinds(name, short)]
+        kinds += [kind for name in names if name in EMBEDDED for kind in chosen.kinds(name, short)]
+        metafunc.parametrize("engine", kinds, indirect=True, ids=[_id(kind) for kind in kinds])
+
+
+def _inside(chosen: Selection, name: str, short: bool) -> list[Kind]:
+    """The versions of an embedded engine for its own fixture: `--servers` with other names does not forbid it."""
+    return (
+        chosen.kinds(name, short) if any(kind.embedded for kind in chosen.only) or not chosen.only else [default(name)]
+    )
+
+
+def _id(kind: Kind) -> str:
+    return kind.engine if kind.embedded and kind.version.default else kind.name
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+    """A test that would break a server of the user's own is skipped there, with the reason."""
+    try:
+        return (yield)
+    except NotOurs as e:
+        pytest.skip(str(e))
 
 
 def pytest_terminal_summary(terminalreporter: object, config: pytest.Config) -> None:
     if RUN in config.stash:
-        report.write(terminalreporter, config.stash[RUN])
+        report.write(terminalreporter, config.stash[RUN], config.stash[SELECTION].way)
 
 
 def _note(request: pytest.FixtureRequest, name: str) -> None:
@@ -109,8 +156,7 @@ def server_leases(request: pytest.FixtureRequest) -> Iterator[None]:
     waits in a ring.
     """
     alone = _breaks(request)
-    given = getattr(request.node, "callspec", None)
-    kinds = {value for value in given.params.values() if isinstance(value, Kind)} if given else set()
+    kinds = {kind for kind in _kinds(request.node) if not kind.embedded}
     kinds |= {parse(name) for kind in kinds for name in kind.definition.needs}
     with contextlib.ExitStack() as stack:
         for kind in sorted(kinds):
@@ -122,26 +168,34 @@ def _breaks(request: pytest.FixtureRequest) -> bool:
     return request.node.get_closest_marker("faults") is not None
 
 
+def _host(config: pytest.Config, kind: Kind) -> Host:
+    """The server of a version: the user's own, or one of this run's in the chosen way. Unavailable when neither is."""
+    run, chosen = config.stash[RUN], config.stash[SELECTION]
+    chosen.check(kind)
+    if kind in chosen.urls:
+        return Given(kind, run.directory / kind.name, chosen.urls[kind])
+    return run.container(kind) if chosen.way is Way.CONTAINERS else run.server(kind)
+
+
 def _server(request: pytest.FixtureRequest, kind: Kind) -> Iterator[Handle]:
     _note(request, kind.name)
-    server = request.config.stash[RUN].server(kind)
     try:
-        with (alone if _breaks(request) else shared)(server) as handle:
+        with (alone if _breaks(request) else shared)(_host(request.config, kind)) as handle:
             yield handle
     except Unavailable as e:
         pytest.fail(f"{kind.name} cannot run here: {e}", pytrace=False)
 
 
 def _files(request: pytest.FixtureRequest, name: str, tmp_path: Path) -> Iterator[EmbeddedHandle]:
+    kind: Kind = getattr(request, "param", default(name))
+    _note(request, kind.name)
     try:
-        version = {"sqlite": sqlite_version, "chdb": chdb_version}[name]()
+        version = embedded.version(kind)
     except Unavailable as e:
-        _note(request, name)
-        pytest.fail(f"{name} cannot run here: {e}", pytrace=False)
-    _note(request, f"{name}-{version}")
-    handle = EmbeddedHandle(name, version, tmp_path)
-    yield handle
-    handle.close()
+        pytest.fail(f"{kind.name} cannot run here: {e}", pytrace=False)
+    report.note_embedded(request.config.stash[RUN], kind, version)
+    with embedded.library(kind), contextlib.closing(EmbeddedHandle(kind.engine, version, tmp_path)) as handle:
+        yield handle
 
 
 @pytest.fixture
@@ -181,6 +235,12 @@ def clickhouse_keeper(request: pytest.FixtureRequest, server_leases: None) -> It
 
 
 @pytest.fixture
+def clickhouse_cluster(request: pytest.FixtureRequest, server_leases: None) -> Iterator[Handle]:
+    """A database of its own on two ClickHouse replicas with a Keeper; official images only."""
+    yield from _server(request, request.param)
+
+
+@pytest.fixture
 def zookeeper(request: pytest.FixtureRequest, server_leases: None) -> Iterator[Handle]:
     """A path of its own on a real ZooKeeper."""
     yield from _server(request, request.param)
@@ -201,7 +261,7 @@ def sqlite(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[EmbeddedH
 @pytest.fixture
 def engine(request: pytest.FixtureRequest, server_leases: None, tmp_path: Path) -> Iterator[Handle | EmbeddedHandle]:
     """Any engine: the test runs once for each that `@pytest.mark.engines` names, or for all."""
-    if isinstance(request.param, Kind):
-        yield from _server(request, request.param)
+    if request.param.embedded:
+        yield from _files(request, request.param.engine, tmp_path)
     else:
-        yield from _files(request, request.param, tmp_path)
+        yield from _server(request, request.param)

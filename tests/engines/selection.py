@@ -1,5 +1,5 @@
-"""Which versions a test runs on: decided from the command line, the environment and the test's markers, before
-anything starts.
+"""Which versions a test runs on and how their servers are started: decided from the command line, the environment and
+the test's markers, before anything starts.
 
 Pure: it gives lists of kinds and touches no server.
 """
@@ -7,21 +7,41 @@ Pure: it gives lists of kinds and touches no server.
 from __future__ import annotations
 
 import os
+import platform
+import sys
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import StrEnum
 
-from tests.engines.catalog import ENGINES, Kind, parse
+from tests.engines.catalog import ENGINES, Kind, default, parse, versions
+from tests.engines.errors import Unavailable
 
 VARIABLE = "TEMPORAL_VISIBILITY_TEST_{}_URL"
 
 
+class Way(StrEnum):
+    """How servers are started when no URL names one."""
+
+    PROCESSES = "processes"
+    CONTAINERS = "containers"
+    URLS = "urls"  # not at all: only servers that were given by URL
+
+
+def usual_way(system: str = sys.platform, machine: str = platform.machine()) -> Way:
+    """Processes where the packages have programs for the machine, else containers."""
+    return Way.PROCESSES if system == "linux" and machine in ("x86_64", "amd64") else Way.CONTAINERS
+
+
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The user's choice: named servers only (none: no restriction), every version in full, and servers given by URL."""
+    """The user's choice: named servers only (none: no restriction), every version in full, servers given by URL, and
+    how the others are started.
+    """
 
     only: tuple[Kind, ...] = ()
     all_versions: bool = False
-    urls: Mapping[Kind, str] = None  # type: ignore[assignment]
+    urls: Mapping[Kind, str] = field(default_factory=dict)
+    way: Way = Way.PROCESSES
 
     def kinds(self, engine: str, short: bool) -> list[Kind]:
         """The versions of `engine` on which a test runs that is, or is not, in the short suite."""
@@ -30,24 +50,48 @@ class Selection:
             return given
         if self.only:
             return [kind for kind in self.only if kind.engine == engine]
-        definition = ENGINES[engine]
-        labels = [v.label for v in definition.versions if v.default or short or self.all_versions]
-        return [Kind(engine, label) for label in labels]
+        wanted = [v for v in versions(engine) if v.default or self.all_versions or (short and v.routine)]
+        return [Kind(engine, version.label) for version in wanted]
+
+    def why_not(self, kind: Kind) -> str | None:
+        """Why tests that nobody asked for by name are left out on this version; None when they are not."""
+        if kind.embedded or kind in self.only or kind in self.urls:
+            return None
+        if self.way is Way.PROCESSES and not kind.version.process:
+            return f"official image only: --engines=containers --servers={kind.name}"
+        return None
+
+    def check(self, kind: Kind) -> None:
+        """Unavailable when the chosen way has no server of this version at all."""
+        if self.way is Way.URLS and kind not in self.urls:
+            raise Unavailable(f"--engines=urls, and no URL of {kind.name}", f"set {variable(kind)}")
+        if self.way is Way.PROCESSES and kind not in self.urls and not kind.version.process:
+            raise Unavailable(f"there are no programs of {kind.name}, only an image", "--engines=containers")
 
 
-def selection(names: Collection[str], all_versions: bool, environment: Mapping[str, str] = os.environ) -> Selection:
+def selection(
+    names: Collection[str],
+    all_versions: bool,
+    environment: Mapping[str, str] = os.environ,
+    way: str | None = None,
+) -> Selection:
     """The choice that options and environment express; NotAllowed for an unknown name."""
     only = tuple(parse(name) for text in names for name in text.split(",") if name)
-    return Selection(only, all_versions, urls_of(environment))
+    return Selection(only, all_versions, urls_of(environment), Way(way) if way else usual_way())
+
+
+def variable(kind: Kind) -> str:
+    """The variable that gives a server of this version: TEMPORAL_VISIBILITY_TEST_MYSQL_8_0_URL."""
+    return VARIABLE.format(f"{kind.engine}_{kind.label.replace('.', '_')}".upper())
 
 
 def urls_of(environment: Mapping[str, str]) -> dict[Kind, str]:
-    """Servers given by variables: TEMPORAL_VISIBILITY_TEST_MYSQL_URL, or for one version …_MYSQL_8_0_URL."""
+    """Servers given by variables: TEMPORAL_VISIBILITY_TEST_MYSQL_URL means the default version, …_MYSQL_8_0_URL one."""
     found: dict[Kind, str] = {}
-    for engine in ENGINES.values():
-        names = {engine.default.label: VARIABLE.format(engine.name.upper())}
-        for version in engine.versions:
-            own = VARIABLE.format(f"{engine.name}_{version.label.replace('.', '_')}".upper())
-            if url := environment.get(own) or environment.get(names.get(version.label, "")):
-                found[Kind(engine.name, version.label)] = url
+    for engine in ENGINES:
+        for version in versions(engine):
+            kind = Kind(engine, version.label)
+            usual = environment.get(VARIABLE.format(engine.upper())) if kind == default(engine) else None
+            if url := environment.get(variable(kind)) or usual:
+                found[kind] = url
     return found

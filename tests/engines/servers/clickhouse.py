@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.engines import secured
 from tests.engines.engine import Address, Engine, Version, needed
-from tests.engines.http import call
+from tests.engines.http import base, call
 from tests.engines.packages import python_packages
 from tests.engines.processes import Command
 
@@ -56,11 +56,15 @@ def command(home: Path, directory: Path, port: int) -> Command:
 def query(address: Address, statement: str) -> str:
     """Run one statement; its answer as text. OSError with the server's words when it fails."""
     account = {"X-ClickHouse-User": address.user, "X-ClickHouse-Key": address.password}
-    return call("POST", f"http://{address.host}:{address.port}/", statement.encode(), account).decode()
+    return call("POST", f"{base(address)}/", statement.encode(), account).decode()
 
 
 def probe(address: Address) -> None:
     query(address, "SELECT 1")
+
+
+def told(address: Address) -> str:
+    return query(address, "SELECT version()").strip()
 
 
 def create(address: Address, database: str) -> None:
@@ -88,7 +92,7 @@ def command_with_keeper(home: Path, directory: Path, port: int) -> Command:
     host, _, keeper_port = needed(directory)[KEEPER].partition(":")
     (directory / "server.xml").write_text(CONFIGURATION.format(host=host, port=keeper_port))
     plain = command(home, directory, port)
-    return replace(plain, environment={**plain.environment, "CLICKHOUSE_CONFIG": str(directory / "server.xml")})
+    return replace(plain, environment={**plain.environment, "STAND_IN_CONFIG": str(directory / "server.xml")})
 
 
 CLICKHOUSE = Engine(
@@ -98,6 +102,7 @@ CLICKHOUSE = Engine(
     initialise=initialise,
     command=command,
     probe=probe,
+    told=told,
     create=create,
     drop=drop,
     url=url,
@@ -114,3 +119,18 @@ CLICKHOUSE_KEEPER = replace(
     command=command_with_keeper,
     needs=(KEEPER,),
 )
+CLUSTER = "temporal"  # its name in images/clickhouse/cluster.xml
+CLICKHOUSE_CLUSTER = replace(
+    CLICKHOUSE,
+    name="clickhouse_cluster",
+    versions=(
+        Version("newest", "official image only", "clickhouse/clickhouse-server:latest", default=True, process=False),
+    ),
+    create=lambda address, database: _on_cluster(address, f"CREATE DATABASE `{database}`"),
+    drop=lambda address, database: _on_cluster(address, f"DROP DATABASE IF EXISTS `{database}`"),
+    companions=("clickhouse_cluster-2", "clickhouse_cluster-keeper"),
+)
+
+
+def _on_cluster(address: Address, statement: str) -> None:
+    query(address, f"{statement} ON CLUSTER {CLUSTER}")

@@ -25,7 +25,7 @@ import chdb  # type: ignore[import-untyped,unused-ignore]
 PATH = os.environ.get("CLICKHOUSE_PATH", "/var/lib/clickhouse")
 HOST, PORT = os.environ.get("CLICKHOUSE_HOST", "0.0.0.0"), int(os.environ.get("CLICKHOUSE_PORT", "8123"))
 USER, PASSWORD = os.environ.get("CLICKHOUSE_USER") or "default", os.environ.get("CLICKHOUSE_PASSWORD", "")
-CONFIG = os.environ.get("CLICKHOUSE_CONFIG", "")
+CONFIG = os.environ.get("STAND_IN_CONFIG", "")
 SERVER_DEFAULTS = {"mutations_sync": "0", "async_insert": "0"}  # chDB's own differ from a server's
 TRANSPORT = frozenset(
     [

