@@ -30,7 +30,7 @@ STOP_SECONDS, START_SECONDS = 60, 300
 
 def project(run: Path, variables: Path | None = None) -> DockerComposeExecutor:
     """Compose for the run in this directory, with a file of variables for compose.yaml."""
-    command = f'docker compose --env-file "{variables}"' if variables else "docker compose"
+    command = f'docker compose --ansi never --env-file "{variables}"' if variables else "docker compose --ansi never"
     return DockerComposeExecutor(command, str(COMPOSE), run.name.lower())
 
 

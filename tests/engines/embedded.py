@@ -67,10 +67,10 @@ def chdb_version() -> str:
 def newest_sqlite() -> ModuleType:
     """The module with sqlite3's interface and a newer SQLite inside; Unavailable when it is not installed."""
     try:
-        import pysqlite3.dbapi2  # type: ignore[import-not-found]
+        import pysqlite3  # type: ignore[import-not-found]
     except ImportError as e:
         raise Unavailable("the newest SQLite is not installed", "pip install pysqlite3-binary") from e
-    return pysqlite3.dbapi2  # type: ignore[no-any-return]
+    return pysqlite3  # type: ignore[no-any-return]
 
 
 NEWEST_FOR_CHILDREN = Path(__file__).with_name("newest_sqlite")
@@ -89,7 +89,7 @@ def library(kind: Kind) -> Iterator[None]:
     try:
         for module in users:
             module.sqlite3 = newest  # type: ignore[attr-defined]
-        sys.modules.update(dict.fromkeys(("sqlite3", "sqlite3.dbapi2"), newest))
+        sys.modules.update({"sqlite3": newest, "sqlite3.dbapi2": newest.dbapi2})
         os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(NEWEST_FOR_CHILDREN), path)))
         yield
     finally:

@@ -26,7 +26,7 @@ WHICH = "TEMPORAL_VISIBILITY_TEST_IMAGES"  # auto (default), official, local
 SCRIPTS = Path(__file__).with_name("images")
 PREFIX = "temporal-visibility-test"
 PULL_SECONDS = 900
-SHELL = ("bash", "coreutils", "util-linux", "dash", "grep", "sed", "libc-bin", "base-files", "tzdata")
+SHELL = ("bash", "coreutils", "findutils", "util-linux", "dash", "grep", "sed", "libc-bin", "base-files", "tzdata")
 ACCOUNTS = {
     "etc/passwd": "root:x:0:0:root:/root:/bin/bash\nnobody:x:65534:65534:nobody:/nonexistent:/bin/false\n{user}",
     "etc/group": "root:x:0:\nnogroup:x:65534:\n{group}",
@@ -170,8 +170,8 @@ def _postgresql(label: str) -> Image:
     path = "/usr/local/bin:/opt/postgresql/bin:/usr/lib/postgresql/15/bin:/usr/sbin:/usr/bin:/sbin:/bin"
     contents = ((postgresql.npm_home(label), "opt/postgresql"),)
     environment = {"PATH": path, "PGDATA": "/var/lib/postgresql/data", "LANG": "C.UTF-8"}
-    return Image("bookworm", ("postgresql-client-15",), contents, "postgresql.sh", ("postgres",), "postgres",
-                 environment)  # fmt: skip
+    packages = ("postgresql-client-15", "libstdc++6")
+    return Image("bookworm", packages, contents, "postgresql.sh", ("postgres",), "postgres", environment)
 
 
 def _mysql(label: str) -> Image:

@@ -182,17 +182,22 @@ def _server(request: pytest.FixtureRequest, kind: Kind) -> Iterator[Handle]:
     try:
         with (alone if _breaks(request) else shared)(_host(request.config, kind)) as handle:
             yield handle
+            return
     except Unavailable as e:
-        pytest.fail(f"{kind.name} cannot run here: {e}", pytrace=False)
+        said = f"{kind.name} cannot run here: {e}"
+    pytest.fail(said, pytrace=False)
 
 
 def _files(request: pytest.FixtureRequest, name: str, tmp_path: Path) -> Iterator[EmbeddedHandle]:
     kind: Kind = getattr(request, "param", default(name))
     _note(request, kind.name)
+    version, said = "", ""
     try:
         version = embedded.version(kind)
     except Unavailable as e:
-        pytest.fail(f"{kind.name} cannot run here: {e}", pytrace=False)
+        said = f"{kind.name} cannot run here: {e}"
+    if said:
+        pytest.fail(said, pytrace=False)
     report.note_embedded(request.config.stash[RUN], kind, version)
     with embedded.library(kind), contextlib.closing(EmbeddedHandle(kind.engine, version, tmp_path)) as handle:
         yield handle

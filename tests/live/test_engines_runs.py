@@ -14,11 +14,11 @@ import pytest
 
 from tests.engines.cache import prepared
 from tests.engines.catalog import parse
-from tests.engines.errors import NotAllowed
+from tests.engines.errors import NotAllowed, Unavailable
 from tests.engines.ports import free_port, is_free
 from tests.engines.processes import Process
 from tests.engines.runs import Run, clean_leftovers
-from tests.engines.selection import selection
+from tests.engines.selection import Way, selection, usual_way
 from tests.live.engine_probe import read, write
 
 ROOT = Path(__file__).parents[2]
@@ -145,8 +145,8 @@ def test_free_ports_are_free():
     ("names", "everything", "short", "expected"),
     [
         ((), False, False, ["9"]),
-        ((), False, True, ["8.0", "9"]),
-        ((), True, False, ["8.0", "9"]),
+        ((), False, True, ["8.0", "8.4", "9"]),
+        ((), True, False, ["8.0", "8.4", "9"]),
         (("mysql-8.0,postgresql",), False, False, ["8.0"]),
         (("postgresql",), True, True, []),
     ],
@@ -165,6 +165,30 @@ def test_a_url_from_the_environment_wins():
         "8.0": "mysql://h",
         "9": "mysql://u:p@h:1/d",
     }
+
+
+def test_a_version_without_programs_is_left_out_unless_it_is_asked_for():
+    image_only, others = parse("mysql-8.4"), parse("mysql")
+    assert "--engines=containers --servers=mysql-8.4" in str(selection([], False, {}, "processes").why_not(image_only))
+    assert selection([], False, {}, "containers").why_not(image_only) is None
+    assert selection([], False, {}, "processes").why_not(others) is None
+    asked = selection(["mysql-8.4"], False, {}, "processes")
+    assert asked.why_not(image_only) is None
+    with pytest.raises(Unavailable, match="to get it: --engines=containers"):
+        asked.check(image_only)
+
+
+def test_with_urls_only_a_server_without_one_is_missing():
+    environment = {"TEMPORAL_VISIBILITY_TEST_MYSQL_URL": "mysql://u:p@h:1/d"}
+    chosen = selection([], False, environment, "urls")
+    chosen.check(parse("mysql"))
+    with pytest.raises(Unavailable, match="set TEMPORAL_VISIBILITY_TEST_POSTGRESQL_15_URL"):
+        chosen.check(parse("postgresql"))
+
+
+def test_servers_are_processes_where_there_are_programs():
+    assert usual_way("linux", "x86_64") is Way.PROCESSES
+    assert usual_way("darwin", "arm64") is usual_way("linux", "aarch64") is Way.CONTAINERS
 
 
 def test_an_unknown_server_is_named():

@@ -13,10 +13,12 @@ fi
 shift
 base=/usr/share/mysql
 if [ -d /opt/mysql ]; then
-  base=$(ls -d /opt/mysql/share/charsets /opt/mysql/share/mysql/charsets 2>/dev/null | head -1)
-  base=${base%/charsets}
+  base=/opt/mysql/share
+  [ -d $base/charsets ] || base=/opt/mysql/share/mysql
+  plugins=/opt/mysql/lib/plugin
+  [ -d $plugins ] || plugins=/opt/mysql/lib/mysql/plugin
   export LD_LIBRARY_PATH=/opt/mysql/lib/private
-  set -- --basedir=/opt/mysql --plugin-dir="$(ls -d /opt/mysql/lib/mysql/plugin /opt/mysql/lib/plugin 2>/dev/null | head -1)" "$@"
+  set -- --basedir=/opt/mysql --plugin-dir=$plugins "$@"
 fi
 set -- mysqld --no-defaults --lc-messages-dir="$base" --character-sets-dir="$base/charsets" --secure-file-priv=NULL --skip-name-resolve \
   --datadir=$data --socket=/var/run/mysqld/mysqld.sock --pid-file=/var/run/mysqld/mysqld.pid "$@"

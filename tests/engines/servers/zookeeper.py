@@ -64,8 +64,8 @@ def command(home: Path, directory: Path, port: int) -> Command:
 
 
 def probe(address: Address) -> None:
-    """OSError unless the server says that it is well."""
-    if _ask(address, b"ruok") != "imok":
+    """OSError unless the server serves clients; it says that it is well before that."""
+    if "Mode: " not in _ask(address, b"srvr"):
         raise OSError("ZooKeeper is not ready")
 
 
