@@ -105,6 +105,7 @@ def nanoseconds(when: datetime) -> int:
 def rfc3339(nanoseconds: int) -> str:
     """The moment as Temporal writes it into search attributes: RFC 3339 with nanoseconds as needed, zone Z."""
     whole, rest = divmod(nanoseconds, 1_000_000_000)
-    text = (_EPOCH + timedelta(seconds=whole)).strftime("%Y-%m-%dT%H:%M:%S")
+    # Not strftime, which writes years below 1000 with fewer than four digits.
+    text = (_EPOCH + timedelta(seconds=whole)).replace(tzinfo=None).isoformat()
     fraction = f".{rest:09d}".rstrip("0") if rest else ""
     return f"{text}{fraction}Z"
