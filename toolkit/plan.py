@@ -46,11 +46,13 @@ class Sql:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One HTTP request to a search engine; `path` begins with '/' and is already encoded."""
+    """One HTTP request to a search engine; `path` begins with '/' and is already encoded. `part`: as of `Sql`; then
+    texts in path and body may have `%(name)s` in them."""
 
     method: str
     path: str
     body: Json = None
+    part: str = ""
 
 
 Statement = Sql | Request

@@ -61,7 +61,8 @@ def opened(url: str) -> Iterator[SearchClient]:
 
 
 def upgrade(client: SearchClient, wanted: Definition, overlay: Overlay = NO_OVERLAY) -> Plan:
-    plan = plan_store(chosen, client, wanted, released(), overlay)
+    """By the plain way; the one beside live writes has tests of its own."""
+    plan = plan_store(chosen, client, wanted, released(), overlay, offline=True)
     run(chosen, client, plan, wanted, overlay, lambda *_: None, lambda: 0.0)
     return plan
 
@@ -282,7 +283,7 @@ def test_users_attributes_of_the_first_layout_become_fields(engine: Handle) -> N
             "Attr": {"CustomKeyword": ["a", "b"], "CustomDate": "2021-06-11T16:04:07.98-07:00", "Operator": "me"},
         }  # fmt: skip
         ask(engine, "PUT", f"/{name}/_doc/w~r?version=9&version_type=external", document)
-        plan = plan_store(chosen, client, BY_LABEL["v1"], released(), NO_OVERLAY)
+        plan = plan_store(chosen, client, BY_LABEL["v1"], released(), NO_OVERLAY, offline=True)
         for step in plan.steps:
             client.execute(step)
             assert step.is_done(client.observe().view())
@@ -341,7 +342,7 @@ def test_a_rebuild_that_was_killed_is_finished_or_taken_back(engine: Handle, don
 
 def half_done(client: SearchClient, wanted: Definition, done: int) -> None:
     """The first requests of the plan's rebuild, and then nothing more, as if the process had been killed."""
-    plan = plan_store(chosen, client, wanted, released(), NO_OVERLAY)
+    plan = plan_store(chosen, client, wanted, released(), NO_OVERLAY, offline=True)
     rebuild = next(step for step in plan.steps if step.id == "index.rebuild")
     client.execute(replace(rebuild, statements=rebuild.statements[:done], reverse=()))
 

@@ -128,14 +128,14 @@ def _statement(statement: Statement) -> Json:
     match statement:
         case Sql(text, autocommit, part):
             return {"sql": text, "autocommit": autocommit, "part": part}
-        case Request(method, path, body):
-            return {"method": method, "path": path, "body": body}
+        case Request(method, path, body, part):
+            return {"method": method, "path": path, "body": body, "part": part}
 
 
 def _load_statement(value: Any) -> Statement:
     if "sql" in value:
         return Sql(value["sql"], value["autocommit"], value["part"])
-    return Request(value["method"], value["path"], value["body"])
+    return Request(value["method"], value["path"], value["body"], value.get("part", ""))
 
 
 def _expect(expect: Expect) -> Json:

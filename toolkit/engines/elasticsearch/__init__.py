@@ -13,8 +13,10 @@ from toolkit.definition import Definition
 from toolkit.diff import Change
 from toolkit.engines import Client
 from toolkit.engines.elasticsearch import artefacts as _artefacts
-from toolkit.engines.elasticsearch import layout, planner
+from toolkit.engines.elasticsearch import layout, planner, route
+from toolkit.engines.elasticsearch import store as stores
 from toolkit.engines.elasticsearch.typemap import profile
+from toolkit.engines.online import Route
 from toolkit.overlay import NO_OVERLAY, Overlay
 from toolkit.plan import Observed, Step
 from toolkit.targets import Target
@@ -46,6 +48,13 @@ def empty() -> Catalog:
 def steps(observed: Observed, wanted: Definition, overlay: Overlay = NO_OVERLAY) -> tuple[Step, ...]:
     """See `Engine.steps`."""
     return planner.steps(observed, wanted, profile(), overlay)
+
+
+def online(observed: Observed, wanted: Definition, overlay: Overlay = NO_OVERLAY) -> Route:
+    """See `toolkit.engines.online.OnlineEngine.online`."""
+    rules = profile()
+    plain = planner.steps(observed, wanted, rules, overlay)
+    return route.route(plain, stores.of(observed, rules), wanted, overlay, rules)
 
 
 def objects(change: Change) -> tuple[str, ...]:

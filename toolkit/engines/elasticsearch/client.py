@@ -6,19 +6,32 @@ It decides nothing; what to send comes as Steps, what to store as Records.
 from __future__ import annotations
 
 import contextlib
+import random
 import re
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from toolkit.definition import Definition
 from toolkit.engines import batches, measuring
 from toolkit.engines.bound import Search
-from toolkit.engines.elasticsearch import documents, inspect, layout, measure, render, transport, versions
+from toolkit.engines.elasticsearch import (
+    books,
+    documents,
+    inspect,
+    layout,
+    measure,
+    preflight,
+    rebuilder,
+    render,
+    transport,
+    versions,
+)
 from toolkit.engines.elasticsearch.store import AUTO_CREATE, SKIPPED, Kept, Names, SearchStore
 from toolkit.engines.elasticsearch.transport import Answer, Transport
 from toolkit.engines.elasticsearch.typemap import Profile
-from toolkit.errors import ConnectionFailed, EngineError, TargetError, Unsupported
+from toolkit.engines.online import Holder, Problem, Tick
+from toolkit.errors import ConnectionFailed, EngineError, LockHeld, TargetError, Unsupported
 from toolkit.plan import Estimate, Plan, Request, Sql, Step
 from toolkit.records import Record, Write
 from toolkit.targets import Target
@@ -27,6 +40,10 @@ from toolkit.targets import Target
 _NAME = re.compile(r"[^-_+A-Z\s\"*\\<|,>/?#:][^A-Z\s\"*\\<|,>/?#:]*")
 MAX_NAME_BYTES = 255
 _FIRST_LOOK, _LONGEST_LOOK = 0.1, 5.0
+# A cluster that is too busy (429) is asked again after waits that double up to this.
+_LONGEST_WAIT = 10.0
+# A chunk of a copy is answered when it is done.
+LONG_SECONDS = 900
 # Status of a bulk item → nothing is wrong: a newer version is there, or what was to be deleted is not.
 _FINE = frozenset({200, 201, 404, 409})
 
@@ -107,9 +124,18 @@ class SearchClient:
         self._rules = rules
         self._index = index
         self._server = server
+        self._books = books.Books(self._ask, index)
+        self._lease: books.SearchLease | None = None
+        self._rebuilder: rebuilder.SearchRebuilder | None = None
 
     def _ask(self, method: str, path: str, body: Any = None, fine: tuple[int, ...] = ()) -> Answer:
-        answer = self._line.send(method, path, body)
+        seconds = LONG_SECONDS if path.startswith("/_reindex?") else transport.SECONDS
+        answer = self._line.send(method, path, body, seconds)
+        wait = _FIRST_LOOK
+        while answer.status == 429 and wait < _LONGEST_WAIT:
+            time.sleep(wait * random.uniform(0.5, 1.5))
+            wait *= 2
+            answer = self._line.send(method, path, body, seconds)
         if answer.status >= 400 and answer.status not in fine:
             raise transport.refused(answer, self._target)
         return answer
@@ -126,31 +152,49 @@ class SearchClient:
         names = Names.of(self._index, holder, self._rules)
         meta = inspect.meta(facts)
         begun = versions.left_over(meta)
+        template, put_back = self._template(names)
         return SearchStore(
             catalog=inspect.catalog(facts) if holder else layout.EMPTY,
             recorded=versions.recorded(meta),
             server=self._server,
             rows=self._count() if holder else None,
             names=names,
-            template=self._template(names),
+            template=template,
             auto_create=self._auto_create(),
             kept=inspect.kept(facts, names) if holder else Kept(),
             rebuilding=tuple(name for name in begun if self._exists(name)),
             interrupted=bool(begun),
+            uuid=inspect.uuid(facts),
+            taken=self._taken(),
+            size=self._size(holder) if holder else None,
+            put_back=put_back,
         )
+
+    def _taken(self) -> tuple[str, ...]:
+        """Indices and aliases whose names begin with ours, which a new index cannot have."""
+        wildcard = f"{render.path(self._index)}*?expand_wildcards=all&ignore_unavailable=true"
+        found = self._ask("GET", wildcard.replace("?", "/_alias?", 1), fine=(404,)).body
+        indices = {name: facts for name, facts in found.items() if isinstance(facts, dict) and "aliases" in facts}
+        return tuple(sorted({*indices, *(alias for facts in indices.values() for alias in facts["aliases"])}))
+
+    def _size(self, holder: str) -> int | None:
+        answer = self._ask("GET", render.path(holder, "_stats", "store"), fine=(403,))
+        size = (answer.body.get("_all") or {}).get("primaries", {}).get("store", {}).get("size_in_bytes")
+        return int(size) if isinstance(size, int) else None
 
     def _exists(self, index: str) -> bool:
         return self._ask("GET", f"{render.path(index)}/_settings", fine=(404,)).status == 200
 
-    def _template(self, names: Names) -> dict[str, Any]:
-        """Our template. A composable one hides a legacy one."""
+    def _template(self, names: Names) -> tuple[dict[str, Any], Any]:
+        """Our template, and its body to put it back. A composable one hides a legacy one."""
         path = render.path(names.template)
         found = self._ask("GET", f"/_index_template{path}", fine=(404,)).body.get("index_templates") or []
         if found:
-            return inspect.composable_template(found[0]["index_template"], names.patterns)
+            body = found[0]["index_template"]
+            return inspect.composable_template(body, names.patterns), body
         answer = self._ask("GET", f"/_template{path}", fine=(404,))
         old = answer.body.get(names.template) if answer.status == 200 else None
-        return inspect.legacy_template(old, names.patterns) if isinstance(old, dict) else {}
+        return (inspect.legacy_template(old, names.patterns), old) if isinstance(old, dict) else ({}, None)
 
     def _auto_create(self) -> str | None:
         """The cluster's setting; not to be touched when the URL says so, or when it may not even be read."""
@@ -165,15 +209,21 @@ class SearchClient:
     def execute(self, step: Step) -> None:
         """See `toolkit.engines.Client.execute`. A step that keeps writers waiting is taken back when it fails, except
         when its last request is the one that failed: that may have been done although no answer came."""
+        self._execute(step, lambda: None, lambda _: None)
+
+    def _execute(self, step: Step, check: Callable[[], None], tick: Tick) -> None:
+        """The requests in order, each after `check`."""
         requests = [s for s in step.statements if isinstance(s, Request)]
         assert not any(isinstance(s, Sql) for s in step.statements)
         for number, request in enumerate(requests, 1):
             try:
-                self._do(request)
-            except BaseException:
-                if step.lock.blocks != "nobody" and number < len(requests):
+                check()
+                self._do(request, check)
+            except BaseException as error:
+                if step.lock.blocks != "nobody" and number < len(requests) and not isinstance(error, LockHeld):
                     self._take_back(step)
                 raise
+            tick(number)
 
     def _take_back(self, step: Step) -> None:
         with contextlib.suppress(EngineError):
@@ -181,14 +231,32 @@ class SearchClient:
                 if isinstance(request, Request):
                     self._ask(request.method, request.path, request.body, fine=(404,))
 
-    def _do(self, request: Request) -> None:
+    def _do(self, request: Request, check: Callable[[], None]) -> None:
         if request.path.startswith("/_reindex?"):
-            self._copy(request)
-            return
-        fine = (404,) if request.method == "DELETE" else ()
-        self._ask(request.method, request.path, request.body, fine)
+            self._copy(request, check)
+        elif request.part == "create":
+            self._create(request)
+        elif request.part == "health":
+            while self._ask(request.method, request.path, request.body, (408,)).body.get("initializing_shards"):
+                check()
+        else:
+            fine = (404,) if request.method == "DELETE" or request.part == "if there" else ()
+            self._ask(request.method, request.path, request.body, fine)
 
-    def _copy(self, request: Request) -> None:
+    def _create(self, request: Request) -> None:
+        """A new index. One of that name is begun anew if it says that it was made for the same purpose."""
+        answer = self._ask(request.method, request.path, request.body, (400,))
+        if answer.status != 400:
+            return
+        found = self._ask("GET", request.path, fine=(404,)).body
+        ours = next((inspect.meta(facts).get(render.NOTE) for facts in found.values()), None)
+        mine = isinstance(ours, dict) and "made_for" in ours and ours == render.note_of(request.body)
+        if "already_exists" not in answer.reason or not mine:
+            raise transport.refused(answer, self._target)
+        self._ask("DELETE", request.path, fine=(404,))
+        self._ask(request.method, request.path, request.body)
+
+    def _copy(self, request: Request, check: Callable[[], None]) -> None:
         """Start a copy, wait for its end, and see that it is whole."""
         assert isinstance(request.body, dict)
         source, target = (request.body[side]["index"] for side in ("source", "dest"))  # type: ignore[index,call-overload]
@@ -196,6 +264,7 @@ class SearchClient:
         pause = _FIRST_LOOK
         while not (seen := self._ask("GET", f"/_tasks/{task}").body).get("completed"):
             time.sleep(pause)
+            check()
             pause = min(pause * 1.5, _LONGEST_LOOK)
         result = seen.get("response") or {}
         failures = [f.get("cause") or f for f in result.get("failures") or ()] + [
@@ -256,6 +325,36 @@ class SearchClient:
         """See `toolkit.engines.measuring.Measuring`."""
         measures = measure.read(lambda way, path, body: self._ask(way, path, body, (404,)).body, self._index)
         return measuring.estimates(plan, measures, lambda step: measure.work(step, self._index))
+
+    def take_lock(self, owner: str, seconds: float) -> books.SearchLease:
+        """See `toolkit.engines.online.Coordinated.take_lock`."""
+        return self._take(owner, seconds, None)
+
+    def break_lock(self, owner: str) -> None:
+        """See `toolkit.engines.online.Coordinated.break_lock`. What its holder still sends is refused."""
+        self._take("temporal-visibility schema unlock", transport.SECONDS, owner).release()
+
+    def _take(self, owner: str, seconds: float, forced: str | None) -> books.SearchLease:
+        self._lease = books.take(self._books, owner, seconds, forced)
+        self._rebuilder = rebuilder.SearchRebuilder(self._ask, self._line.bulk, self._books, self._lease, self._execute)
+        return self._lease
+
+    def holder(self) -> Holder | None:
+        """See `toolkit.engines.online.Coordinated.holder`."""
+        return books.holder(self._books)
+
+    def journal(self) -> books.SearchJournal:
+        """See `toolkit.engines.online.Coordinated.journal`."""
+        return books.SearchJournal(self._books, self._lease)
+
+    def rebuilding(self) -> rebuilder.SearchRebuilder:
+        """See `toolkit.engines.online.Coordinated.rebuilding`; only for the holder of the lock."""
+        assert self._rebuilder is not None
+        return self._rebuilder
+
+    def preflight(self, plan: Plan) -> tuple[Problem, ...]:
+        """See `toolkit.engines.online.Checking.preflight`."""
+        return preflight.check(self._ask, plan, self.observe())
 
     def close(self) -> None:
         """See `toolkit.engines.Client.close`."""

@@ -43,6 +43,11 @@ def kept(answer: Mapping[str, Json], names: Names) -> Kept:
     )
 
 
+def uuid(answer: Mapping[str, Json]) -> str:
+    """What tells an index from another that had its name before."""
+    return _text(flat_settings(_map(answer.get("settings"))).get("uuid", ""))
+
+
 def meta(answer: Mapping[str, Json]) -> Mapping[str, Json]:
     """The `_meta` of an index."""
     return _map(_map(answer.get("mappings")).get("_meta"))

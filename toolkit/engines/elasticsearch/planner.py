@@ -109,9 +109,21 @@ def _template(store: SearchStore, wanted: Definition, rules: Profile, overlay: O
         StepClass.METADATA,
         NO_LOCK,
         statements[kind],
-        () if there else (gone(names.template),),
+        _template_before(store, kind) if there else (gone(names.template),),
         (Expect(("template",), goal),),
     )
+
+
+def _template_before(store: SearchStore, kind: TemplateKind) -> tuple[Request, ...]:
+    """The requests that put the template back as it was found, in its own kind."""
+    name, there = store.names.template, store.template.get("kind")
+    if store.put_back is None:
+        return ()
+    if there == TemplateKind.LEGACY.value:
+        other = () if there == kind.value else (render.delete_composable(name),)
+        return (*other, render.put_template(name, store.put_back))
+    other = () if there == kind.value else (render.delete_template(name),)
+    return (*other, Request("PUT", render.path("_index_template", name), store.put_back))
 
 
 def _create(

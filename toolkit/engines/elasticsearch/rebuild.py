@@ -38,10 +38,10 @@ def rebuild(
     names, before, after = store.names, stores.layout_of(store, rules), rules.layout(label(wanted))
     conversion = rules.conversion(before, after)
     custom = users_properties(store, before, after, conversion)
-    properties = _merged(goal.children(("properties",)), custom)
+    properties = merged(goal.children(("properties",)), custom)
     begun = (*store.rebuilding, shadow_name(store, wanted))
     shadow = begun[-1]
-    script = script_of(conversion, before, after, wanted, _members(custom, after)) if conversion else None
+    script = script_of(conversion, before, after, wanted, members(custom, after)) if conversion else None
     during: dict[str, Json] = {**store.kept.settings, **settings, "refresh_interval": "-1"}
     moved: list[Json] = [{"add": {"index": shadow, "alias": names.index, "is_write_index": True}}]
     moved += [
@@ -53,12 +53,16 @@ def rebuild(
         _note(store, begun),
         render.block_writes(names.holder),
         render.refresh(names.holder),
-        render.create_index(shadow, render.index_body(properties, rules.dynamic, during, dict(store.kept.meta))),
+        render.create_index(shadow, render.index_body(properties, rules.dynamic, during, _meta(store))),
         render.reindex(names.holder, shadow, script),
         render.put_settings(shadow, {"refresh_interval": store.kept.settings.get("refresh_interval")}),
         render.aliases([*dropped, *moved]),
     )
     return Rebuild(shadow, statements, cancel(store, begun))
+
+
+def _meta(store: SearchStore) -> Json:
+    return {**store.kept.meta, **versions.note(None, (), store.uuid)}
 
 
 def cancel(store: SearchStore, begun: tuple[str, ...]) -> tuple[Request, ...]:
@@ -75,7 +79,7 @@ def _note(store: SearchStore, begun: tuple[str, ...]) -> Request:
 def shadow_name(store: SearchStore, wanted: Definition) -> str:
     """`<index>-<label>`, or the first `<index>-<label>-N` that is neither the old index nor left from another try."""
     base = f"{store.names.index}-{label(wanted)}"
-    taken = {store.names.index, store.names.holder, *store.rebuilding}
+    taken = {store.names.index, store.names.holder, *store.rebuilding, *store.taken}
     tries = (base, *(f"{base}-{n}" for n in range(2, len(taken) + 3)))
     return next(name for name in tries if name not in taken)
 
@@ -123,7 +127,7 @@ def _converted(facts: Json, conversion: Conversion) -> Json:
     return dict(conversion.types[kind]) if kind in conversion.types else facts
 
 
-def _merged(ours: Mapping[str, Json], custom: Mapping[str, Json]) -> dict[str, Json]:
+def merged(ours: Mapping[str, Json], custom: Mapping[str, Json]) -> dict[str, Json]:
     """Our fields with what users added; an addition to a field that is gone goes with it."""
     found = dict(ours)
     for name, facts in custom.items():
@@ -132,14 +136,15 @@ def _merged(ours: Mapping[str, Json], custom: Mapping[str, Json]) -> dict[str, J
             inner, more = mine.get("properties"), facts.get("properties")
             both = {**facts, **mine}
             if isinstance(inner, dict) and isinstance(more, dict):
-                both["properties"] = _merged(inner, more)
+                both["properties"] = merged(inner, more)
             found[name] = both
         elif _typed(facts):
             found[name] = facts
     return found
 
 
-def _members(custom: Mapping[str, Json], layout: Layout) -> list[str]:
+def members(custom: Mapping[str, Json], layout: Layout) -> list[str]:
+    """The names of users' own attributes in `custom`."""
     inner = custom.get(layout.inside, {}) if layout.inside else custom
     members = inner.get("properties", {}) if layout.inside and isinstance(inner, dict) else custom
     return sorted(members) if isinstance(members, dict) else []

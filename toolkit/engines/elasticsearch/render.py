@@ -31,6 +31,13 @@ def index_body(properties: Mapping[str, Json], dynamic: str, settings: Mapping[s
     }
 
 
+def note_of(body: Json) -> Json:
+    """Our note in a body that creates an index."""
+    mappings = body.get("mappings") if isinstance(body, dict) else None
+    meta = mappings.get("_meta") if isinstance(mappings, dict) else None
+    return meta.get(NOTE) if isinstance(meta, dict) else None
+
+
 def legacy_template(names: Names, body: Json, rules: Profile) -> Json:
     """The body of a legacy template around `index_body`."""
     assert isinstance(body, dict)
@@ -59,7 +66,7 @@ def delete_composable(name: str) -> Request:
 
 def create_index(name: str, body: Json) -> Request:
     """A new index; refused by the server when the name is taken."""
-    return Request("PUT", path(name), body)
+    return Request("PUT", path(name), body, "create")
 
 
 def delete_index(name: str) -> Request:
@@ -109,9 +116,9 @@ def reindex(source: str, target: str, script: Json) -> Request:
     return Request("POST", "/_reindex?wait_for_completion=false&slices=auto", body)
 
 
-def aliases(actions: Sequence[Json]) -> Request:
+def aliases(actions: Sequence[Json], part: str = "") -> Request:
     """Change aliases and drop indices in one atomic act: all actions, or none."""
-    return Request("POST", "/_aliases", {"actions": list(actions)})
+    return Request("POST", "/_aliases", {"actions": list(actions)}, part)
 
 
 def drop_while(kept: str, dropped: Sequence[str]) -> Request:

@@ -47,7 +47,9 @@ class Kept:
 class SearchStore(Observed):
     """Observed, with what only search engines have. `template`: ours in canonical form, empty when there is none.
     `auto_create`: the cluster's setting, None when it is not set; SKIPPED when it is not to be touched. `rebuilding`:
-    indices that an unfinished rebuild left behind; `interrupted`: there was one."""
+    indices that an unfinished rebuild left behind; `interrupted`: there was one. `uuid`: the index's own number;
+    `taken`: names that begin like the index's; `size`: bytes of its primary shards; `put_back`: the template as it
+    was."""
 
     names: Names = field(default=Names("", "", "", ()))
     template: Mapping[str, Json] = field(default_factory=dict)
@@ -55,6 +57,10 @@ class SearchStore(Observed):
     kept: Kept = field(default_factory=Kept)
     rebuilding: tuple[str, ...] = ()
     interrupted: bool = False
+    uuid: str = ""
+    taken: tuple[str, ...] = ()
+    size: int | None = None
+    put_back: Json = None
 
     def view(self) -> Json:
         """As for every store, with template, cluster setting and unfinished rebuild."""
@@ -65,6 +71,7 @@ class SearchStore(Observed):
             "template": dict(self.template),
             "cluster": {AUTO_CREATE: self.auto_create},
             "interrupted": self.interrupted,
+            "index": {"holder": self.names.holder if self.exists else None, "uuid": self.uuid},
         }
 
     @property

@@ -15,13 +15,16 @@ from toolkit.engines.elasticsearch.store import SearchStore
 from toolkit.plan import NO_LOCK, Expect, Step, StepClass
 
 
-def note(label: str | None, rebuilding: Sequence[str] = ()) -> dict[str, Json]:
-    """Our part of `_meta`; `rebuilding`: the indices that a rebuild under way is filling, or has left."""
+def note(label: str | None, rebuilding: Sequence[str] = (), made_for: str = "") -> dict[str, Json]:
+    """Our part of `_meta`; `rebuilding`: the indices that a rebuild under way is filling, or has left; `made_for`: the
+    number of the index that this one is to replace."""
     facts: dict[str, Json] = {}
     if label is not None:
         facts["label"] = label
     if rebuilding:
         facts["rebuilding"] = list(rebuilding)
+    if made_for:
+        facts["made_for"] = made_for
     return {render.NOTE: facts} if facts else {}
 
 

@@ -1,0 +1,265 @@
+"""Keeping one index the image of another that is written to: copy windows of sequence numbers, reconcile, compare.
+
+Every change goes through an alias that belongs to the holder of the lock, and carries the documents' own versions.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from toolkit.catalog import Json
+from toolkit.engines.elasticsearch import render, shadow
+from toolkit.engines.elasticsearch.books import Ask, Books, SearchLease
+from toolkit.engines.elasticsearch.names import WRITER
+from toolkit.engines.elasticsearch.slices import Mark, Slice, differing, grid, marks, named, small
+from toolkit.engines.elasticsearch.transport import Answer
+from toolkit.engines.elasticsearch.transport import Outcome as Written
+from toolkit.errors import EngineError
+from toolkit.plan import Statement
+
+Bulk = Callable[[Iterable[dict[str, Any]]], Iterator[Written]]
+# Shard → the last sequence number that was followed.
+Positions = dict[str, int]
+# Some servers have no versions in scripts, some allow no scripts.
+_NO_SCRIPTS = (400, 403, 500)
+_REFUSED = (400, 404, 409, 429, 500, 503)
+
+
+def checkpoints(answer: Answer) -> Positions:
+    """How far each shard is: what all its copies have, and no failure takes back."""
+    [index] = answer.body["indices"].values()
+    found: Positions = {}
+    for shard, copies in index["shards"].items():
+        primary = next((copy for copy in copies if copy["routing"]["primary"]), None)
+        if primary is None:
+            raise EngineError("TV4511", f"shard {shard} has no primary", "Wait for the cluster, and run it again.")
+        found[shard] = int(primary["seq_no"]["global_checkpoint"])
+    return found
+
+
+class _NoFingerprints(Exception):
+    """This server cannot make them."""
+
+
+@dataclass(slots=True)
+class Following:
+    """One pair of indices during one step. `prints` False: the server cannot make fingerprints."""
+
+    statements: Sequence[Statement]
+    ask: Ask
+    bulk: Bulk
+    books: Books
+    lease: SearchLease
+    prints: bool | None = None
+
+    @property
+    def target(self) -> str:
+        """The index that is being filled."""
+        body = shadow.part(self.statements, "writer").body
+        return str(body["actions"][0]["add"]["index"])  # type: ignore[index,call-overload]
+
+    @property
+    def source(self) -> str:
+        """The index that is followed."""
+        body = shadow.part(self.statements, "copy").body
+        return str(body["source"]["index"])  # type: ignore[index,call-overload]
+
+    @property
+    def writer(self) -> str:
+        """The alias through which only we write to it."""
+        return f"{self.target}{WRITER}{self.lease.fencing}"
+
+    def send(self, part: str, fine: tuple[int, ...] = (), **values: Json) -> Answer:
+        """Send the request of that part, if the lock is still ours."""
+        self.lease.check()
+        request = shadow.filled(shadow.part(self.statements, part), {"writer": self.writer, **values})
+        return self.ask(request.method, request.path, request.body, fine)
+
+    def claim(self) -> None:
+        """Take the writer's alias, so that whoever had the lock before can no longer write."""
+        found = self.ask("GET", f"{render.path(self.target)}/_alias", None, ()).body
+        prefix = f"{self.target}{WRITER}"
+        aliases = [name for facts in found.values() for name in facts["aliases"] if name.startswith(prefix)]
+        others: list[Json] = [{"remove": {"index": self.target, "alias": a}} for a in aliases if a != self.writer]
+        if self.writer in aliases and not others:
+            return
+        self.lease.check()
+        add = shadow.filled(shadow.part(self.statements, "writer"), {"writer": self.writer}).body
+        assert isinstance(add, dict)
+        actions = add["actions"]
+        assert isinstance(actions, list)
+        self.ask("POST", "/_aliases", {"actions": [*others, *actions]}, ())
+
+    def position(self) -> Positions:
+        """How far the source was followed into this target; {} when it never was."""
+        return {k: int(v) for k, v in self.books.read(f"position~{self.target}").body.items()}
+
+    def remember(self, at: Mapping[str, int], target: str | None = None) -> None:
+        """Note how far it was followed."""
+        self.lease.check()
+        self.books.write(f"position~{target or self.target}", dict(at), None, kind="position")
+
+    def copy(self, shard: str, after: int, upto: int) -> int:
+        """Copy what lies between two sequence numbers of a shard; how many documents that was."""
+        answer = self.send("copy", _REFUSED, shard=int(shard), after=after, upto=upto)
+        failures = answer.body.get("failures") or []
+        if failures or answer.status >= 400 or answer.body.get("timed_out"):
+            cause = failures[0].get("cause") or failures[0] if failures else answer.body.get("error")
+            if answer.status == 404:
+                self.lease.check()
+            why = Answer(answer.status, {"error": cause}).reason
+            hint = "Nothing has changed for readers and writers. The message names the document or what is missing."
+            raise EngineError("TV4505", f"copying into {self.target} failed: {why[:400]}", hint)
+        return int(answer.body["total"])
+
+    def follow(self, most: int | None = None) -> tuple[int, int]:
+        """Copy what was written since the last time, at most `most` operations of each shard, and see that it arrived.
+        How many operations were followed, and how many are left."""
+        at = self.position()
+        goal = checkpoints(self.send("progress"))
+        self.send("refresh source")
+        taken = left = 0
+        for shard, end in goal.items():
+            begin = at.get(shard, -1)
+            upto = end if most is None else min(end, begin + most)
+            if upto > begin:
+                self.copy(shard, begin, upto)
+                self._arrived(shard, begin, upto)
+                at[shard] = upto
+            taken, left = taken + upto - begin, left + end - upto
+        if taken:
+            self.remember(at)
+        return taken, left
+
+    def _arrived(self, shard: str, after: int, upto: int) -> None:
+        """See that every document of a window is in the target, with its version."""
+        while True:
+            answer = self.send("changed", shard=int(shard), after=after, upto=upto)
+            hits = answer.body["hits"]["hits"]
+            wrong = self._wrong({hit["_id"]: hit["_version"] for hit in hits})
+            if wrong:
+                raise EngineError(
+                    "TV4512",
+                    f"document {wrong[0][:120]!r} did not arrive in {self.target} with its version",
+                    "Was it deleted and written again with a lower version? `schema rollback` takes the copy back.",
+                )
+            if len(hits) < shadow.PAGE:
+                return
+            after = hits[-1]["sort"][0]
+
+    def _wrong(self, wanted: Mapping[str, int]) -> list[str]:
+        """Ids of `wanted` that the target does not have in that version, although the source still has."""
+        have = self.versions("arrived", wanted)
+        doubtful = [id for id, version in wanted.items() if have.get(id) != version]
+        live = self.versions("live", doubtful)
+        return [id for id in doubtful if live.get(id) == wanted[id]]
+
+    def versions(self, part: str, ids: Iterable[str]) -> dict[str, int]:
+        """The versions of these documents at this moment; those that are not there are left out."""
+        known, found = list(ids), {}
+        for start in range(0, len(known), shadow.PAGE):
+            asked: list[Json] = [*known[start : start + shadow.PAGE]]
+            for doc in self.send(part, ids=asked).body["docs"]:
+                if doc.get("found"):
+                    found[doc["_id"]] = int(doc["_version"])
+        return found
+
+    def counts(self) -> tuple[int, int]:
+        """How many documents both sides have."""
+        self.send("refresh target")
+        return int(self.send("count source").body["count"]), int(self.send("count target").body["count"])
+
+    def reconcile(self, slices: Sequence[Slice] | None = None) -> int:
+        """Delete from the target what the source no longer has: look at slices whose counts differ. How many."""
+        source, target = (self._counting(side) for side in ("source", "target"))
+        gone = 0
+        for leaf in differing(slices or grid(), source, target):
+            left, right = self._listed("source", leaf), self._listed("target", leaf)
+            gone += self._drop({id: version for id, version in right.items() if id not in left})
+        return gone
+
+    def compare(self, slices: Sequence[Slice]) -> tuple[int, list[str]]:
+        """Follow, reconcile and compare these slices: how many documents, and the ids that are not equal."""
+        self.follow()
+        self.send("refresh target")
+        rows = sum(mark.count for mark in self._counting("source")(slices))
+        doubtful: dict[str, int] = {}
+        for leaf in self._suspicious(slices):
+            left, right = self._listed("source", leaf), self._listed("target", leaf)
+            self._drop({id: version for id, version in right.items() if id not in left})
+            doubtful |= {id: version for id, version in left.items() if right.get(id) != version}
+        if not doubtful:
+            return rows, []
+        self.follow()
+        return rows, self._wrong(doubtful)
+
+    def identical(self) -> bool:
+        """Whether both sides have the same fingerprint; True where the server cannot tell. Only while nobody writes."""
+        whole = (Slice(), Slice(missing=True))
+        if self.prints is False:
+            return True
+        try:
+            return self._printing("source")(whole) == self._printing("target")(whole)
+        except _NoFingerprints:
+            return True
+
+    def _suspicious(self, slices: Sequence[Slice]) -> list[Slice]:
+        if self.prints is not False:
+            with contextlib.suppress(_NoFingerprints):
+                return list(differing(slices, self._printing("source"), self._printing("target")))
+        return list(small(slices, self._counting("source"), self._counting("target")))
+
+    def _printing(self, side: str) -> Callable[[Sequence[Slice]], list[Mark]]:
+        def ask(slices: Sequence[Slice]) -> list[Mark]:
+            answer = self.send(f"fingerprint {side}", _NO_SCRIPTS, slices=named(slices))
+            if answer.status in _NO_SCRIPTS:
+                self.prints = False
+                raise _NoFingerprints
+            return marks(answer.body["aggregations"]["slice"]["buckets"], slices, counted=False)
+
+        return ask
+
+    def _counting(self, side: str) -> Callable[[Sequence[Slice]], list[Mark]]:
+        def ask(slices: Sequence[Slice]) -> list[Mark]:
+            answer = self.send(f"slices {side}", slices=named(slices))
+            return marks(answer.body["aggregations"]["slice"]["buckets"], slices, counted=True)
+
+        return ask
+
+    def _listed(self, side: str, slice_: Slice) -> dict[str, int]:
+        """Id → version of a slice's documents."""
+        found: dict[str, int] = {}
+        after: Json = None
+        while True:
+            self.lease.check()
+            request = shadow.filled(shadow.part(self.statements, f"list {side}"), {"slice": slice_.query})
+            assert isinstance(request.body, dict)
+            body = request.body if after is None else {**request.body, "search_after": after}
+            hits = self.ask(request.method, request.path, body, ()).body["hits"]["hits"]
+            found |= {hit["_id"]: int(hit["_version"]) for hit in hits}
+            if len(hits) < shadow.PAGE:
+                return found
+            after = hits[-1]["sort"]
+
+    def _drop(self, extra: Mapping[str, int]) -> int:
+        """Delete from the target what the source has not, not even unseen; never one that has a newer version."""
+        live = self.versions("live", extra)
+        gone = {id: version for id, version in extra.items() if id not in live}
+        self.lease.check()
+        for written in self.bulk(self._deletions(gone)):
+            if written.status not in (200, 404, 409):
+                raise EngineError("TV4513", f"{self.target} refused a delete: {written.reason[:300]}")
+        return len(gone)
+
+    def _deletions(self, gone: Mapping[str, int]) -> Iterator[dict[str, Any]]:
+        for id, version in gone.items():
+            body = shadow.filled(
+                shadow.part(self.statements, "delete"), {"writer": self.writer, "id": id, "version": version}
+            ).body
+            assert isinstance(body, dict)
+            [facts] = body.values()
+            assert isinstance(facts, dict)
+            yield {"_op_type": "delete", **facts}

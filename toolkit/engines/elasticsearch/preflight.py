@@ -1,0 +1,141 @@
+"""Looks for what would stop a plan half-way on this cluster, with this user. It changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from fnmatch import fnmatch
+from typing import Any
+from urllib.parse import unquote
+
+from toolkit.catalog import Json
+from toolkit.engines.elasticsearch import render
+from toolkit.engines.elasticsearch.books import Ask
+from toolkit.engines.elasticsearch.inspect import flat_settings
+from toolkit.engines.elasticsearch.names import BOOKS
+from toolkit.engines.elasticsearch.store import SearchStore
+from toolkit.engines.online import Problem
+from toolkit.plan import Observed, Plan, Request
+
+OLDEST = (7, 10)
+# A node that is fuller than this gets no new shards, unless the cluster says otherwise.
+FULL = 0.85
+_NEVER = (400, 401, 403, 404, 405, 500)
+
+
+def check(ask: Ask, plan: Plan, observed: Observed) -> tuple[Problem, ...]:
+    """All problems of `plan` here, fatal ones first."""
+    assert isinstance(observed, SearchStore)
+    if not plan.steps:
+        return ()
+    holder = render.path(observed.names.holder)
+    found = [*privileges(ask("POST", "/_security/user/_has_privileges", wanted(observed), _NEVER).body)]
+    if observed.exists:
+        found += health(ask("GET", f"/_cluster/health{holder}", None, (403, 408)).body, observed.names.holder)
+        facts = next(iter(ask("GET", holder, None, ()).body.values()))
+        # A plain rebuild that was cut off left a block of ours; the plan takes it back.
+        found += () if observed.interrupted else blocks(facts, observed.names.holder)
+        if plan.kept:
+            found += source(facts, observed.names.holder)
+    if plan.kept:
+        found += [*version(observed.server), *taken(plan, observed)]
+        found += room(ask("GET", "/_nodes/stats/fs", None, _NEVER).body, observed.size)
+        found += hidden(ask("GET", "/_index_template", None, _NEVER).body, plan, observed)
+    return tuple(sorted(found, key=lambda problem: not problem.fatal))
+
+
+def wanted(store: SearchStore) -> Json:
+    """The rights that any plan needs, in the words of Elasticsearch's security."""
+    own: list[Json] = [store.names.index, f"{store.names.index}-*"]
+    return {
+        "cluster": ["monitor", "manage_index_templates"],
+        "index": [
+            {"names": own, "privileges": ["manage", "read", "write", "create_index"]},
+            {"names": [BOOKS], "privileges": ["manage", "read", "write", "create_index"]},
+        ],
+    }
+
+
+def privileges(answer: Mapping[str, Any]) -> Iterator[Problem]:
+    """What this user lacks; nothing when the cluster cannot tell."""
+    if answer.get("has_all_requested") is not False:
+        return
+    lacks = [name for name, has in (answer.get("cluster") or {}).items() if not has]
+    for index, rights in (answer.get("index") or {}).items():
+        lacks += [f"{right} on {index}" for right, has in rights.items() if not has]
+    hint = "The rights are listed in docs/upgrading.md."
+    yield Problem("TV4515", f"user {answer.get('username')} may not: {', '.join(lacks[:8])}", hint)
+
+
+def health(answer: Mapping[str, Any], index: str) -> Iterator[Problem]:
+    """Primaries that are missing; copies that are missing only cost safety."""
+    if answer.get("status") == "red":
+        hint = "GET /_cluster/allocation/explain says why. Wait until it is yellow or green."
+        yield Problem("TV4516", f"{index} is red: a primary shard is missing", hint)
+    elif answer.get("status") == "yellow":
+        yield Problem("TV4516", f"{index} is yellow: a copy of a shard is missing", "", fatal=False)
+
+
+def blocks(facts: Mapping[str, Any], index: str) -> Iterator[Problem]:
+    """An index that somebody made read-only stays so: it would be opened again by us."""
+    settings = flat_settings(facts.get("settings") or {})
+    names = ("write", "read_only", "read_only_allow_delete", "metadata")
+    on = [name for name in names if str(settings.get(f"blocks.{name}")).lower() == "true"]
+    if on:
+        text = f"{index} has the block {', '.join(f'index.blocks.{name}' for name in on)}"
+        yield Problem("TV4517", text, "Find out who set it (a full disk sets read_only_allow_delete), and remove it.")
+
+
+def source(facts: Mapping[str, Any], index: str) -> Iterator[Problem]:
+    """Documents are copied from `_source`: it must be whole."""
+    found = (facts.get("mappings") or {}).get("_source") or {}
+    if found.get("enabled", True) in (False, "false") or found.get("includes") or found.get("excludes"):
+        hint = "Its documents cannot be copied: fill a new index from another store, or from Temporal itself."
+        yield Problem("TV4518", f"{index} does not keep the whole _source of its documents", hint)
+
+
+def version(server: str) -> Iterator[Problem]:
+    """Writing only through an alias came with 7.10, from which OpenSearch began."""
+    product, _, number = server.partition(" ")
+    parts = number.split(".")
+    if product == "Elasticsearch" and tuple(int(p) for p in parts[:2] if p.isdigit()) < OLDEST:
+        yield Problem("TV4519", f"{server} is too old for a rebuild beside live writes", "Use --offline.")
+
+
+def taken(plan: Plan, store: SearchStore) -> Iterator[Problem]:
+    """Names that the plan wants to give to new indices."""
+    made = {_made(s) for step in plan.steps for s in step.statements if isinstance(s, Request)} - {None}
+    for name in sorted(str(n) for n in made & {*store.taken}):
+        yield Problem("TV4520", f"there is an index or alias {name} already", "Make a new plan, or rename it.")
+
+
+def _made(request: Request) -> str | None:
+    match request.part:
+        case "create" | "clone":
+            return unquote(request.path.rpartition("/")[2])
+        case _:
+            return None
+
+
+def room(answer: Mapping[str, Any], size: int | None) -> Iterator[Problem]:
+    """Whether any node can take the copy and stay below the watermark at which no shard goes to it."""
+    disks = [(node.get("fs") or {}).get("total") or {} for node in (answer.get("nodes") or {}).values()]
+    known = [(d["available_in_bytes"], d["total_in_bytes"]) for d in disks if "available_in_bytes" in d]
+    if not known or size is None:
+        return
+    left = max(avail - size - (1 - FULL) * total for avail, total in known)
+    if left < 0:
+        free = max(avail for avail, _ in known)
+        text = f"the copy needs about {size >> 20} MB, and the emptiest node has {free >> 20} MB"
+        yield Problem(
+            "TV4521", text, "Above 85 % the cluster gives a node no shards. Free some space.", fatal=free < size
+        )
+
+
+def hidden(answer: Mapping[str, Any], plan: Plan, store: SearchStore) -> Iterator[Problem]:
+    """Composable templates of others that would also form the new index."""
+    fresh = next((_made(s) for p in plan.steps for s in p.statements if isinstance(s, Request) and _made(s)), None)
+    for entry in answer.get("index_templates") or []:
+        patterns = entry["index_template"].get("index_patterns") or []
+        if fresh and entry["name"] != store.names.template and any(fnmatch(fresh, p) for p in patterns):
+            text = f"the template {entry['name']} ({', '.join(patterns[:3])}) also forms {fresh}"
+            yield Problem("TV4522", text, "What it adds to the mapping or the settings stays.", fatal=False)

@@ -1,0 +1,187 @@
+"""Runs the repeated parts of a rebuild on a search engine; see `toolkit.engines.online.Rebuilding`.
+
+It decides nothing about the order of things and knows no request: a step brings them, named by their part.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from toolkit.engines.elasticsearch import render, shadow
+from toolkit.engines.elasticsearch.books import Ask, Books, SearchLease
+from toolkit.engines.elasticsearch.following import Bulk, Following, Positions, checkpoints
+from toolkit.engines.elasticsearch.slices import grid
+from toolkit.engines.online import Busy, Compared, Copied, Key, Ran, Replayed, Swapped, Tick
+from toolkit.errors import EngineError, StoreChanged, ToolkitError
+from toolkit.plan import Step
+
+# Nobody waits for a copy here, and a request is dear: what is one row and one second elsewhere is so many here.
+SCALE = 8
+# Following is done in bulk: so many operations take as long as following one key does elsewhere.
+PER_KEY = 50
+DELETED = 10
+JOBS = 2
+# Up to so many documents the whole fingerprint is made once more while writes are refused.
+WHOLE = 1_000_000
+
+Execute = Callable[[Step, Callable[[], None], Tick], None]
+
+
+class SearchRebuilder:
+    """`execute` runs the requests of a plain step, each after its check."""
+
+    def __init__(self, ask: Ask, bulk: Bulk, books: Books, lease: SearchLease, execute: Execute) -> None:
+        self._ask = ask
+        self._bulk = bulk
+        self._books = books
+        self._lease = lease
+        self._execute = execute
+        self._known: dict[str, Following] = {}
+
+    def attempt(self, step: Step, wait: float, tick: Tick) -> Ran | Busy:
+        """See `Rebuilding.attempt`."""
+        self._execute(step, self._lease.check, tick)
+        return Ran()
+
+    def copy(self, step: Step, after: Key | None, rows: int) -> Copied:
+        """See `Rebuilding.copy`: the place is a sequence number, the same in all shards."""
+        began = time.monotonic()
+        work = self._following(step)
+        at = -1 if after is None else int(after[0])
+        if after is None:
+            goal = checkpoints(work.send("progress"))
+            work.send("refresh source")
+            work.remember(goal)
+        else:
+            goal = {shard: int(end) for shard, end in zip(after[1::2], after[2::2], strict=True)}
+        upto = at + max(1, rows * SCALE // max(1, len(goal)))
+        windows = list(_windows(goal, at, upto))
+        with ThreadPoolExecutor(JOBS) as pool:
+            copied = sum(pool.map(lambda window: work.copy(*window), windows))
+        seconds = (time.monotonic() - began) / SCALE
+        if upto >= max(goal.values(), default=-1):
+            return Copied(None, copied, seconds)
+        ends = tuple(text for shard, end in goal.items() for text in (shard, str(end)))
+        return Copied((str(upto), *ends), copied, seconds)
+
+    def compare(self, step: Step, after: Key | None, rows: int) -> Compared:
+        """See `Rebuilding.compare`: the place is the number of a slice of the run ids."""
+        began = time.monotonic()
+        work, cells = self._following(step), grid()
+        begin = 0 if after is None else int(after[0])
+        total = max(1, int(work.send("count source").body["count"]))
+        end = begin + max(1, rows * SCALE * len(cells) // total)
+        compared, wrong = work.compare(cells[begin:end])
+        last = None if end >= len(cells) else (str(end),)
+        return Compared(last, compared, (time.monotonic() - began) / SCALE, tuple((id,) for id in wrong))
+
+    def replay(self, step: Step, keys: int) -> Replayed:
+        """See `Rebuilding.replay`: what was written since, and what was deleted once that is little."""
+        began = time.monotonic()
+        work = self._following(step)
+        taken, left = work.follow(keys * PER_KEY)
+        if left == 0:
+            left = self._deleted(work)
+        return Replayed(taken, left // PER_KEY, time.monotonic() - began)
+
+    def swap(self, step: Step, wait: float, most: int) -> Swapped | Busy:
+        """See `Rebuilding.swap`: `most` bounds what is left to do while writes are refused."""
+        work = self._following(step)
+        began = time.monotonic()
+        work.send("lock")
+        try:
+            if not self._caught_up(work, most):
+                return Busy("writers changed too much for the short time in which they are refused")
+            self._clone(work)
+            self._note_way_back(work)
+            self._move(work)
+        finally:
+            # A lost answer or a lost lock must not keep writers out; whoever has the lock now sees to the rest.
+            with contextlib.suppress(ToolkitError):
+                self._let_writers_in(work)
+        self._known.clear()
+        return Swapped(time.monotonic() - began)
+
+    def _following(self, step: Step) -> Following:
+        if step.id not in self._known:
+            prints = next((known.prints for known in self._known.values()), None)
+            work = Following(step.statements, self._ask, self._bulk, self._books, self._lease, prints)
+            work.claim()
+            if shadow.has(step.statements, "unlock"):
+                # An attempt that was cut off may have left writes refused.
+                self._let_writers_in(work)
+            self._known[step.id] = work
+        return self._known[step.id]
+
+    def _deleted(self, work: Following) -> int:
+        """About how many operations' worth of deletes are left, after reconciling when they are many."""
+        source, target = work.counts()
+        if (target - source) * DELETED // PER_KEY > 0:
+            work.reconcile()
+            source, target = work.counts()
+        return max(0, target - source) * DELETED
+
+    def _caught_up(self, work: Following, most: int) -> bool:
+        """Follow to the end while nobody writes, and be sure. EngineError when the two sides stay different."""
+        _, left = work.follow(most * PER_KEY)
+        if left:
+            return False
+        source, target = work.counts()
+        if abs(target - source) > most:
+            return False
+        if target != source:
+            work.reconcile()
+            source, target = work.counts()
+        if source != target:
+            hint = "Nothing has changed for readers and writers; `schema rollback` removes the copy."
+            raise EngineError("TV4506", f"the copy {work.target} has {target} records, not {source}", hint)
+        if source <= WHOLE and not work.identical():
+            hint = "Nothing has changed for readers and writers; `schema rollback` removes the copy."
+            raise EngineError("TV4514", f"the copy {work.target} has other versions of some records", hint)
+        return True
+
+    def _clone(self, work: Following) -> None:
+        """Give the old index another name to live on under; one left by an attempt that was cut off is out of date."""
+        if not shadow.has(work.statements, "clone"):
+            return
+        self._lease.check()
+        name = shadow.clone_name(shadow.part(work.statements, "clone"))
+        self._ask("DELETE", render.path(name), None, (404,))
+        work.send("clone")
+
+    def _note_way_back(self, work: Following) -> None:
+        """From here on the new index is the one to be followed."""
+        kept = work.source
+        if shadow.has(work.statements, "clone"):
+            kept = shadow.clone_name(shadow.part(work.statements, "clone"))
+        work.remember(checkpoints(work.send("progress target")), kept)
+
+    def _move(self, work: Following) -> None:
+        answer = work.send("swap", (404,))
+        if answer.status == 404:
+            self._lease.check()
+            raise StoreChanged(
+                "TV5001",
+                f"the name is no longer where it was: {answer.reason[:300]}",
+                "`schema rollback` takes back what this run has done; then make a new plan.",
+            )
+
+    def _let_writers_in(self, work: Following) -> None:
+        work.send("unlock", (404,))
+
+
+def _windows(goal: Positions, at: int, upto: int) -> list[tuple[str, int, int]]:
+    """Shard, after, upto: what is copied next, in pieces for several at a time."""
+    found: list[tuple[str, int, int]] = []
+    pieces = 1 if len(goal) >= JOBS else JOBS
+    for shard, end in goal.items():
+        last = min(upto, end)
+        width = -(-(last - at) // pieces)
+        begin = at
+        while width > 0 and begin < last:
+            found.append((shard, begin, min(begin + width, last)))
+            begin += width
+    return found

@@ -1,0 +1,246 @@
+"""The way to a version beside live writes, where an index has to be made anew, and the ways back.
+
+Pure; `planner` says what has to change, `shadow` has the requests, this module gives their order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from toolkit.catalog import Catalog, Json
+from toolkit.definition import Definition
+from toolkit.engines.elasticsearch import layout as layouts
+from toolkit.engines.elasticsearch import rebuild, render, shadow, versions
+from toolkit.engines.elasticsearch import store as stores
+from toolkit.engines.elasticsearch.layout import label
+from toolkit.engines.elasticsearch.shadow import Pair
+from toolkit.engines.elasticsearch.store import SearchStore
+from toolkit.engines.elasticsearch.typemap import Layout, Profile
+from toolkit.engines.online import Route
+from toolkit.overlay import Overlay
+from toolkit.plan import NO_LOCK, Estimate, Expect, Lock, Mode, Request, Step, StepClass
+
+SHORT = Lock("index.blocks.write", "writes, for a moment")
+_HOLDER = ("index", "holder")
+_UUID = ("index", "uuid")
+# Settings that decide how many copies an index has.
+_COPIES = ("number_of_replicas", "auto_expand_replicas")
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """Everything about one rebuild. `kept`: the name that the old index will have; `cloned`: it is another one."""
+
+    store: SearchStore
+    fresh: str
+    kept: str
+    cloned: bool
+    body: Json
+    forward: Pair
+    back: Pair
+    copies: Mapping[str, Json]
+    label: str
+    plain: Step
+
+
+def route(plain: Sequence[Step], store: SearchStore, wanted: Definition, overlay: Overlay, rules: Profile) -> Route:
+    """The way beside live writes. Without a rebuild it is the plain one; so it is for an index without a document, and
+    for one whose run ids cannot be searched, so that nothing tells what was deleted."""
+    heavy = next((step for step in plain if step.id == "index.rebuild"), None)
+    run_id = store.catalog.at(("properties", "RunId", "type"))
+    if heavy is None or not store.rows or run_id != "keyword":
+        return Route(tuple(plain))
+    at = plain.index(heavy)
+    before = (*_cancelled(store), *plain[:at])
+    work = _work(heavy, store, wanted, overlay, rules)
+    return Route(
+        steps=(*before, *_steps(work)),
+        rollback=(*_back(work), *_reverses(before)),
+        abandon=(_abandon(work), *_reverses(before)),
+        finish=(_finish(work),),
+    )
+
+
+def _cancelled(store: SearchStore) -> tuple[Step, ...]:
+    if not store.interrupted:
+        return ()
+    return (
+        Step(
+            "rebuild.cancel", f"Take back an unfinished rebuild of {store.names.index}",
+            "a run that was stopped left writes refused", StepClass.METADATA, NO_LOCK,
+            rebuild.cancel(store, store.rebuilding), (), (Expect(("interrupted",), False),),
+        ),
+    )  # fmt: skip
+
+
+def _work(heavy: Step, store: SearchStore, wanted: Definition, overlay: Overlay, rules: Profile) -> _Work:
+    goal = layouts.catalog(wanted, rules, overlay)
+    before, after = stores.layout_of(store, rules), rules.layout(label(wanted))
+    settings = layouts.settings(after, overlay.elasticsearch)
+    fresh = rebuild.shadow_name(store, wanted)
+    cloned = store.names.holder == store.names.index
+    kept = _kept_name(store, fresh) if cloned else store.names.holder
+    custom = rebuild.users_properties(store, before, after, rules.conversion(before, after))
+    scripts = _scripts(store, wanted, goal, before, after, rules)
+    shards = (_shards(store.catalog.children(("settings",))), _shards(settings))
+    during: dict[str, Json] = {
+        **store.kept.settings, **settings, "number_of_replicas": "0", "auto_expand_replicas": "false",
+        "refresh_interval": "-1", "gc_deletes": shadow.REMEMBER,
+    }  # fmt: skip
+    note = versions.note(label(wanted), (), store.uuid)
+    return _Work(
+        store=store,
+        fresh=fresh,
+        kept=kept,
+        cloned=cloned,
+        body=render.index_body(
+            rebuild.merged(goal.children(("properties",)), custom), rules.dynamic, during, {**store.kept.meta, **note}
+        ),
+        forward=Pair(store.names.holder, fresh, shards[0], scripts[0]),
+        back=Pair(fresh, kept, shards[1], scripts[1]),
+        copies={name: settings.get(name) for name in _COPIES},
+        label=label(wanted),
+        plain=heavy,
+    )
+
+
+def _scripts(
+    store: SearchStore, wanted: Definition, goal: Catalog, before: Layout, after: Layout, rules: Profile
+) -> tuple[Json, Json]:
+    """How documents are converted there and back; None where both indices hold them in the same form."""
+    there, back = rules.conversion(before, after), rules.conversion(after, before)
+    if there is None or back is None:
+        return None, None
+    custom = rebuild.users_properties(store, before, after, there)
+    own = rebuild.users_properties(store, before, before, None)
+    return (
+        rebuild.script_of(there, before, after, wanted, rebuild.members(custom, after)),
+        rebuild.script_of(back, after, before, wanted, rebuild.members(own, before)),
+    )
+
+
+def _shards(settings: Mapping[str, Json]) -> int:
+    return int(str(settings.get("number_of_shards", "1")))
+
+
+def _kept_name(store: SearchStore, fresh: str) -> str:
+    base = f"{store.names.index}-{store.recorded or 'before'}"
+    taken = {*store.taken, *store.rebuilding, fresh}
+    return next(name for name in (base, *(f"{base}-{n}" for n in range(2, len(taken) + 3))) if name not in taken)
+
+
+def _steps(work: _Work) -> tuple[Step, ...]:
+    store, plain = work.store, work.plain
+    name, fresh = store.names.index, work.fresh
+    here = (Expect(_HOLDER, store.names.holder), Expect(_UUID, store.uuid))
+    return (
+        Step(
+            "rebuild.create", f"Create {fresh} beside {store.names.holder}, at label {work.label}",
+            plain.reason, plain.step_class, NO_LOCK, (render.create_index(fresh, work.body),),
+            (render.delete_index(fresh),), (), plain.objects, needs=here,
+        ),
+        Step(
+            "rebuild.copy", f"Copy {store.names.holder} into {fresh}, window by window of its sequence numbers",
+            "with the documents' own versions, so that a late copy loses", StepClass.REBUILD, NO_LOCK,
+            shadow.follow(work.forward), (), (), mode=Mode.COPY, estimate=Estimate(store.rows, store.size),
+        ),
+        _follow(work.forward, "rebuild.follow"),
+        Step(
+            "rebuild.serve", f"Give {fresh} its copies and its refresh interval", "before anybody reads from it",
+            StepClass.ONLINE, NO_LOCK,
+            (render.put_settings(fresh, {"refresh_interval": store.kept.settings.get("refresh_interval"),
+                                         **work.copies}),
+             shadow.healthy(fresh)), (), (),
+        ),
+        Step(
+            "rebuild.compare", f"Delete from {fresh} what was deleted meanwhile, and compare all documents",
+            "slices of the run ids whose counts or fingerprints differ are looked at document by document",
+            StepClass.ONLINE, NO_LOCK, shadow.tools(work.forward), (), (), mode=Mode.COMPARE,
+            estimate=Estimate(store.rows),
+        ),
+        Step(
+            "rebuild.swap", f"Swap: {name} becomes an alias of {fresh}; the old index stays as {work.kept}",
+            "writes are refused for the last copies; writers try again by themselves", StepClass.REBUILD, SHORT,
+            shadow.swap(work.forward, name, store.kept.aliases, _clone(work)), (), (Expect(_HOLDER, fresh),),
+            mode=Mode.SWAP, needs=here,
+        ),
+        Step(
+            "rebuild.settle", "Let the old index be written to again, by this tool only, for `schema rollback`",
+            "", StepClass.METADATA, NO_LOCK,
+            (replace(render.put_settings(work.kept, {"blocks.write": None, "gc_deletes": shadow.REMEMBER}),
+                     part="if there"),
+             *_tidy(work, fresh)), (), (),
+        ),
+    )  # fmt: skip
+
+
+def _tidy(work: _Work, fresh: str) -> tuple[Request, ...]:
+    """The new index remembers deletes as the old one did, and no longer what it was made for."""
+    meta: Json = {**work.store.kept.meta, **versions.note(work.label)}
+    return (
+        render.put_settings(fresh, {"gc_deletes": work.store.kept.settings.get("gc_deletes")}),
+        render.put_mapping(fresh, {"_meta": meta}),
+    )
+
+
+def _clone(work: _Work) -> Request | None:
+    if not work.cloned:
+        return None
+    found = work.store.catalog.children(("settings",))
+    copies: dict[str, Json] = {name: found[name] for name in _COPIES if name in found}
+    return shadow.clone(work.store.names.holder, work.kept, {**copies, "gc_deletes": shadow.REMEMBER})
+
+
+def _follow(pair: Pair, id: str) -> Step:
+    return Step(
+        id, f"Copy what was written to {pair.source} meanwhile", "", StepClass.ONLINE, NO_LOCK,
+        shadow.tools(pair), (), (), mode=Mode.REPLAY,
+    )  # fmt: skip
+
+
+def _back(work: _Work) -> tuple[Step, ...]:
+    store, name = work.store, work.store.names.index
+    gc = {"gc_deletes": store.kept.settings.get("gc_deletes"), "blocks.write": None}
+    return (
+        Step(
+            "rebuild.back.open", f"Let {work.kept} be written to", "", StepClass.METADATA, NO_LOCK,
+            (render.put_settings(work.kept, {"blocks.write": None, "gc_deletes": shadow.REMEMBER}),), (), (),
+        ),
+        _follow(work.back, "rebuild.back.follow"),
+        Step(
+            "rebuild.back", f"Swap back: {name} becomes an alias of {work.kept} again",
+            "it was kept, and gets what was written since", StepClass.REBUILD, SHORT,
+            shadow.swap(work.back, name, store.kept.aliases, None), (), (Expect(_HOLDER, work.kept),),
+            mode=Mode.SWAP, needs=(Expect(_HOLDER, work.fresh),),
+        ),
+        Step(
+            "rebuild.back.drop", f"Drop the newer index {work.fresh}", "", StepClass.METADATA, NO_LOCK,
+            (replace(render.put_settings(work.kept, gc), part="if there"), render.delete_index(work.fresh)), (), (),
+            needs=(Expect(_HOLDER, work.kept),),
+        ),
+    )  # fmt: skip
+
+
+def _abandon(work: _Work) -> Step:
+    holder = work.store.names.holder
+    drops = (render.delete_index(work.fresh), *((render.delete_index(work.kept),) if work.cloned else ()))
+    return Step(
+        "rebuild.abandon", f"Drop {work.fresh}, which nobody reads yet", "", StepClass.METADATA, NO_LOCK,
+        (replace(render.allow_writes(holder), part="if there"), *drops), (), (),
+    )  # fmt: skip
+
+
+def _finish(work: _Work) -> Step:
+    return Step(
+        "rebuild.finish", f"Drop the old index {work.kept}", "", StepClass.METADATA, NO_LOCK,
+        (render.delete_index(work.kept),), (), (), needs=(Expect(_HOLDER, work.fresh),),
+    )  # fmt: skip
+
+
+def _reverses(steps: Sequence[Step]) -> tuple[Step, ...]:
+    return tuple(
+        Step(f"{s.id}.undo", f"Take back: {s.title}", "", StepClass.METADATA, NO_LOCK, s.reverse, (), ())
+        for s in reversed(steps)
+        if s.reverse
+    )

@@ -1,0 +1,198 @@
+"""The requests of a rebuild beside live writes: copy, follow, compare, swap. Texts like `%(after)s` in them are filled
+in when they are sent.
+
+Pure. What changed is found by the sequence numbers of the shards; a copy brings the documents' own versions, so it may
+be repeated, and a late one loses. An index that is being filled is written to only through an alias (`%(writer)s`) that
+belongs to one holder of the lock: whoever lost the lock writes into nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from urllib.parse import unquote
+
+from toolkit.catalog import Json
+from toolkit.engines.elasticsearch import render
+from toolkit.plan import Request
+
+# How long the index that is being filled remembers what was deleted, so that no late copy brings it back.
+REMEMBER = "7d"
+COPY_SIZE = 2000
+PAGE = 2000
+GREEN_SECONDS = 30
+
+# A hash of run id and version for each document, added up: the order of documents does not count.
+_HASH = """
+long h = doc['RunId'].size() == 0 ? 0L : (long) doc['RunId'].value.hashCode();
+h = (h ^ (doc['_version'].value * -7046029254386353131L)) * -4417276706812531889L;
+h ^= (h >>> 29);
+state.sum += h * 1609587929392839161L;
+state.count += 1L;
+"""
+_ADD = """
+long count = 0L; long sum = 0L;
+for (s in states) { if (s != null) { count += (long) s[0]; sum += (long) s[1]; } }
+return String.valueOf(count) + " " + String.valueOf(sum);
+"""
+FINGERPRINT: Json = {
+    "scripted_metric": {
+        "init_script": "state.count = 0L; state.sum = 0L",
+        "map_script": _HASH.replace("\n", " ").strip(),
+        "combine_script": "return [state.count, state.sum]",
+        "reduce_script": _ADD.replace("\n", " ").strip(),
+    }
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """What is copied from where to where: `shards` of the source, and how documents are converted on the way."""
+
+    source: str
+    target: str
+    shards: int
+    script: Json = None
+
+
+def tools(pair: Pair) -> tuple[Request, ...]:
+    """All that following and comparing need; the parts are told apart by their names."""
+    return (*follow(pair), *compare(pair))
+
+
+def follow(pair: Pair) -> tuple[Request, ...]:
+    """Take the writer's alias; look how far the shards are; copy what lies between two sequence numbers; see that it
+    arrived."""
+    window: Json = {"range": {"_seq_no": {"gt": "%(after)s", "lte": "%(upto)s"}}}
+    source: dict[str, Json] = {"index": pair.source, "size": COPY_SIZE, "query": window}
+    if pair.shards > 1:
+        source["slice"] = {"id": "%(shard)s", "max": pair.shards}
+    body: dict[str, Json] = {
+        "conflicts": "proceed",
+        "source": source,
+        "dest": {"index": "%(writer)s", "version_type": "external"},
+    }
+    if pair.script:
+        body["script"] = pair.script
+    changed: Json = {
+        "size": PAGE, "_source": False, "version": True, "query": window, "sort": [{"_seq_no": "asc"}],
+    }  # fmt: skip
+    mget, refresh = "_mget?_source=false", "_refresh"
+    return (
+        render.aliases([{"add": {"index": pair.target, "alias": "%(writer)s"}}], "writer"),
+        Request("GET", f"{render.path(pair.source, '_stats', 'docs')}?level=shards", None, "progress"),
+        Request("POST", f"{render.path(pair.source)}/{refresh}", None, "refresh source"),
+        Request("POST", "/_reindex?require_alias=true&refresh=false&timeout=1m", body, "copy"),
+        Request(
+            "POST", f"{render.path(pair.source, '_search')}?preference=_shards:%(shard)s", changed, "changed"
+        ),
+        Request("POST", f"{render.path(pair.target)}/{mget}", {"ids": "%(ids)s"}, "arrived"),
+        Request("POST", f"{render.path(pair.target)}/{refresh}", None, "refresh target"),
+        Request("GET", render.path(pair.source, "_count"), None, "count source"),
+        Request("GET", render.path(pair.target, "_count"), None, "count target"),
+    )  # fmt: skip
+
+
+def compare(pair: Pair) -> tuple[Request, ...]:
+    """Compare slices of the run ids by counts and fingerprints, list what differs, delete what the source lost."""
+    listing: Json = {
+        "size": PAGE, "_source": False, "version": True, "query": "%(slice)s", "sort": ["RunId", "_seq_no"],
+    }  # fmt: skip
+    gone: Json = {
+        "delete": {
+            "_index": "%(writer)s", "_id": "%(id)s", "version": "%(version)s", "version_type": "external_gte",
+        }
+    }  # fmt: skip
+    found: list[Request] = []
+    for side, index in (("source", pair.source), ("target", pair.target)):
+        search = render.path(index, "_search")
+        counted: Json = {"size": 0, "aggs": {"slice": {"filters": {"filters": "%(slices)s"}}}}
+        marked: Json = {
+            "size": 0,
+            "aggs": {"slice": {"filters": {"filters": "%(slices)s"}, "aggs": {"mark": FINGERPRINT}}},
+        }
+        found += [
+            Request("POST", search, marked, f"fingerprint {side}"),
+            Request("POST", search, counted, f"slices {side}"),
+            Request("POST", search, listing, f"list {side}"),
+        ]
+    live = Request("POST", f"{render.path(pair.source)}/_mget?_source=false", {"ids": "%(ids)s"}, "live")
+    return (*found, live, Request("POST", "/_bulk", gone, "delete"))
+
+
+def swap(pair: Pair, name: str, aliases: Mapping[str, Json], clone: Request | None) -> tuple[Request, ...]:
+    """Refuse writes; the last copies; the name goes from one index to the other, only if it is still where it was and
+    the lock is still ours. `clone`: the name is an index, which can only live on under another name."""
+    moved: list[Json] = [
+        {"add": {"index": pair.target, "alias": alias, **(facts if isinstance(facts, dict) else {})}}
+        for alias, facts in aliases.items()
+    ]
+    if clone is None:
+        gone: list[Json] = [{"remove": {"index": pair.source, "alias": name, "must_exist": True}}]
+        gone += [{"remove": {"index": pair.source, "alias": alias, "must_exist": True}} for alias in aliases]
+    else:
+        gone = [{"remove_index": {"index": pair.source}}]
+    actions: list[Json] = [
+        {"remove": {"index": pair.target, "alias": "%(writer)s", "must_exist": True}},
+        *gone,
+        {"add": {"index": pair.target, "alias": name, "is_write_index": True}},
+        *moved,
+    ]
+    block = render.block_writes(pair.source)
+    allow = render.allow_writes(pair.source)
+    return (
+        replace(block, part="lock"),
+        *tools(pair),
+        *((clone,) if clone else ()),
+        Request("GET", f"{render.path(pair.target, '_stats', 'docs')}?level=shards", None, "progress target"),
+        render.aliases(actions, "swap"),
+        replace(allow, part="unlock"),
+    )
+
+
+def clone(source: str, target: str, settings: Mapping[str, Json]) -> Request:
+    """The same index under another name, sharing its files; only while writes are refused."""
+    body: Json = {"settings": {"index.blocks.write": None, **{f"index.{k}": v for k, v in settings.items()}}}
+    return Request("PUT", render.path(source, "_clone", target), body, "clone")
+
+
+def clone_name(request: Request) -> str:
+    """The name a clone gets."""
+    return unquote(request.path.rpartition("/")[2])
+
+
+def healthy(index: str) -> Request:
+    """Wait until all copies of an index are there, or the cluster has no more room for them."""
+    way = f"?wait_for_status=green&wait_for_no_initializing_shards=true&timeout={GREEN_SECONDS}s"
+    return Request("GET", f"{render.path('_cluster', 'health', index)}{way}", None, "health")
+
+
+def filled(request: Request, values: Mapping[str, Json]) -> Request:
+    """The request with its `%(name)s` filled in: a text that is nothing else becomes the value itself."""
+    path = request.path
+    for name, value in values.items():
+        if isinstance(value, str | int):
+            path = path.replace(f"%({name})s", str(value))
+    return Request(request.method, path, _filled(request.body, values), request.part)
+
+
+def _filled(body: Json, values: Mapping[str, Json]) -> Json:
+    match body:
+        case dict():
+            return {key: _filled(value, values) for key, value in body.items()}
+        case list():
+            return [_filled(value, values) for value in body]
+        case str() if body.startswith("%(") and body.endswith(")s") and body[2:-2] in values:
+            return values[body[2:-2]]
+        case _:
+            return body
+
+
+def part(statements: Sequence[object], name: str) -> Request:
+    """The one statement of that part."""
+    return next(s for s in statements if isinstance(s, Request) and s.part == name)
+
+
+def has(statements: Sequence[object], name: str) -> bool:
+    """Whether there is such a part."""
+    return any(isinstance(s, Request) and s.part == name for s in statements)
