@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from toolkit.catalog import Json
 from toolkit.definition import Definition
 from toolkit.engines import batches, measuring
 from toolkit.engines.bound import Search
@@ -41,7 +42,7 @@ _NAME = re.compile(r"[^-_+A-Z\s\"*\\<|,>/?#:][^A-Z\s\"*\\<|,>/?#:]*")
 MAX_NAME_BYTES = 255
 _FIRST_LOOK, _LONGEST_LOOK = 0.1, 5.0
 # A cluster that is too busy (429) is asked again after waits that double up to this.
-_LONGEST_WAIT = 10.0
+_LONGEST_WAIT = 2.0
 # A chunk of a copy is answered when it is done.
 LONG_SECONDS = 900
 # Status of a bulk item → nothing is wrong: a newer version is there, or what was to be deleted is not.
@@ -351,6 +352,21 @@ class SearchClient:
         """See `toolkit.engines.online.Coordinated.rebuilding`; only for the holder of the lock."""
         assert self._rebuilder is not None
         return self._rebuilder
+
+    def throttle(self, run: int) -> Json:
+        """See `toolkit.engines.online.Throttling.throttle`."""
+        return self._books.read(f"throttle~{run}").body.get("asked")
+
+    def set_throttle(self, run: int, asked: Json) -> None:
+        """See `toolkit.engines.online.Throttling.set_throttle`."""
+        self._books.write(f"throttle~{run}", {"asked": asked}, None, kind="throttle", run=run)
+
+    def strain(self) -> tuple[float, float]:
+        """See `toolkit.engines.online.Sensing.strain`: copies are written at once, so nothing lags; the load is what
+        is being written, or waits for that."""
+        nodes = self._ask("GET", "/_nodes/stats/thread_pool", fine=(401, 403)).body.get("nodes") or {}
+        pools = [node["thread_pool"].get("write") or {} for node in nodes.values()]
+        return 0.0, float(sum(pool.get("active", 0) + pool.get("queue", 0) for pool in pools))
 
     def preflight(self, plan: Plan) -> tuple[Problem, ...]:
         """See `toolkit.engines.online.Checking.preflight`."""

@@ -15,7 +15,7 @@ from toolkit.engines.elasticsearch import render, shadow
 from toolkit.engines.elasticsearch.books import Ask, Books, SearchLease
 from toolkit.engines.elasticsearch.names import WRITER
 from toolkit.engines.elasticsearch.slices import Mark, Slice, differing, grid, marks, named, small
-from toolkit.engines.elasticsearch.transport import Answer
+from toolkit.engines.elasticsearch.transport import Answer, TooBusy
 from toolkit.engines.elasticsearch.transport import Outcome as Written
 from toolkit.errors import EngineError
 from toolkit.plan import Statement
@@ -25,6 +25,7 @@ Bulk = Callable[[Iterable[dict[str, Any]]], Iterator[Written]]
 Positions = dict[str, int]
 # Some servers have no versions in scripts, some allow no scripts.
 _NO_SCRIPTS = (400, 403, 500)
+_WAIT = (429, 503)
 _REFUSED = (400, 404, 409, 429, 500, 503)
 
 
@@ -111,6 +112,8 @@ class Following:
             if answer.status == 404:
                 self.lease.check()
             why = Answer(answer.status, {"error": cause}).reason
+            if answer.status in _WAIT or (failures and failures[0].get("status") in _WAIT):
+                raise TooBusy("TV4505", f"copying into {self.target} was refused: {why[:400]}")
             hint = "Nothing has changed for readers and writers. The message names the document or what is missing."
             raise EngineError("TV4505", f"copying into {self.target} failed: {why[:400]}", hint)
         return int(answer.body["total"])

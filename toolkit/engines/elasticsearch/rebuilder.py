@@ -9,11 +9,13 @@ import contextlib
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 from toolkit.engines.elasticsearch import render, shadow
 from toolkit.engines.elasticsearch.books import Ask, Books, SearchLease
 from toolkit.engines.elasticsearch.following import Bulk, Following, Positions, checkpoints
 from toolkit.engines.elasticsearch.slices import grid
+from toolkit.engines.elasticsearch.transport import TooBusy
 from toolkit.engines.online import Busy, Compared, Copied, Key, Ran, Replayed, Swapped, Tick
 from toolkit.errors import EngineError, StoreChanged, ToolkitError
 from toolkit.plan import Step
@@ -27,6 +29,7 @@ JOBS = 2
 # Up to so many documents the whole fingerprint is made once more while writes are refused.
 WHOLE = 1_000_000
 
+_T = TypeVar("_T")
 Execute = Callable[[Step, Callable[[], None], Tick], None]
 
 
@@ -46,8 +49,23 @@ class SearchRebuilder:
         self._execute(step, self._lease.check, tick)
         return Ran()
 
-    def copy(self, step: Step, after: Key | None, rows: int) -> Copied:
+    def copy(self, step: Step, after: Key | None, rows: int) -> Copied | Busy:
         """See `Rebuilding.copy`: the place is a sequence number, the same in all shards."""
+        return _patient(lambda: self._copy(step, after, rows))
+
+    def compare(self, step: Step, after: Key | None, rows: int) -> Compared | Busy:
+        """See `Rebuilding.compare`: the place is the number of a slice of the run ids."""
+        return _patient(lambda: self._compare(step, after, rows))
+
+    def replay(self, step: Step, keys: int) -> Replayed | Busy:
+        """See `Rebuilding.replay`: what was written since, and what was deleted once that is little."""
+        return _patient(lambda: self._replay(step, keys))
+
+    def swap(self, step: Step, wait: float, most: int) -> Swapped | Busy:
+        """See `Rebuilding.swap`: `most` bounds what is left to do while writes are refused."""
+        return _patient(lambda: self._swap(step, most))
+
+    def _copy(self, step: Step, after: Key | None, rows: int) -> Copied:
         began = time.monotonic()
         work = self._following(step)
         at = -1 if after is None else int(after[0])
@@ -67,8 +85,7 @@ class SearchRebuilder:
         ends = tuple(text for shard, end in goal.items() for text in (shard, str(end)))
         return Copied((str(upto), *ends), copied, seconds)
 
-    def compare(self, step: Step, after: Key | None, rows: int) -> Compared:
-        """See `Rebuilding.compare`: the place is the number of a slice of the run ids."""
+    def _compare(self, step: Step, after: Key | None, rows: int) -> Compared:
         began = time.monotonic()
         work, cells = self._following(step), grid()
         begin = 0 if after is None else int(after[0])
@@ -78,8 +95,7 @@ class SearchRebuilder:
         last = None if end >= len(cells) else (str(end),)
         return Compared(last, compared, (time.monotonic() - began) / SCALE, tuple((id,) for id in wrong))
 
-    def replay(self, step: Step, keys: int) -> Replayed:
-        """See `Rebuilding.replay`: what was written since, and what was deleted once that is little."""
+    def _replay(self, step: Step, keys: int) -> Replayed:
         began = time.monotonic()
         work = self._following(step)
         taken, left = work.follow(keys * PER_KEY)
@@ -87,8 +103,7 @@ class SearchRebuilder:
             left = self._deleted(work)
         return Replayed(taken, left // PER_KEY, time.monotonic() - began)
 
-    def swap(self, step: Step, wait: float, most: int) -> Swapped | Busy:
-        """See `Rebuilding.swap`: `most` bounds what is left to do while writes are refused."""
+    def _swap(self, step: Step, most: int) -> Swapped | Busy:
         work = self._following(step)
         began = time.monotonic()
         work.send("lock")
@@ -171,6 +186,14 @@ class SearchRebuilder:
 
     def _let_writers_in(self, work: Following) -> None:
         work.send("unlock", (404,))
+
+
+def _patient(act: Callable[[], _T]) -> _T | Busy:
+    """What `act` gives, or Busy where the cluster asks for patience."""
+    try:
+        return act()
+    except TooBusy as error:
+        return Busy(error.message)
 
 
 def _windows(goal: Positions, at: int, upto: int) -> list[tuple[str, int, int]]:

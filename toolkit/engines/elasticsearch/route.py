@@ -19,9 +19,9 @@ from toolkit.engines.elasticsearch.store import SearchStore
 from toolkit.engines.elasticsearch.typemap import Layout, Profile
 from toolkit.engines.online import Route
 from toolkit.overlay import Overlay
-from toolkit.plan import NO_LOCK, Estimate, Expect, Lock, Mode, Request, Step, StepClass
+from toolkit.plan import NO_LOCK, Expect, Lock, Mode, Request, Step, StepClass
 
-SHORT = Lock("index.blocks.write", "writes, for a moment")
+SHORT = Lock("index.blocks.write", "writes, for a moment", brief=True)
 _HOLDER = ("index", "holder")
 _UUID = ("index", "uuid")
 # Settings that decide how many copies an index has.
@@ -137,13 +137,13 @@ def _steps(work: _Work) -> tuple[Step, ...]:
     return (
         Step(
             "rebuild.create", f"Create {fresh} beside {store.names.holder}, at label {work.label}",
-            plain.reason, plain.step_class, NO_LOCK, (render.create_index(fresh, work.body),),
+            plain.reason, StepClass.METADATA, NO_LOCK, (render.create_index(fresh, work.body),),
             (render.delete_index(fresh),), (), plain.objects, needs=here,
         ),
         Step(
             "rebuild.copy", f"Copy {store.names.holder} into {fresh}, window by window of its sequence numbers",
             "with the documents' own versions, so that a late copy loses", StepClass.REBUILD, NO_LOCK,
-            shadow.follow(work.forward), (), (), mode=Mode.COPY, estimate=Estimate(store.rows, store.size),
+            shadow.follow(work.forward), (), (), mode=Mode.COPY,
         ),
         _follow(work.forward, "rebuild.follow"),
         Step(
@@ -157,11 +157,10 @@ def _steps(work: _Work) -> tuple[Step, ...]:
             "rebuild.compare", f"Delete from {fresh} what was deleted meanwhile, and compare all documents",
             "slices of the run ids whose counts or fingerprints differ are looked at document by document",
             StepClass.ONLINE, NO_LOCK, shadow.tools(work.forward), (), (), mode=Mode.COMPARE,
-            estimate=Estimate(store.rows),
         ),
         Step(
             "rebuild.swap", f"Swap: {name} becomes an alias of {fresh}; the old index stays as {work.kept}",
-            "writes are refused for the last copies; writers try again by themselves", StepClass.REBUILD, SHORT,
+            "writes are refused for the last copies; writers try again by themselves", plain.step_class, SHORT,
             shadow.swap(work.forward, name, store.kept.aliases, _clone(work)), (), (Expect(_HOLDER, fresh),),
             mode=Mode.SWAP, needs=here,
         ),

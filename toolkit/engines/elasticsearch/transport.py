@@ -59,6 +59,10 @@ class Outcome:
     reason: str
 
 
+class TooBusy(EngineError):
+    """The cluster asks for patience."""
+
+
 class Transport(Protocol):
     """One connection. Whatever fails to arrive is ConnectionFailed; answers of all kinds are given back."""
 
@@ -301,5 +305,5 @@ def refused(answer: Answer, target: Target) -> EngineError:
     if answer.status == 403:
         return EngineError("TV4003", f"{target.shown} refused: {reason}", "Give this user the right to do that.")
     if answer.status in (429, 503):
-        return EngineError("TV4003", f"{target.shown} is too busy: {reason}", "Run the same command again later.")
+        return TooBusy("TV4003", f"{target.shown} is too busy: {reason}", "Run the same command again later.")
     return EngineError("TV4003", f"{target.shown} refused: {reason}")
