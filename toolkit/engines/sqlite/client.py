@@ -12,11 +12,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from toolkit.catalog import ABSENT
 from toolkit.definition import Definition
 from toolkit.engines import batches, measuring
 from toolkit.engines.bound import BoundSql
-from toolkit.engines.sqlite import inspect, measure, rows, versions
+from toolkit.engines.online import Holder
+from toolkit.engines.sqlite import books, inspect, measure, refusals, rows, versions
 from toolkit.engines.sqlite.layout import EMPTY
+from toolkit.engines.sqlite.rebuilder import SqliteRebuilder
 from toolkit.engines.sqlite.render import identifier
 from toolkit.engines.sqlite.typemap import Profile
 from toolkit.errors import ConnectionFailed, EngineError, TargetError, Unsupported
@@ -27,6 +30,7 @@ from toolkit.targets import Target
 # Generated columns came with 3.31, the last thing the schema needs.
 OLDEST = (3, 31, 0)
 BUSY_MILLISECONDS = 10_000
+BEAT_SECONDS = 1.0
 # A row stands in some sixty indexes: more of them in memory, and fewer rewrites of a run reaching them, pay off.
 _CACHE_KIBIBYTES = 262_144
 _BATCH = 20_000
@@ -34,6 +38,8 @@ _OPTIONS = {"mode": ("ro", "rw", "rwc"), "busy_timeout": ()}
 _EXAMPLE = "Examples: sqlite:///file.db, sqlite:////var/lib/temporal/file.db"
 _ALEMBIC = "SELECT version_num FROM alembic_version"
 _TEXTS = "SELECT name, sql FROM sqlite_master WHERE tbl_name = ? AND type IN ('index', 'trigger') AND sql IS NOT NULL"
+# Columns with a value of their own, neither generated nor hidden.
+_PLAIN = "SELECT name FROM pragma_table_xinfo(?) WHERE hidden = 0"
 _TABLE = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
 
 
@@ -66,15 +72,13 @@ class SqliteClient:
         self._target = target
         self._rules = rules
         self._open: sqlite3.Connection | None = None
+        self._lease: books.SqliteLease | None = None
 
     @property
     def _connection(self) -> sqlite3.Connection:
         """Opening makes an empty file, so it waits until there is something to do with it."""
         if self._open is None:
-            options = self._target.options
-            milliseconds = int(options.get("busy_timeout", BUSY_MILLISECONDS))
-            uri = f"file:{quote(str(self._path))}?mode={options.get('mode', 'rwc')}"
-            self._open = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=milliseconds / 1000)
+            self._open = self._session(self._milliseconds / 1000)
             self._open.execute(f"PRAGMA cache_size = -{_CACHE_KIBIBYTES}")
             # Each row's sixty index pages go through the statement journal, because of the triggers: in memory that is
             # 1.6 times as fast.
@@ -83,6 +87,14 @@ class SqliteClient:
             self._open.execute("PRAGMA foreign_keys = OFF")
             self._open.execute("PRAGMA legacy_alter_table = ON")
         return self._open
+
+    @property
+    def _milliseconds(self) -> int:
+        return int(self._target.options.get("busy_timeout", BUSY_MILLISECONDS))
+
+    def _session(self, wait: float) -> sqlite3.Connection:
+        uri = f"file:{quote(str(self._path))}?mode={self._target.options.get('mode', 'rwc')}"
+        return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=wait)
 
     def check(self) -> None:
         """Raise ConnectionFailed or Unsupported when the file is no database, or SQLite cannot serve it."""
@@ -107,13 +119,23 @@ class SqliteClient:
         try:
             yield
         except (sqlite3.Error, OverflowError, UnicodeEncodeError) as error:
-            raise EngineError("TV4003", f"{self._target.shown} refused: {error}", _hint(str(error))) from None
+            raise self._failed(error) from None
+
+    def _failed(self, error: BaseException) -> EngineError:
+        return refusals.coded(error, self._target)
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """The write lock is taken at once, so that nobody can write between what is read and what is done."""
+    def _transaction(self, wait: float | None = None) -> Iterator[sqlite3.Connection]:
+        """The write lock is taken at once, so that nobody can write between what is read and what is done; it is waited
+        for `wait` seconds, or as long as the URL says."""
         connection = self._connection
-        connection.execute("BEGIN IMMEDIATE")
+        if wait is not None:
+            connection.execute(f"PRAGMA busy_timeout = {round(wait * 1000)}")
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        finally:
+            # A commit waits for readers, and what was done before it should not be lost to one of them.
+            connection.execute(f"PRAGMA busy_timeout = {self._milliseconds}")
         try:
             yield connection
             connection.execute("COMMIT")
@@ -125,7 +147,7 @@ class SqliteClient:
     def observe(self) -> Observed:
         """See `toolkit.engines.Client.observe`. A file that is not there is empty, and stays away."""
         server = f"SQLite {sqlite3.sqlite_version}"
-        if self._open is None and not self._path.exists():
+        if not self._there():
             return Observed(EMPTY, recorded=None, server=server)
         catalog = inspect.read(self._ask)
         mark = self._one(_ALEMBIC, "alembic_version")
@@ -179,23 +201,59 @@ class SqliteClient:
         """See `toolkit.engines.filtering.Asking`."""
         return self._ask(statement.text, tuple(statement.parameters))
 
+    def take_lock(self, owner: str, seconds: float) -> books.SqliteLease:
+        """See `toolkit.engines.online.Coordinated.take_lock`."""
+        return self._take(owner, seconds, None)
+
+    def break_lock(self, owner: str) -> None:
+        """See `toolkit.engines.online.Coordinated.break_lock`. The process cannot be ended; it can change nothing."""
+        self._take("temporal-visibility schema unlock", 0.0, owner).release()
+
+    def _take(self, owner: str, seconds: float, forced: str | None) -> books.SqliteLease:
+        with self._errors(), self._transaction() as connection:
+            fencing = books.take(connection, owner, seconds, forced)
+        self._lease = books.SqliteLease(
+            self._connection, lambda: self._session(BEAT_SECONDS), self._failed, fencing, seconds
+        )
+        return self._lease
+
+    def holder(self) -> Holder | None:
+        """See `toolkit.engines.online.Coordinated.holder`."""
+        return books.holder(self._ask) if self._there() else None
+
+    def journal(self) -> books.SqliteJournal:
+        """See `toolkit.engines.online.Coordinated.journal`."""
+        ask = self._ask if self._there() else lambda *_: []
+        return books.SqliteJournal(ask, self._transaction, self._failed, self._lease.fencing if self._lease else 0)
+
+    def rebuilding(self) -> SqliteRebuilder:
+        """See `toolkit.engines.online.Coordinated.rebuilding`; only for the holder of the lock."""
+        assert self._lease is not None
+        return SqliteRebuilder(self._lease, self._transaction, self._failed)
+
+    def losses(self, plan: Plan) -> dict[str, int]:
+        """See `toolkit.engines.online.Counting.losses`: generated columns come back with the next upgrade."""
+        table = self._rules.table
+        dropped = {e.path[-1] for step in plan.steps for e in step.done
+                   if e.wanted is ABSENT and e.path[:-1] == ("catalog", "tables", table, "columns")}  # fmt: skip
+        names = [row["name"] for row in self._ask(_PLAIN, (table,)) if row["name"] in dropped]
+        if not names:
+            return {}
+        counts = ", ".join(f"count({identifier(name)}) AS {identifier(name)}" for name in names)
+        row = self._ask(f"SELECT {counts} FROM {identifier(table)}")[0]
+        return {name: int(row[name]) for name in names if row[name]}
+
+    def _there(self) -> bool:
+        """Whether there is a file; asking must not make one."""
+        return self._open is not None or self._path.exists()
+
     def measure(self, plan: Plan) -> dict[str, Estimate]:
         """See `toolkit.engines.measuring.Measuring`. A file that is not there stays away."""
         table = self._rules.table
-        there = self._open is not None or self._path.exists()
-        measures = measure.read(self._ask, table) if there else measuring.Measures({}, None, 0.0, "")
+        measures = measure.read(self._ask, table) if self._there() else measuring.Measures({}, None, 0.0, "")
         return measuring.estimates(plan, measures, lambda step: measure.work(step, table))
 
     def close(self) -> None:
         """See `toolkit.engines.Client.close`."""
         if self._open is not None:
             self._open.close()
-
-
-def _hint(message: str) -> str:
-    """What to do about the errors that have a remedy."""
-    if "locked" in message:
-        return "Another process is writing. Try again, or wait longer with ?busy_timeout=MILLISECONDS."
-    if "readonly" in message or "unable to open" in message:
-        return "The file and its directory must be writable."
-    return ""

@@ -1,0 +1,47 @@
+"""What SQLite's errors mean to the user: result code → code, words and what to do next.
+
+A table and one look-up; nothing here asks the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from toolkit.errors import EngineError
+from toolkit.targets import Target
+
+# Primary result codes (sqlite.org/rescode.html).
+BUSY = frozenset({5, 6})
+_KNOWN: Mapping[int, tuple[str, str, str]] = {
+    5: ("TV4403", "another process is using the file", "Try again, or wait longer with ?busy_timeout=MILLISECONDS."),
+    6: ("TV4403", "another process is using the file", "Try again, or wait longer with ?busy_timeout=MILLISECONDS."),
+    8: ("TV4402", "the file takes no writes", "The file and its directory must be writable, and mode=ro not given."),
+    10: ("TV4405", "reading or writing the file failed", "Look at the disk and the system's log. The transaction was "
+         "taken back; run the same command again."),
+    11: ("TV4404", "the file is damaged", "`PRAGMA integrity_check` says more; restore a backup or use `.recover`."),
+    13: ("TV4401", "the disk is full", "Nothing has changed. A rebuild needs room for the table and its indexes once "
+         "more; make room and run the same command again."),
+    14: ("TV4402", "the file cannot be opened", "The file and its directory must be writable."),
+    26: ("TV4404", "the file is no database", "Is it the right file?"),
+}  # fmt: skip
+
+
+def primary(error: BaseException) -> int | None:
+    """SQLite's primary result code, where there is one."""
+    number = getattr(error, "sqlite_errorcode", None)
+    return number & 0xFF if isinstance(number, int) else None
+
+
+def is_busy(error: BaseException) -> bool:
+    """Whether somebody else holds a lock that this needed."""
+    return primary(error) in BUSY
+
+
+def coded(error: BaseException, target: Target) -> EngineError:
+    """The user's error for `error`."""
+    number = primary(error)
+    text = target.redact(str(error)).strip()
+    if number is not None and number in _KNOWN:
+        code, what, next_ = _KNOWN[number]
+        return EngineError(code, f"{target.shown}: {what}: {text}", next_)
+    return EngineError("TV4003", f"{target.shown} refused: {text}")
