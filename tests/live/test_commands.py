@@ -29,6 +29,7 @@ def test_the_life_of_a_postgresql_store(postgresql: Handle, tmp_path: Path) -> N
     assert temporal_visibility("schema", "plan", url, "--out", plan).code == 0
     answer("schema-upgrade", "schema", "upgrade", url, "--plan", plan, "--yes")
     answer("schema-runs", "schema", "runs", url)
+    assert "TV5116" in temporal_visibility("schema", "throttle", url, "--pause").err
     answer("schema-rollback", "schema", "rollback", url, "--yes")
     answer("schema-downgrade", "schema", "downgrade", url, "--to", "1.8", "--yes")
     answer("schema-upgrade", "schema", "upgrade", url, "--yes")
@@ -49,4 +50,14 @@ def test_the_life_of_a_sqlite_store(tmp_path: Path) -> None:
     answer("schema-downgrade", "schema", "downgrade", url, "--to", "1.12", "--yes")
     answer("schema-status", "schema", "status", url)
     assert temporal_visibility("schema", "upgrade", url).code == 2
-    assert "TV5111" in temporal_visibility("schema", "runs", url).err
+    runs = answer("schema-runs", "schema", "runs", url)["stores"][0]["runs"]  # type: ignore[index]
+    assert [(run["kind"], run["status"]) for run in runs] == [
+        ("upgrade", "done"),
+        ("upgrade", "done"),
+        ("downgrade", "done"),
+    ]
+    for words in ("rollback", "finish"):
+        ran = temporal_visibility("schema", words, url, "--yes")
+        assert (ran.code, "TV5109" in ran.err) == (1, True)
+    answer("schema-unlock", "schema", "unlock", url)
+    assert "TV5115" in temporal_visibility("schema", "throttle", url, "--pause").err
