@@ -1,12 +1,9 @@
-"""Definitions, changes and plans as plain data for `--output json`, and as lines of text for people.
+"""Definitions, changes and plans as plain data for `--output json`, and changes as lines of text.
 
-Pure; the only place where these values are put into words, so that the terminal, JSON and Markdown agree.
+Pure; `toolkit.explain` puts plans before people.
 """
 
 from __future__ import annotations
-
-from collections.abc import Iterator
-from textwrap import wrap
 
 from toolkit.attributes import Family
 from toolkit.definition import Definition, Field, Index, SearchAttribute
@@ -22,7 +19,7 @@ from toolkit.diff import (
     DropField,
     DropIndex,
 )
-from toolkit.plan import Expect, Plan, Request, Sql, Statement, Step
+from toolkit.plan import Estimate, Expect, Plan, Request, Sql, Statement, Step
 
 
 def definition_json(definition: Definition) -> dict[str, object]:
@@ -116,14 +113,22 @@ def statement_text(statement: Statement) -> str:
 
 
 def step_json(step: Step) -> dict[str, object]:
-    """One step."""
+    """One step; an unknown quantity is null."""
+    found = step.estimate or Estimate()
     return {
         "id": step.id,
         "title": step.title,
         "class": step.step_class.value,
-        "lock": {"name": step.lock.name, "blocks": step.lock.blocks},
+        "lock": {"name": step.lock.name, "blocks": step.lock.blocks, "brief": step.lock.brief},
         "reason": step.reason,
         "objects": list(step.objects),
+        "estimate": {
+            "rows": found.rows,
+            "disk_bytes": found.disk,
+            "disk_left_bytes": found.left,
+            "seconds": None if found.seconds is None else round(found.seconds, 3),
+            "basis": found.basis,
+        },
         "statements": [statement_text(s) for s in step.statements],
         "reverse": [statement_text(s) for s in step.reverse],
         "done_when": [_expectation(e) for e in step.done],
@@ -153,30 +158,3 @@ def plan_json(plan: Plan) -> dict[str, object]:
         "foreign": ["/".join(path) for path in plan.foreign],
         "steps": [step_json(step) for step in plan.steps],
     }
-
-
-def plan_lines(plan: Plan, statements: bool = False) -> Iterator[str]:
-    """The plan for a terminal."""
-    found = ", ".join(plan.found) if plan.found else "no published version"
-    recorded = plan.recorded if plan.recorded is not None else "nothing"
-    yield f"{plan.engine}: the store equals {found}; it records {recorded}; wanted {plan.wanted}."
-    if plan.foreign:
-        yield f"Not ours, left alone: {', '.join('/'.join(path) for path in plan.foreign)}"
-    if not plan.steps:
-        yield "Nothing to do."
-        return
-    yield ""
-    for number, step in enumerate(plan.steps, 1):
-        yield f"{number:>3}. {step.title}"
-        blocks = "blocks nobody" if step.lock.blocks == "nobody" else f"blocks {step.lock.blocks} ({step.lock.name})"
-        yield f"     {step.step_class.value}; {blocks}" + (f"; {step.reason}" if step.reason else "")
-        if step.objects:
-            names = ", ".join(step.objects)
-            shown = wrap(names, 100) if statements else wrap(names, 100, max_lines=2, placeholder=" …")
-            yield from ("     " + line for line in shown)
-        if statements:
-            for statement in step.statements:
-                yield from ("       " + line for line in statement_text(statement).splitlines())
-    yield ""
-    heaviest = plan.step_class
-    yield f"{len(plan.steps)} steps, heaviest class {heaviest.value if heaviest else 'none'}."

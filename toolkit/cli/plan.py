@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import click
@@ -10,8 +11,11 @@ from toolkit.apply.plan_json import write
 from toolkit.apply.runner import plan_store
 from toolkit.cli.options import connected, target_argument, targets, version_option
 from toolkit.cli.output import emit, output_option
-from toolkit.describe import plan_json, plan_lines
+from toolkit.cli.running import looked, planned, problems_json
+from toolkit.definition import Definition
 from toolkit.errors import Differences, UsageError
+from toolkit.explain.totals import Explained
+from toolkit.targets import Target
 from toolkit.versions import chain, find
 
 
@@ -20,26 +24,52 @@ from toolkit.versions import chain, find
 @version_option()
 @click.option("--statements", is_flag=True, help="Show the statements of each step, too.")
 @click.option("--offline", is_flag=True, help="Plan the plain way, which is shorter and keeps writers waiting.")
+@click.option("--format", "form", type=click.Choice(["text", "markdown", "html"]), default="text", show_default=True,
+              help="Form for people: Markdown for a ticket, HTML for a page with a picture.")  # fmt: skip
 @click.option("--out", "file", type=click.Path(dir_okay=False, path_type=Path),
               help="Write the plan to this file, for `schema upgrade --plan`.")  # fmt: skip
 @click.option("--exit-code", is_flag=True, help="Leave with 3 when there is something to do.")
 @output_option
 def command(
-    target: str | None, config: Path | None, version: str, statements: bool, offline: bool, file: Path | None,
-    exit_code: bool, output: str,
+    target: str | None, config: Path | None, version: str, statements: bool, offline: bool, form: str,
+    file: Path | None, exit_code: bool, output: str,
 ) -> None:  # fmt: skip
     """Show the steps that bring TARGET (a URL, or a store of the configuration file) to a version."""
     wanted, stores = find(version), targets(target, config)
+    if output == "json" and form != "text":
+        two = f"--output json and --format {form} are two forms of one answer"
+        raise UsageError("TV2016", two, "Give one of them.")
     if file and len(stores) > 1:
         raise UsageError("TV2013", "a plan is for one store", "Name the TARGET it is to be made for.")
-    plans = []
-    for store in stores:
-        with connected(store) as (engine, client):
-            plan = plan_store(engine, client, wanted, chain(), store.overlay, offline)
-            plans.append((store.name or store.shown, plan))
+    plans = [_planned(store, wanted, offline) for store in stores]
     if file:
-        write(plans[0][1], file)
-    data = {"plans": [{"target": name, **plan_json(plan)} for name, plan in plans]}
-    emit(output, data, lambda: (line for name, plan in plans for line in (f"# {name}", *plan_lines(plan, statements))))
-    if exit_code and any(plan.steps for _, plan in plans):
+        write(plans[0].plan, file)
+    data = {"plans": [_json(explained) for explained in plans]}
+    emit(output, data, lambda: _lines(form, plans, statements))
+    if exit_code and any(explained.plan.steps for explained in plans):
         raise Differences("TV6002", "there are steps to do", "Run `temporal-visibility schema upgrade`.")
+
+
+def _planned(store: Target, wanted: Definition, offline: bool) -> Explained:
+    with connected(store) as (engine, client):
+        plan = plan_store(engine, client, wanted, chain(), store.overlay, offline)
+        return Explained(store.name or store.shown, plan, looked(client, plan))
+
+
+def _json(explained: Explained) -> dict[str, object]:
+    return {"target": explained.target, **planned(explained.plan), "preflight": problems_json(explained.problems)}
+
+
+def _lines(form: str, plans: Sequence[Explained], statements: bool) -> Iterable[str]:
+    from toolkit.explain import html, markdown, text
+
+    if form == "html":
+        return html.page(plans)
+    if form == "markdown":
+        return _each(markdown.lines(explained) for explained in plans)
+    return _each(text.lines(explained, statements) for explained in plans)
+
+
+def _each(plans: Iterable[Iterable[str]]) -> Iterator[str]:
+    for lines in plans:
+        yield from lines

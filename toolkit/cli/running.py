@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import TextIO
@@ -19,10 +19,12 @@ import click
 from toolkit.apply.actions import Action, CompareChunk, CopyChunk, Outcome, Pause, Replay
 from toolkit.apply.limits import Limits
 from toolkit.apply.runner import Options, Result, Task, perform
-from toolkit.describe import plan_json, plan_lines
+from toolkit.describe import plan_json
 from toolkit.engines import Client
-from toolkit.engines.online import Compared, Copied, Replayed
+from toolkit.engines.online import Checking, Compared, Copied, Problem, Replayed
 from toolkit.errors import UsageError
+from toolkit.explain import text
+from toolkit.explain.totals import Explained, totals, totals_json
 from toolkit.plan import Plan, Step, StepClass
 
 # A line in a log at most this often; a terminal is refreshed four times a second.
@@ -120,10 +122,15 @@ def run_task(client: Client, task: Task, quiet: bool, wishes: Limits) -> Result:
         return perform(client, task, progress.report, time.monotonic, options)
 
 
-def show(name: str, plan: Plan, quiet: bool, statements: bool) -> None:
+def looked(client: Client, plan: Plan) -> tuple[Problem, ...] | None:
+    """What stands in the way of `plan`; None when nobody can tell on this engine."""
+    return client.preflight(plan) if isinstance(client, Checking) else None
+
+
+def show(name: str, plan: Plan, quiet: bool, statements: bool, problems: Sequence[Problem] | None = None) -> None:
     """The plan, before it is run."""
     if not quiet:
-        for line in (f"# {name}", *plan_lines(plan, statements=statements)):
+        for line in text.lines(Explained(name, plan, None if problems is None else tuple(problems)), statements):
             click.echo(line)
 
 
@@ -145,9 +152,21 @@ def confirm(plan: Plan, yes: bool) -> None:
         raise click.Abort
 
 
+def problems_json(problems: Sequence[Problem] | None) -> list[dict[str, object]] | None:
+    """What a look found, as data; null where nobody looked."""
+    if problems is None:
+        return None
+    return [{"code": p.code, "message": p.message, "hint": p.hint, "fatal": p.fatal} for p in problems]
+
+
+def planned(plan: Plan) -> dict[str, object]:
+    """A plan and its sums, as data."""
+    return {**plan_json(plan), "totals": totals_json(totals(plan))}
+
+
 def answer(name: str, plan: Plan, result: Result | None) -> dict[str, object]:
     """One store's part of the JSON answer."""
     if result is None:
-        return {"target": name, "done": False, **plan_json(plan)}
+        return {"target": name, "done": False, **planned(plan)}
     return {"target": name, "done": True, "fingerprint": result.fingerprint,
-            "seconds": [round(s, 3) for s in result.seconds], **plan_json(result.plan)}  # fmt: skip
+            "seconds": [round(s, 3) for s in result.seconds], **planned(result.plan)}  # fmt: skip

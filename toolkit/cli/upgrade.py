@@ -12,7 +12,7 @@ from toolkit.apply.planning import is_downgrade
 from toolkit.apply.runner import plan_store, unfinished, upgrade_task
 from toolkit.cli.options import connected, target_argument, targets, version_option
 from toolkit.cli.output import emit, output_option
-from toolkit.cli.running import answer, confirm, run_task, show
+from toolkit.cli.running import answer, confirm, looked, run_task, show
 from toolkit.cli.throttle import throttle_options
 from toolkit.definition import Definition
 from toolkit.engines import Client
@@ -60,7 +60,7 @@ def _upgrade(
         if begun is None and is_downgrade(plan):
             hint = "An upgrade never goes down: use `schema downgrade`."
             raise UsageError("TV2006", f"{name} is above {wanted.version} already", hint)
-        show(name, plan, quiet, statements=dry_run)
+        show(name, plan, quiet, dry_run, looked(client, plan) if begun is None else None)
         if dry_run or not plan.steps:
             return answer(name, plan, None)
         confirm(plan, yes)

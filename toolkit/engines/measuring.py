@@ -106,8 +106,8 @@ def _estimate(step: Step, measures: Measures, work: Callable[[Step], Work | None
 
 
 def _moment(step: Step, measures: Measures) -> Estimate:
-    """No row is touched; every statement is one question and its answer."""
-    number = sum(isinstance(s, Sql | Request) for s in step.statements)
+    """No row is touched; every statement is one question and its answer, and a swap sends its renames as one."""
+    number = sum(isinstance(s, Request) or s.part != "swap" for s in step.statements)
     return Estimate(0, 0, measures.trip * (number + 2), 0, "one round trip a statement")
 
 
