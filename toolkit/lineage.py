@@ -158,6 +158,7 @@ class _Fit:
 def _nearest(blank: Identity, have: Mapping[Path, Json], known: Sequence[Known]) -> Identity:
     every = {one.name: objects(one.catalog) for one in known}
     fits = [_fit(have, base, goal, every) for base, goal in _pairs(blank.recorded, known)]
+    fits = [fit for fit in fits if fit.base is fit.goal or _begun(fit, have, every)]
     best = min(fits, key=lambda fit: (*fit.rank[:2], fit.base.records != blank.recorded, fit.rank[2]))
     total = len(have.keys() | every[best.base.name].keys())
     confidence = round(max(0.0, 1 - len(best.wrong) / max(1, total)), 3)
@@ -190,6 +191,12 @@ def _fit(have: Mapping[Path, Json], base: Known, goal: Known, every: Mapping[str
     wrong = [p for p in have.keys() | old.keys() | new.keys() if not _explained(have, old, new, p, changed)]
     steps = sum(1 for p in old.keys() | new.keys() if old.get(p) != new.get(p))
     return _Fit(base, goal, tuple(wrong), steps)
+
+
+def _begun(fit: _Fit, have: Mapping[Path, Json], every: Mapping[str, Mapping[Path, Json]]) -> bool:
+    """Whether anything of the later schema is there already, or anything gone that it makes anew or drops."""
+    old, new = every[fit.base.name], every[fit.goal.name]
+    return any(have.get(p, ABSENT) != old.get(p, ABSENT) for p in old.keys() | new.keys() if old.get(p) != new.get(p))
 
 
 def _explained(

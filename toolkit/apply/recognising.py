@@ -6,14 +6,18 @@ It decides nothing of its own and changes nothing.
 from __future__ import annotations
 
 from toolkit.engines import Engine
-from toolkit.lineage import Identity, identify, members
+from toolkit.lineage import Identity, Known, identify, members
 from toolkit.overlay import Overlay
 from toolkit.plan import Observed
 from toolkit.routes import published
 from toolkit.versions import chain
 
 
+def known_schemas(engine: Engine, overlay: Overlay) -> tuple[Known, ...]:
+    """Every published schema of the engine, with the overlay on top of it."""
+    return members(engine, chain(), published().routes, overlay)
+
+
 def identify_store(engine: Engine, observed: Observed, overlay: Overlay) -> Identity:
     """Which published schema the observed store is, with the overlay on top of it."""
-    known = members(engine, chain(), published().routes, overlay)
-    return identify(observed.recorded, observed.catalog, known, engine.empty())
+    return identify(observed.recorded, observed.catalog, known_schemas(engine, overlay), engine.empty())

@@ -21,6 +21,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
 SCHEMA_COMMANDS: Mapping[str, tuple[str, str]] = {
     "diff": ("toolkit.cli.diff", "Show what changes between two versions."),
     "downgrade": ("toolkit.cli.downgrade", "Bring a store to an earlier version, and say what that loses."),
+    "drift": ("toolkit.cli.drift", "Show where a store is not as its version says, and repair it."),
     "finish": ("toolkit.cli.finish", "Drop the old data that an upgrade kept for a rollback."),
     "generate": ("toolkit.cli.generate", "Write the files under schema/ from the definitions, or check them."),
     "identify": ("toolkit.cli.identify", "Say which published schema a store is, or is nearest to."),

@@ -12,10 +12,11 @@ from typing import Any
 
 from clickhouse_connect.driver.exceptions import ClickHouseError, OperationalError
 
+from toolkit.catalog import Json
 from toolkit.definition import Definition
 from toolkit.engines import batches, measuring
 from toolkit.engines.bound import BoundSql
-from toolkit.engines.clickhouse import inspect, measure, rows, versions
+from toolkit.engines.clickhouse import drift, inspect, measure, rows, versions
 from toolkit.engines.clickhouse.connection import Connection, Open, opener, shortened
 from toolkit.engines.clickhouse.layout import Placement, stored_table
 from toolkit.engines.clickhouse.render import identifier, literal
@@ -108,6 +109,10 @@ class ClickHouseClient:
             return None
         number = int(found[0]["n"])
         return self.count() if number <= EXACT_BELOW else number
+
+    def examine(self) -> dict[str, Json]:
+        """See `toolkit.engines.drifting.Examining.examine`."""
+        return drift.examine(self._ask, self._placement)
 
     def execute(self, step: Step) -> None:
         """See `toolkit.engines.Client.execute`. Work that the engine does in the background is waited for."""

@@ -22,8 +22,8 @@ from toolkit.diff import (
     DropField,
     DropIndex,
 )
+from toolkit.engines.clickhouse import drift, render
 from toolkit.engines.clickhouse import layout as layouts
-from toolkit.engines.clickhouse import render
 from toolkit.engines.clickhouse.layout import ALONE, Placed, Placement
 from toolkit.engines.clickhouse.typemap import Profile
 from toolkit.engines.clickhouse.versions import Migration, record_steps
@@ -58,6 +58,7 @@ def steps(
         work += _drops(placed, observed.catalog, placement)
     for placed in goal:
         if observed.catalog.children(("tables", placed.table.name)):
+            work += drift.mend(placed, observed.catalog, placement)
             work += _changes(placed, observed.catalog, placement, fresh)
         else:
             work.append(_create(placed, placement))

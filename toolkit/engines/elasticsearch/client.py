@@ -19,6 +19,7 @@ from toolkit.engines.bound import Search
 from toolkit.engines.elasticsearch import (
     books,
     documents,
+    drift,
     inspect,
     layout,
     measure,
@@ -206,6 +207,16 @@ class SearchClient:
             return SKIPPED
         found = [answer.body.get(kind, {}).get(AUTO_CREATE) for kind in ("transient", "persistent")]
         return next((str(value) for value in found if value is not None), None)
+
+    def examine(self) -> dict[str, Json]:
+        """See `toolkit.engines.drifting.Examining.examine`."""
+        path = render.path(self._index)
+        found = self._ask("GET", f"{path}/_settings?flat_settings=true", fine=(404,))
+        if found.status == 404 or not found.body:
+            return {}
+        settings = inspect.flat_settings(next(iter(found.body.values()))["settings"])
+        health = self._ask("GET", f"/_cluster/health{path}", fine=(401, 403, 408))
+        return drift.examine(settings, health.body if health.status == 200 else {})
 
     def execute(self, step: Step) -> None:
         """See `toolkit.engines.Client.execute`. A step that keeps writers waiting is taken back when it fails, except

@@ -41,13 +41,13 @@ def steps(observed: Observed, wanted: Definition, rules: Profile, overlay: Overl
     settings = layouts.settings(rules.layout(layouts.label(wanted)), overlay.elasticsearch)
     changed = differences(store.catalog, goal)
     anew = store.exists and any(_needs_rebuild(d) for d in changed)
-    work = [*_cluster(store), *_template(store, wanted, rules, overlay)]
+    work = [*_cluster(store), *template(store, wanted, rules, overlay)]
     if not store.exists:
         work.append(_create(store, wanted, goal, settings, rules))
     elif anew:
         work.append(_rebuild(store, wanted, goal, settings, changed, rules))
     else:
-        work += [*_cancelled(store), *_in_place(store, changed)]
+        work += [*cancelled(store), *_in_place(store, changed)]
     if anew or store.recorded != layouts.label(wanted):
         work.append(versions.record_step(store, wanted))
     return tuple(work)
@@ -79,7 +79,7 @@ def _cluster(store: SearchStore) -> Iterator[Step]:
     )
 
 
-def _template(store: SearchStore, wanted: Definition, rules: Profile, overlay: Overlay) -> Iterator[Step]:
+def template(store: SearchStore, wanted: Definition, rules: Profile, overlay: Overlay) -> Iterator[Step]:
     """Named as a record, because it is none of the index: it says what the next index of this name will be."""
     there = store.template.get("kind")
     kind = overlay.elasticsearch.template or TemplateKind(there or "legacy")
@@ -210,7 +210,8 @@ def _settings(store: SearchStore, settings: dict[str, Json]) -> Step:
     )
 
 
-def _cancelled(store: SearchStore) -> Iterator[Step]:
+def cancelled(store: SearchStore) -> Iterator[Step]:
+    """The step that takes an unfinished rebuild back, if there is one."""
     if not store.interrupted:
         return
     yield Step(

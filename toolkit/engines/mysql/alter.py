@@ -82,7 +82,7 @@ def alteration(table: Table, observed: Catalog) -> Alteration:
         built=tuple(i for i in table.indexes if i.name not in indexes or i.name in lost),
         functional=any(is_expression(key) for facts in left for key in _keys(facts)),
         fulltext=any(_fact(facts, "type") == "FULLTEXT" for facts in indexes.values()),
-        in_place=all(_fact(have[c.name], "type") == _fact(c.catalog, "type") for c in altered)
+        in_place=all(_fact(have[c.name], n) == _fact(c.catalog, n) for c in altered for n in ("type", "collation"))
         and not any(_fact(have[n], "generated") == "stored" for n in [*gone, *(c.name for c in remade)]),
     )
 

@@ -12,7 +12,7 @@ from toolkit.catalog import ABSENT, Catalog
 from toolkit.definition import Definition
 from toolkit.diff import AddAttribute, Change, DropAttribute
 from toolkit.engines import sql_objects
-from toolkit.engines.mysql import alter, render
+from toolkit.engines.mysql import alter, drift, render
 from toolkit.engines.mysql import layout as layouts
 from toolkit.engines.mysql.typemap import Profile
 from toolkit.engines.mysql.versions import record_steps
@@ -27,7 +27,7 @@ def steps(observed: Observed, wanted: Definition, rules: Profile) -> tuple[Step,
     work: list[Step] = []
     for table in goal:
         if table.name in have:
-            work += alter.steps(alter.alteration(table, observed.catalog))
+            work += [*drift.mend(table, observed.catalog), *alter.steps(alter.alteration(table, observed.catalog))]
         else:
             work.append(_create(table))
     return (*work, *_leftovers(goal, observed.catalog), *record_steps(observed, wanted))

@@ -17,7 +17,7 @@ from toolkit.definition import Definition
 from toolkit.engines import batches, measuring
 from toolkit.engines.bound import BoundSql
 from toolkit.engines.online import Holder, Problem
-from toolkit.engines.postgresql import books, inspect, measure, preflight, refusals, rows, traits
+from toolkit.engines.postgresql import books, drift, inspect, measure, preflight, refusals, rows, traits
 from toolkit.engines.postgresql.rebuilder import STRAIN, PostgresRebuilder
 from toolkit.engines.postgresql.render import identifier
 from toolkit.engines.postgresql.typemap import Profile
@@ -236,6 +236,10 @@ class PostgresClient:
         measures = measure.read(self._ask, table)
         there = measures.tables[table].indexes if table in measures.tables else ()
         return measuring.estimates(plan, measures, lambda step: measure.work(step, table, there))
+
+    def examine(self) -> dict[str, Json]:
+        """See `toolkit.engines.drifting.Examining.examine`."""
+        return drift.examine(self._ask)
 
     def losses(self, plan: Plan) -> dict[str, int]:
         """See `toolkit.engines.online.Counting.losses`: generated columns come back with the next upgrade."""

@@ -12,8 +12,8 @@ from toolkit.definition import Definition
 from toolkit.diff import Change
 from toolkit.engines import sql_objects
 from toolkit.engines.physical import Index, Layout, Table
+from toolkit.engines.postgresql import drift, render
 from toolkit.engines.postgresql import layout as layouts
-from toolkit.engines.postgresql import render
 from toolkit.engines.postgresql.typemap import Profile
 from toolkit.engines.postgresql.versions import record_steps
 from toolkit.plan import NO_LOCK, Expect, Lock, Observed, Sql, Step, StepClass
@@ -29,7 +29,11 @@ def steps(observed: Observed, wanted: Definition, rules: Profile) -> tuple[Step,
     work = [
         *_database_objects(changed),
         *_tables(changed, goal),
-        *(step for table in goal for step in table_steps(table, observed.catalog)),
+        *(
+            step
+            for table in goal
+            for step in (*table_steps(table, observed.catalog), *drift.mend(table, observed.catalog))
+        ),
         *_database_leftovers(changed),
     ]
     return (*work, *record_steps(observed, wanted))
@@ -158,7 +162,9 @@ def _alter_column(table: Table, name: str, have: Json) -> Step:
     old, new = (facts if isinstance(facts, dict) else {} for facts in (have, column.catalog))
     statements = []
     clauses = []
-    if old.get("type") != new.get("type"):
+    if old.get("identity"):
+        clauses.append("DROP IDENTITY")
+    if (old.get("type"), old.get("collation")) != (new.get("type"), new.get("collation")):
         clauses.append(f"TYPE {column.ddl.split(' NOT NULL')[0].split(' DEFAULT')[0]}")
     if old.get("default") != new.get("default"):
         clauses.append(f"SET DEFAULT {new['default']}" if "default" in new else "DROP DEFAULT")

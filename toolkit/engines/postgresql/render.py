@@ -14,11 +14,14 @@ FUNCTION = "convert_ts"
 
 # convert_ts must be IMMUTABLE to be usable in a generated column. It is so for the texts Temporal writes, which always
 # carry an offset (RFC 3339); a text without one would depend on the session's time zone.
-_FUNCTION = f"""CREATE OR REPLACE FUNCTION {FUNCTION}(s VARCHAR) RETURNS TIMESTAMP AS $$
+_BODY = """
 BEGIN
   RETURN s::timestamptz at time zone 'UTC';
 END
-$$ LANGUAGE plpgsql IMMUTABLE RETURNS NULL ON NULL INPUT"""
+"""
+_FUNCTION = f"""CREATE OR REPLACE FUNCTION {FUNCTION}(s VARCHAR) RETURNS TIMESTAMP AS $${_BODY}$$ """ + (
+    "LANGUAGE plpgsql IMMUTABLE RETURNS NULL ON NULL INPUT"
+)
 
 
 def identifier(name: str) -> str:
@@ -51,6 +54,11 @@ def drop_extension() -> Sql:
 def create_function() -> Sql:
     """The function behind Datetime attributes."""
     return Sql(_FUNCTION)
+
+
+def function_body() -> str:
+    """What stands between the quotes of `create_function`."""
+    return _BODY
 
 
 def drop_function() -> Sql:
@@ -92,6 +100,16 @@ def alter_column(table: str, name: str, clauses: Sequence[str]) -> Sql:
 def fill_nulls(table: str, name: str, value: str) -> Sql:
     """Give rows without a value the default, before NOT NULL is asked for; `value` is a literal already."""
     return Sql(f"UPDATE {identifier(table)} SET {identifier(name)} = {value} WHERE {identifier(name)} IS NULL")
+
+
+def rename_column(table: str, old: str, new: str) -> Sql:
+    """Another name for a column; indexes and constraints follow."""
+    return Sql(f"ALTER TABLE {identifier(table)} RENAME COLUMN {identifier(old)} TO {identifier(new)}")
+
+
+def rename_index(old: str, new: str) -> Sql:
+    """Another name for an index."""
+    return Sql(f"ALTER INDEX {identifier(old)} RENAME TO {identifier(new)}")
 
 
 def create_index(table: str, index: Index, concurrently: bool) -> Sql:

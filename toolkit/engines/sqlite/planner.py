@@ -100,6 +100,8 @@ def _rebuild(table: Table, columns: _Columns, goal: SqliteLayout, seen: Observed
     keys: list[Path] = [("tables", table.name, "columns", c.name) for c in table.columns]
     keys += [("tables", table.name, "indexes", i.name) for i in table.indexes]
     keys += [("tables", table.name, "columns", name) for name in columns.dropped]
+    facts = seen.catalog.children(("tables", table.name)).keys() | table.catalog.keys()
+    keys += [("tables", table.name, name) for name in sorted(facts - {"columns", "indexes"})]
     keys += [(kind, name) for kind in ("virtual_tables", "triggers") for name in plan.children((kind,))]
     return Step(
         f"rebuild.{table.name}",

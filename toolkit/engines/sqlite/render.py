@@ -109,6 +109,17 @@ def create_search_table(search: SearchTable) -> tuple[Sql, Sql]:
     )
 
 
+def refill_search_table(search: SearchTable) -> Sql:
+    """Fill a full-text table anew from the rows there are."""
+    name = identifier(search.name)
+    return Sql(f"INSERT INTO {name} ({name}) VALUES ('rebuild')")
+
+
+def rename_column(table: str, old: str, new: str) -> Sql:
+    """Another name for a column; indexes and triggers follow."""
+    return Sql(f"ALTER TABLE {identifier(table)} RENAME COLUMN {identifier(old)} TO {identifier(new)}")
+
+
 def create_triggers(table: str, names: tuple[str, str, str], searches: Sequence[SearchTable]) -> tuple[Sql, ...]:
     """The triggers (insert, update, delete) that keep full-text tables in step with `table`, row by row."""
     removed = [_unindex(search) for search in searches]

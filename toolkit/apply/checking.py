@@ -1,0 +1,143 @@
+"""Drift of a live store: which version it is judged against, whether somebody works on it just now, and the repair.
+
+It joins observation, lineage and `toolkit.drift`; what is done to the store is a Task for the runner.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from toolkit.apply.planning import unlike
+from toolkit.apply.recognising import known_schemas
+from toolkit.apply.runner import Task, unfinished
+from toolkit.definition import Definition
+from toolkit.drift import Finding, Report, judge
+from toolkit.engines import Client, Engine
+from toolkit.engines.drifting import Examining, drifting
+from toolkit.engines.online import Coordinated, Holder
+from toolkit.errors import LockHeld, UsageError
+from toolkit.lineage import LIKELY, Identity, identify, lines
+from toolkit.overlay import Overlay
+from toolkit.plan import Observed, Plan
+from toolkit.versions import find
+
+HALF, DEFECT, CUT_OFF = "TV6117", "TV6118", "TV6119"
+_LOOK_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What a check needs besides the store; `version` None: the one the store records, or is nearest to."""
+
+    overlay: Overlay
+    version: str | None = None
+    keep_extra: bool = False
+    offline: bool = False
+    wait: float = 0.0
+
+
+def check_store(engine: Engine, client: Client, check: Check) -> tuple[Report, Identity]:
+    """Judge the store. LockHeld when a run is in progress, longer than `check.wait` seconds; UsageError when nothing
+    tells which version it should have."""
+    wait_for_run(client, check.wait)
+    observed = look(client)
+    # A run that began while we looked would make its half-done work look like drift.
+    wait_for_run(client, 0.0)
+    return judged(engine, client, observed, check)
+
+
+def look(client: Client) -> Observed:
+    """What the store is, with a closer look where the client has one."""
+    observed = client.observe()
+    if isinstance(client, Examining):
+        return replace(observed, traits={**observed.traits, **client.examine()})
+    return observed
+
+
+def judged(engine: Engine, client: Client, observed: Observed, check: Check) -> tuple[Report, Identity]:
+    """The report on what was observed."""
+    known = known_schemas(engine, check.overlay)
+    identity = identify(observed.recorded, observed.catalog, known, engine.empty())
+    wanted = _wanted(engine, identity, check)
+    catalogs = tuple(one.catalog for one in known)
+    report = judge(engine, drifting(engine.NAME), observed, wanted, check.overlay, catalogs, check.keep_extra,
+                   check.offline)  # fmt: skip
+    if identity.partial is not None and check.version is None:
+        extras = tuple(
+            f for f in report.findings if f.code == "TV6112" and len(f.path) > 0 and _is_foreign(f, identity)
+        )
+        half = Finding(HALF, (), next(iter(lines(identity))), (), "`schema upgrade` finishes it.")
+        report = replace(report, findings=(half, *extras), plan=replace(report.plan, steps=()))
+    best = identity.exact[0] if identity.exact else None
+    if best is not None and best.defect:
+        report = replace(report, findings=(Finding(DEFECT, (), f"{best.name}: {best.note}"), *report.findings))
+    run = unfinished(client) if isinstance(client, Coordinated) else None
+    if run is not None:
+        hint = f"Go on with it (`schema {run.kind}`), or take it back with `schema rollback`."
+        cut = Finding(CUT_OFF, (), f"run {run.id}, {run.kind} to {run.wanted}, was cut off", (), hint)
+        report = replace(report, findings=(cut, *report.findings))
+    return report, identity
+
+
+def _is_foreign(finding: Finding, identity: Identity) -> bool:
+    return finding.path in identity.foreign
+
+
+def _wanted(engine: Engine, identity: Identity, check: Check) -> Definition:
+    """The definition to judge by: as asked, as recorded, or the schema that the store is nearest to."""
+    if check.version is not None:
+        return _labelled(find(check.version), check.version)
+    fitting = [one for one in identity.exact if one.records == identity.recorded]
+    if fitting:
+        return _labelled(find(fitting[0].version), fitting[0].name)
+    if identity.partial is not None:
+        return _labelled(find(identity.partial.base.version), identity.partial.base.name)
+    if identity.recorded is not None:
+        return _labelled(find(identity.recorded), identity.recorded)
+    best = identity.best
+    if best is None or identity.confidence < LIKELY:
+        shown = next(iter(lines(identity)), "")
+        raise UsageError("TV6102", f"nothing tells which version this store should have: {shown}", "Say it with "
+                         "--version.")  # fmt: skip
+    return _labelled(find(best.version), best.records or best.name)
+
+
+def _labelled(definition: Definition, label: str) -> Definition:
+    """On a search engine the part that belongs to the label."""
+    return definition.at_label(label) if label in definition.labels.elasticsearch else definition
+
+
+def wait_for_run(client: Client, seconds: float, pause: Callable[[float], None] = time.sleep) -> None:
+    """Return when nobody holds the lock; LockHeld when somebody still does after `seconds`."""
+    until = time.monotonic() + seconds
+    while (holder := busy(client)) is not None:
+        if time.monotonic() >= until:
+            raise LockHeld(
+                "TV6103",
+                f"a run is in progress: {holder.owner} works on this store since {holder.since[:19]}",
+                "That is no drift. Ask again when it is over, or --wait for it.",
+            )
+        pause(_LOOK_SECONDS)
+
+
+def busy(client: Client) -> Holder | None:
+    """Who is working on the store; a lock that has expired is nobody's."""
+    holder = client.holder() if isinstance(client, Coordinated) else None
+    return None if holder is None or holder.expired else holder
+
+
+def repair_task(engine: Engine, plan: Plan, wanted: Definition, overlay: Overlay) -> Task:
+    """The repair as a task that has succeeded when its steps are seen to be done. Renames come alone and first: what
+    else there is to repair is judged again after them."""
+
+    renames = [step for step in plan.steps if step.id.startswith("rename.")]
+
+    def check(after: Observed) -> tuple[str, ...]:
+        if renames:
+            view = after.view()
+            return tuple(step.title for step in renames if not step.is_done(view))
+        return unlike(after.catalog, engine.catalog(overlay.apply(wanted), overlay), plan.foreign)
+
+    return Task("repair", plan, check)

@@ -1,0 +1,113 @@
+"""What PostgreSQL's drift is besides its columns and indexes: constraints, triggers, table options, function bodies.
+
+Pure; the steps for columns and indexes are `planner`'s, the facts come from `examine`'s queries through the client.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from toolkit.catalog import ABSENT, Catalog, Json, Path
+from toolkit.definition import Definition
+from toolkit.engines.drifting import Fault
+from toolkit.engines.physical import Table
+from toolkit.engines.postgresql import render
+from toolkit.engines.postgresql.render import identifier
+from toolkit.overlay import Overlay
+from toolkit.plan import Expect, Lock, Observed, Sql, Step, StepClass
+
+Ask = Callable[[str], Sequence[Mapping[str, Any]]]
+
+EXCLUSIVE = Lock("ACCESS EXCLUSIVE", "reads and writes")
+# An operator's own settings of a table: how it is stored and vacuumed, not what it holds.
+_TUNING = frozenset({"reloptions"})
+_BODIES = """
+SELECT p.proname || '(' || pg_get_function_arguments(p.oid) || ')' AS name, p.prosrc AS body
+FROM pg_proc p WHERE p.pronamespace = current_schema()::regnamespace AND p.proname = 'convert_ts'
+"""
+
+
+def examine(ask: Ask) -> dict[str, Json]:
+    """The bodies of our functions."""
+    bodies: Json = {row["name"]: " ".join(row["body"].split()) for row in ask(_BODIES)}
+    return {"bodies": bodies}
+
+
+def is_extra(path: Path, observed: Observed) -> bool:
+    """See `Drifting.is_extra`."""
+    return len(path) > 2 and not (len(path) == 3 and path[-1] in _TUNING)
+
+
+def rename(path: Path, facts: Json, name: str, overlay: Overlay) -> Step | None:
+    """See `Drifting.rename`."""
+    match path:
+        case ("tables", table, "columns", old):
+            statement = render.rename_column(table, old, name)
+        case ("tables", _, "indexes", old):
+            statement = render.rename_index(old, name)
+        case _:
+            return None
+    return Step(f"rename.{old}", f"Rename {old} to {name}", "what is in it stays", StepClass.METADATA, EXCLUSIVE,
+                (statement,), (), (), (old,))  # fmt: skip
+
+
+def faults(observed: Observed, wanted: Definition, overlay: Overlay) -> tuple[Fault, ...]:
+    """See `Drifting.faults`."""
+    return tuple(_functions(observed))
+
+
+def _functions(observed: Observed) -> Iterator[Fault]:
+    bodies = observed.traits.get("bodies")
+    for name, body in bodies.items() if isinstance(bodies, dict) else ():
+        if name in observed.catalog.children(("functions",)) and body != " ".join(render.function_body().split()):
+            step = Step("function.convert_ts.body", "Write the body of function convert_ts anew", "",
+                        StepClass.METADATA, EXCLUSIVE, (render.create_function(),), (), ())  # fmt: skip
+            message = f"function {name} does something else than it should"
+            hint = "Values of Datetime attributes written meanwhile may be wrong: they are made when a row is written."
+            yield Fault("TV6116", ("functions", name, "body"), message, (step,), hint)
+
+
+def mend(table: Table, observed: Catalog) -> Iterator[Step]:
+    """The steps for what no upgrade changes: constraints, triggers, persistence, row security."""
+    have = observed.children(("tables", table.name))
+    if not have:
+        return
+    yield from _constraints(table, observed)
+    for name in observed.children(("tables", table.name, "triggers")):
+        yield _alter(table.name, f"trigger.{name}.drop", f"Drop trigger {name}",
+                     Sql(f"DROP TRIGGER IF EXISTS {identifier(name)} ON {identifier(table.name)}"),
+                     Expect(("catalog", "tables", table.name, "triggers", name), ABSENT))  # fmt: skip
+    changes = (
+        ("persistence", "SET LOGGED", "Log the changes of"),
+        ("rls", "DISABLE ROW LEVEL SECURITY", "Disable row security on"),
+    )
+    for fact, clause, title in changes:
+        if fact in have:
+            yield _alter(table.name, f"table.{table.name}.{fact}", f"{title} {table.name}",
+                         Sql(f"ALTER TABLE {identifier(table.name)} {clause}"),
+                         Expect(("catalog", "tables", table.name, fact), ABSENT))  # fmt: skip
+
+
+def _constraints(table: Table, observed: Catalog) -> Iterator[Step]:
+    have = observed.children(("tables", table.name, "constraints"))
+    wanted = table.catalog["constraints"]
+    assert isinstance(wanted, dict)
+    for name, facts in have.items():
+        if wanted.get(name) != facts:
+            here = ("catalog", "tables", table.name, "constraints", name)
+            yield _alter(table.name, f"constraint.{name}.drop", f"Drop constraint {name}",
+                         Sql(f"ALTER TABLE {identifier(table.name)} DROP CONSTRAINT IF EXISTS {identifier(name)}"),
+                         Expect(here, ABSENT))  # fmt: skip
+    for name, facts in wanted.items():
+        if have.get(name) != facts and isinstance(facts, dict):
+            here = ("catalog", "tables", table.name, "constraints", name)
+            key = Expect(("catalog", "tables", table.name, "primary_key"), table.catalog["primary_key"])
+            yield _alter(table.name, f"constraint.{name}", f"Add constraint {name}",
+                         Sql(f"ALTER TABLE {identifier(table.name)} ADD CONSTRAINT {identifier(name)} {facts['def']}"),
+                         Expect(here, facts), key)  # fmt: skip
+
+
+def _alter(table: str, id: str, title: str, statement: Sql, *done: Expect) -> Step:
+    return Step(id, title, "it is otherwise in the wanted version", StepClass.METADATA, EXCLUSIVE, (statement,), (),
+                done, (table,))  # fmt: skip
