@@ -22,7 +22,7 @@ from toolkit.definition import USUAL_STORES, Definition, SearchAttribute, defaul
 from toolkit.diff import AddAttribute
 from toolkit.engines import mysql
 from toolkit.engines.mysql import client as clients
-from toolkit.engines.mysql import inspect, layout, render
+from toolkit.engines.mysql import connection, inspect, layout, render
 from toolkit.engines.mysql.artefacts import repeatable
 from toolkit.engines.mysql.typemap import profile
 from toolkit.errors import DefinitionError, TargetError
@@ -271,7 +271,7 @@ def test_servers_that_cannot_be_used(version: str, problem: str | None) -> None:
 
 
 def encryption(query: str) -> dict[str, object]:
-    return clients.encryption(clients.options(parse_url(f"mysql://u:p@h/d?{query}", {})))
+    return connection.encryption(connection.options(parse_url(f"mysql://u:p@h/d?{query}", {})))
 
 
 def test_encryption_as_the_url_asks_for_it(tmp_path: Path) -> None:

@@ -60,6 +60,18 @@ def record_steps(observed: Observed, wanted: Definition, time_type: str, record:
     return tuple(found)
 
 
+def restore_steps(before: Observed, undone: Definition, record: Record) -> tuple[Step, ...]:
+    """Record again what the database said `before` the run to `undone`; nothing where it said nothing."""
+    label = undone.labels.sql or undone.version
+    found = []
+    if before.recorded is not None and before.recorded != label:
+        found.append(_record(before.recorded, tuple(record(label, before.recorded, f"Back from {undone.version}."))))
+    mark = before.marks.get("alembic")
+    if mark is not None and mark != undone.version:
+        found.append(_mark(mark))
+    return tuple(found)
+
+
 def _record(new: str, statements: tuple[Sql, ...]) -> Step:
     return Step(
         "record.version",

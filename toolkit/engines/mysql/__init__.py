@@ -13,8 +13,9 @@ from toolkit.definition import Definition
 from toolkit.diff import Change
 from toolkit.engines import Client
 from toolkit.engines.mysql import artefacts as _artefacts
-from toolkit.engines.mysql import layout, planner
+from toolkit.engines.mysql import layout, planner, rebuild
 from toolkit.engines.mysql.typemap import profile
+from toolkit.engines.online import Route
 from toolkit.overlay import NO_OVERLAY, Overlay
 from toolkit.plan import Observed, Step
 from toolkit.targets import Target
@@ -46,6 +47,11 @@ def empty() -> Catalog:
 def steps(observed: Observed, wanted: Definition, overlay: Overlay = NO_OVERLAY) -> tuple[Step, ...]:
     """See `Engine.steps`."""
     return planner.steps(observed, wanted, profile())
+
+
+def online(observed: Observed, wanted: Definition, overlay: Overlay = NO_OVERLAY) -> Route:
+    """See `toolkit.engines.online.OnlineEngine.online`."""
+    return rebuild.route(planner.steps(observed, wanted, profile()), observed, wanted, profile())
 
 
 def objects(change: Change) -> tuple[str, ...]:

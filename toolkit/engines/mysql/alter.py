@@ -222,9 +222,7 @@ def _copy(change: Alteration) -> Step:
     dropped = [*change.dropped_generated, *change.dropped_columns]
     clauses = [
         *(render.drop_index(n) for n in change.dropped_indexes),
-        *(render.drop_column(n) for n in [*dropped, *(c.name for c in change.remade)]),
-        *(render.add_column(c) for c in added),
-        *(render.modify_column(c) for c in change.altered),
+        *column_clauses(change),
         *(render.add_index(i) for i in change.built),
     ]
     rebuilt, lost = [i.name for i in change.built], change.dropped_indexes
@@ -248,6 +246,22 @@ def _copy(change: Alteration) -> Step:
     )
 
 
+def column_clauses(change: Alteration) -> list[str]:
+    """What the columns need, as clauses of one ALTER."""
+    dropped = [*change.dropped_generated, *change.dropped_columns, *(c.name for c in change.remade)]
+    return [
+        *(render.drop_column(n) for n in dropped),
+        *(render.add_column(c) for c in [*change.remade, *change.added]),
+        *(render.modify_column(c) for c in change.altered),
+    ]
+
+
+def preset(column: Column) -> str | None:
+    """The default of a column, as the catalog has it."""
+    value = _fact(column.catalog, "default")
+    return None if value is None else str(value)
+
+
 def _undo(change: Alteration) -> tuple[Sql, ...]:
     """The reverse of a copy that only adds; nothing when it also takes away."""
     if change.dropped_indexes or change.dropped_columns or change.dropped_generated or change.altered or change.remade:
@@ -257,8 +271,8 @@ def _undo(change: Alteration) -> tuple[Sql, ...]:
 
 
 def _fills(change: Alteration) -> tuple[Sql, ...]:
-    defaults = [(c, _fact(c.catalog, "default")) for c in change.filled]
-    return tuple(render.fill_nulls(change.table.name, c.name, str(v)) for c, v in defaults if v is not None)
+    defaults = [(c, preset(c)) for c in change.filled]
+    return tuple(render.fill_nulls(change.table.name, c.name, v) for c, v in defaults if v is not None)
 
 
 def _expect(table: str, what: str, name: str, wanted: Json | None = None) -> Expect:

@@ -5,55 +5,36 @@ It decides nothing; what to run comes as Steps, what to store as Records.
 
 from __future__ import annotations
 
-import ssl
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pymysql
 from pymysql.constants import ER
-from pymysql.cursors import DictCursor
 
+from toolkit.catalog import Absent
 from toolkit.definition import Definition
 from toolkit.engines import batches, measuring
 from toolkit.engines.bound import BoundSql
-from toolkit.engines.mysql import inspect, measure, rows
-from toolkit.engines.mysql.render import SQL_MODE, identifier, literal
+from toolkit.engines.mysql import books, inspect, measure, preflight, refusals, rows, traits
+from toolkit.engines.mysql.connection import Connection, ask, opened, settle
+from toolkit.engines.mysql.rebuilder import MysqlRebuilder
+from toolkit.engines.mysql.render import identifier
 from toolkit.engines.mysql.typemap import Profile
 from toolkit.engines.mysql.versions import RECORDED
+from toolkit.engines.mysql.watch import Watcher
+from toolkit.engines.online import Holder, Problem
 from toolkit.errors import ConnectionFailed, EngineError, TargetError, Unsupported
 from toolkit.plan import Estimate, Observed, Plan, Request, Sql, Step
 from toolkit.records import Record, Write
 from toolkit.targets import Target
 
-CONNECT_TIMEOUT = 10
 # How long a statement may wait for a table. Everybody behind a waiting ALTER waits too; the default is a year.
 LOCK_WAIT_TIMEOUT = 30
 # Multi-valued indexes came with 8.0.17, the names for inserted rows with 8.0.19.
 OLDEST = (8, 0, 19)
-# Without a limit of memory for ranges, long lists of keys are looked up; over the limit (8 MB, reached with 1000 keys
-# on 8.0) the server scans the table.
-_SESSION = (
-    f"SET SESSION sql_mode = {literal(SQL_MODE)}, time_zone = '+00:00', "
-    "transaction_isolation = 'REPEATABLE-READ', information_schema_stats_expiry = 0, range_optimizer_max_mem_size = 0"
-)
 _ALEMBIC = "SELECT version_num FROM alembic_version"
 _ROWS = "SELECT TABLE_ROWS AS v FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = %s"
-_OPTIONS = ("ssl-mode", "ssl-ca", "ssl-cert", "ssl-key", "socket")
-# The driver's own switches, strongest first, and the mode each stands for.
-_SWITCHES = {
-    "ssl-disabled": "DISABLED",
-    "ssl-verify-identity": "VERIFY_IDENTITY",
-    "ssl-verify-cert": "VERIFY_CA",
-}
-_MODES = ("DISABLED", "PREFERRED", "REQUIRED", "VERIFY_CA", "VERIFY_IDENTITY")
-_LOST = frozenset({2006, 2013, 2014, 2055, ER.SERVER_SHUTDOWN})
 _ATTEMPTS = 5
-_RIGHTS = "The account needs CREATE, ALTER, INDEX, DROP, SELECT, INSERT, UPDATE, DELETE on the database."
-_HINTS = {
-    ER.LOCK_WAIT_TIMEOUT: "A transaction holds the table; end it, or run the same command again later.",
-    ER.DBACCESS_DENIED_ERROR: _RIGHTS,
-    ER.TABLEACCESS_DENIED_ERROR: _RIGHTS,
-}
 
 
 def connect(target: Target, rules: Profile) -> MysqlClient:
@@ -61,24 +42,10 @@ def connect(target: Target, rules: Profile) -> MysqlClient:
     when the server is not MySQL, or too old."""
     if not target.path:
         raise TargetError("TV3008", "the URL names no database", "Example: mysql://user@host:3306/temporal_visibility")
-    given = options(target)
-    settings: dict[str, Any] = {
-        "host": target.host or "localhost",
-        "port": target.port or 3306,
-        "user": target.user,
-        "password": (target.password or "").encode(),
-        "database": target.path,
-        "unix_socket": given.get("socket"),
-        "charset": "utf8mb4",
-        "connect_timeout": CONNECT_TIMEOUT,
-        "autocommit": True,
-        "cursorclass": DictCursor,
-        "program_name": "temporal-visibility",
-    }
     try:
-        connection = pymysql.connect(**settings | encryption(given))
+        connection = opened(target)
     except (pymysql.MySQLError, OSError, UnicodeError) as error:
-        raise ConnectionFailed("TV4001", f"cannot connect to {target.shown}: {target.redact(_text(error))}",
+        raise ConnectionFailed("TV4001", f"cannot connect to {target.shown}: {target.redact(refusals.text_of(error))}",
                                "Is the server up, and are host, port, user and password right?") from None  # fmt: skip
     client = MysqlClient(connection, target, rules)
     try:
@@ -89,43 +56,6 @@ def connect(target: Target, rules: Profile) -> MysqlClient:
     return client
 
 
-def options(target: Target) -> dict[str, str]:
-    """The URL's options under the names that MySQL's own client has for them; the driver's switches become a mode."""
-    found = {name.replace("_", "-").lower(): value for name, value in target.options.items()}
-    for name in found:
-        if name not in _OPTIONS and name not in _SWITCHES:
-            raise TargetError("TV3009", f"the URL's option {name[:60]!r} cannot be understood",
-                              f"Known: {', '.join((*_OPTIONS, *_SWITCHES))}.")  # fmt: skip
-    asked = [mode for switch, mode in _SWITCHES.items() if found.pop(switch, "false").lower() in ("true", "1")]
-    usual = "VERIFY_CA" if "ssl-ca" in found else "REQUIRED" if "ssl-cert" in found else "PREFERRED"
-    mode = found.get("ssl-mode", asked[0] if asked else usual).upper()
-    if mode not in _MODES:
-        raise TargetError("TV3009", f"ssl-mode={mode[:60]!r} cannot be understood", f"Known: {', '.join(_MODES)}.")
-    return found | {"ssl-mode": mode}
-
-
-def encryption(given: dict[str, str]) -> dict[str, Any]:
-    """The driver's settings for TLS. PREFERRED is what the driver does by itself."""
-    mode, certificate = given["ssl-mode"], given.get("ssl-cert")
-    if mode == "DISABLED":
-        return {"ssl_disabled": True}
-    if mode == "PREFERRED":
-        return {}
-    try:
-        context = ssl.create_default_context(cafile=given.get("ssl-ca"))
-        # The certificates that MySQL makes for itself do not keep to every letter of the standard.
-        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-        context.check_hostname = mode == "VERIFY_IDENTITY"
-        context.verify_mode = ssl.CERT_NONE if mode == "REQUIRED" else ssl.CERT_REQUIRED
-        if certificate:
-            context.load_cert_chain(certificate, given.get("ssl-key"))
-    except OSError as error:
-        raise TargetError(
-            "TV3009", f"the URL's TLS files cannot be used: {error}", "See ssl-ca, ssl-cert, ssl-key."
-        ) from None
-    return {"ssl": context}
-
-
 def unfit(version: str) -> str | None:
     """What the server is, when it cannot be used."""
     if "mariadb" in version.lower():
@@ -134,42 +64,35 @@ def unfit(version: str) -> str | None:
     return f"MySQL {version}" if numbers < OLDEST else None
 
 
-def _text(error: BaseException) -> str:
-    return str(error.args[1] if len(error.args) > 1 else error).strip() or "no answer"
-
-
 class MysqlClient:
     """One connection in autocommit mode; see `toolkit.engines.Client`."""
 
-    def __init__(self, connection: pymysql.Connection[DictCursor], target: Target, rules: Profile) -> None:
+    def __init__(self, connection: Connection, target: Target, rules: Profile) -> None:
         self._connection = connection
         self._target = target
         self._rules = rules
         self._version = ""
+        self._lease: books.MysqlLease | None = None
+        self._watcher: Watcher | None = None
 
     def prepare(self) -> None:
         """Settle what the session takes for granted. Raises Unsupported on another product or a version too old."""
         self._version = str(self._ask("SELECT VERSION() AS v")[0]["v"])
         if problem := unfit(self._version):
             raise Unsupported("TV4004", f"{self._target.shown} is {problem}", "MySQL 8.0.19 or newer is needed.")
-        self._ask(f"{_SESSION}, lock_wait_timeout = {LOCK_WAIT_TIMEOUT}")
+        try:
+            settle(self._connection, LOCK_WAIT_TIMEOUT)
+        except pymysql.MySQLError as error:
+            raise self._failed(error) from None
 
     def _ask(self, query: str, parameters: Sequence[object] | None = None) -> list[dict[str, Any]]:
         try:
-            with self._connection.cursor() as cursor:
-                cursor.execute(query, parameters)
-                return list(cursor.fetchall())
+            return ask(self._connection, query, parameters)
         except pymysql.MySQLError as error:
             raise self._failed(error) from None
 
     def _failed(self, error: pymysql.MySQLError) -> EngineError:
-        text = self._target.redact(_text(error))
-        code = error.args[0] if error.args else 0
-        if code in _LOST or isinstance(error, pymysql.InterfaceError):
-            return ConnectionFailed(
-                "TV4002", f"lost the connection to {self._target.shown}: {text}", "Run the same command again."
-            )
-        return EngineError("TV4003", f"{self._target.shown} refused: {text}", _HINTS.get(code, ""))
+        return refusals.coded(error, self._target)
 
     def observe(self) -> Observed:
         """See `toolkit.engines.Client.observe`."""
@@ -183,6 +106,7 @@ class MysqlClient:
             if catalog.children(("tables", self._rules.table))
             else None,
             marks={"alembic": mark} if mark else {},
+            traits=traits.read(self._ask, [t.name for t in self._rules.tables]),
         )
 
     def _one(self, query: str) -> str | None:
@@ -280,7 +204,67 @@ class MysqlClient:
         measures = measure.read(self._ask, main)
         return measuring.estimates(plan, measures, lambda step: measure.work(step, measures, main))
 
+    def take_lock(self, owner: str, seconds: float) -> books.MysqlLease:
+        """See `toolkit.engines.online.Coordinated.take_lock`."""
+        return self._take(owner, seconds, None)
+
+    def break_lock(self, owner: str) -> None:
+        """See `toolkit.engines.online.Coordinated.break_lock`."""
+        self._take("temporal-visibility schema unlock", 0.0, owner).release()
+
+    def _take(self, owner: str, seconds: float, forced: str | None) -> books.MysqlLease:
+        try:
+            fencing = books.take(self._connection, owner, seconds, forced)
+        except pymysql.MySQLError as error:
+            raise self._failed(error) from None
+        self._lease = books.MysqlLease(self._connection, self._session, self._failed, fencing, seconds)
+        return self._lease
+
+    def _session(self) -> Connection:
+        """Another session of this account."""
+        try:
+            connection = opened(self._target)
+            settle(connection, LOCK_WAIT_TIMEOUT)
+        except (pymysql.MySQLError, OSError) as error:
+            raise ConnectionFailed("TV4002", f"lost the connection to {self._target.shown}: "
+                                   f"{self._target.redact(refusals.text_of(error))}") from None  # fmt: skip
+        return connection
+
+    def holder(self) -> Holder | None:
+        """See `toolkit.engines.online.Coordinated.holder`."""
+        try:
+            return books.holder(self._connection)
+        except pymysql.MySQLError as error:
+            raise self._failed(error) from None
+
+    def journal(self) -> books.MysqlJournal:
+        """See `toolkit.engines.online.Coordinated.journal`."""
+        return books.MysqlJournal(self._connection, self._failed, self._lease.fencing if self._lease else 0)
+
+    def rebuilding(self) -> MysqlRebuilder:
+        """See `toolkit.engines.online.Coordinated.rebuilding`; only for the holder of the lock."""
+        assert self._lease is not None
+        if self._watcher is None:
+            self._watcher = Watcher(self._session, self._connection)
+        return MysqlRebuilder(self._connection, self._lease, self._failed, self._watcher, LOCK_WAIT_TIMEOUT)
+
+    def preflight(self, plan: Plan) -> tuple[Problem, ...]:
+        """See `toolkit.engines.online.Checking.preflight`."""
+        return preflight.check(self._ask, plan, self._target.path or "", [t.name for t in self._rules.tables])
+
+    def losses(self, plan: Plan) -> Mapping[str, int]:
+        """See `toolkit.engines.online.Counting.losses`: generated columns come back with the next upgrade."""
+        gone = {e.path[2:] for s in plan.steps for e in s.done if isinstance(e.wanted, Absent)}
+        found = {}
+        for table, column in traits.plain_columns(self._ask, [t.name for t in self._rules.tables]):
+            if (table, "columns", column) in gone:
+                query = f"SELECT COUNT({identifier(column)}) AS v FROM {identifier(table)}"
+                found[f"{table}.{column}"] = int(self._ask(query)[0]["v"])
+        return {name: count for name, count in found.items() if count}
+
     def close(self) -> None:
         """See `toolkit.engines.Client.close`."""
+        if self._watcher is not None:
+            self._watcher.close()
         if self._connection.open:
             self._connection.close()

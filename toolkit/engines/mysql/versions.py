@@ -23,6 +23,11 @@ def record_steps(observed: Observed, wanted: Definition) -> tuple[Step, ...]:
     return version_tables.record_steps(observed, wanted, _TIME, _record)
 
 
+def restore_steps(before: Observed, undone: Definition) -> tuple[Step, ...]:
+    """Record again what the database said `before` the run to `undone`; nothing where it said nothing."""
+    return version_tables.restore_steps(before, undone, _record)
+
+
 def _record(old: str | None, new: str, summary: str) -> tuple[Sql, ...]:
     return (
         Sql(

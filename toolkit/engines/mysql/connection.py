@@ -1,0 +1,128 @@
+"""Connections to MySQL: what a URL's options mean to the driver, and the few ways a statement is sent.
+
+It decides nothing about schemas or runs; errors are the driver's own, except for URLs that mean nothing.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, TypeAlias
+
+import pymysql
+from pymysql.cursors import DictCursor
+
+from toolkit.engines.mysql.render import SQL_MODE, literal
+from toolkit.errors import TargetError
+from toolkit.targets import Target
+
+CONNECT_TIMEOUT = 10
+_OPTIONS = ("ssl-mode", "ssl-ca", "ssl-cert", "ssl-key", "socket")
+# The driver's own switches, strongest first, and the mode each stands for.
+_SWITCHES = {
+    "ssl-disabled": "DISABLED",
+    "ssl-verify-identity": "VERIFY_IDENTITY",
+    "ssl-verify-cert": "VERIFY_CA",
+}
+_MODES = ("DISABLED", "PREFERRED", "REQUIRED", "VERIFY_CA", "VERIFY_IDENTITY")
+# Without a limit of memory for ranges, long lists of keys are looked up; over the limit (8 MB, reached with 1000 keys
+# on 8.0) the server scans the table.
+_SESSION = (
+    f"SET SESSION sql_mode = {literal(SQL_MODE)}, time_zone = '+00:00', "
+    "transaction_isolation = 'REPEATABLE-READ', information_schema_stats_expiry = 0, range_optimizer_max_mem_size = 0"
+)
+
+Connection: TypeAlias = "pymysql.Connection[DictCursor]"
+
+
+def opened(target: Target) -> Connection:
+    """A connection in autocommit mode. Raises TargetError and the driver's errors."""
+    given = options(target)
+    settings: dict[str, Any] = {
+        "host": target.host or "localhost",
+        "port": target.port or 3306,
+        "user": target.user,
+        "password": (target.password or "").encode(),
+        "database": target.path,
+        "unix_socket": given.get("socket"),
+        "charset": "utf8mb4",
+        "connect_timeout": CONNECT_TIMEOUT,
+        "autocommit": True,
+        "cursorclass": DictCursor,
+        "program_name": "temporal-visibility",
+    }
+    connection: Connection = pymysql.connect(**settings | encryption(given))
+    return connection
+
+
+def settle(connection: Connection, lock_wait_timeout: int) -> None:
+    """What a session of ours takes for granted. Raises the driver's errors."""
+    run(connection, f"{_SESSION}, lock_wait_timeout = {lock_wait_timeout}")
+
+
+def options(target: Target) -> dict[str, str]:
+    """The URL's options under the names that MySQL's own client has for them; the driver's switches become a mode."""
+    found = {name.replace("_", "-").lower(): value for name, value in target.options.items()}
+    for name in found:
+        if name not in _OPTIONS and name not in _SWITCHES:
+            raise TargetError("TV3009", f"the URL's option {name[:60]!r} cannot be understood",
+                              f"Known: {', '.join((*_OPTIONS, *_SWITCHES))}.")  # fmt: skip
+    asked = [mode for switch, mode in _SWITCHES.items() if found.pop(switch, "false").lower() in ("true", "1")]
+    usual = "VERIFY_CA" if "ssl-ca" in found else "REQUIRED" if "ssl-cert" in found else "PREFERRED"
+    mode = found.get("ssl-mode", asked[0] if asked else usual).upper()
+    if mode not in _MODES:
+        raise TargetError("TV3009", f"ssl-mode={mode[:60]!r} cannot be understood", f"Known: {', '.join(_MODES)}.")
+    return found | {"ssl-mode": mode}
+
+
+def encryption(given: dict[str, str]) -> dict[str, Any]:
+    """The driver's settings for TLS. PREFERRED is what the driver does by itself."""
+    mode, certificate = given["ssl-mode"], given.get("ssl-cert")
+    if mode == "DISABLED":
+        return {"ssl_disabled": True}
+    if mode == "PREFERRED":
+        return {}
+    try:
+        context = ssl.create_default_context(cafile=given.get("ssl-ca"))
+        # The certificates that MySQL makes for itself do not keep to every letter of the standard.
+        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+        context.check_hostname = mode == "VERIFY_IDENTITY"
+        context.verify_mode = ssl.CERT_NONE if mode == "REQUIRED" else ssl.CERT_REQUIRED
+        if certificate:
+            context.load_cert_chain(certificate, given.get("ssl-key"))
+    except OSError as error:
+        raise TargetError(
+            "TV3009", f"the URL's TLS files cannot be used: {error}", "See ssl-ca, ssl-cert, ssl-key."
+        ) from None
+    return {"ssl": context}
+
+
+def ask(connection: Connection, query: str, values: object = None) -> list[dict[str, Any]]:
+    """All rows of one statement. Raises the driver's errors."""
+    with connection.cursor() as cursor:
+        cursor.execute(query, values)
+        return list(cursor.fetchall())
+
+
+def run(connection: Connection, statement: str, values: object = None) -> int:
+    """How many rows one statement touched. Raises the driver's errors."""
+    with connection.cursor() as cursor:
+        return cursor.execute(statement, values)
+
+
+@contextmanager
+def transaction(connection: Connection) -> Iterator[None]:
+    """One transaction that locks no gaps between rows, and whose statements each see what is committed by then."""
+    run(connection, "SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
+    connection.begin()
+    try:
+        yield
+        connection.commit()
+    except BaseException:
+        if connection.open:
+            try:
+                connection.rollback()
+            except pymysql.MySQLError:
+                connection.close()
+        raise

@@ -1,0 +1,155 @@
+"""Looks for what would stop a plan half-way on this server, with this account. It changes nothing.
+
+Each check is a query and a Problem with its code; what the server does not tell this account is left out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from toolkit.engines.mysql import traits
+from toolkit.engines.mysql.refusals import MORE_RIGHTS, PLAIN_RIGHTS
+from toolkit.engines.online import Problem
+from toolkit.errors import EngineError
+from toolkit.plan import Plan
+
+Ask = Callable[[str, Sequence[object]], Sequence[Mapping[str, Any]]]
+
+LONG_SECONDS = 60
+# Those that let an account write to a server that is read-only, and make triggers on one with a binary log.
+_SUPER = "SUPER"
+_STRONG = frozenset({_SUPER, "CONNECTION_ADMIN"})
+
+_SERVER = """
+SELECT @@read_only AS read_only, @@super_read_only AS super_read_only, @@innodb_read_only AS engine_read_only,
+       @@log_bin AS log_bin, @@log_bin_trust_function_creators AS trusts, @@binlog_format AS format,
+       CURRENT_ROLE() AS roles, CURRENT_USER() AS me
+"""
+_CLUSTER = "SHOW VARIABLES WHERE Variable_name IN ('wsrep_on', 'group_replication_single_primary_mode')"
+_MEMBERS = "SELECT COUNT(*) AS v FROM performance_schema.replication_group_members WHERE MEMBER_STATE = 'ONLINE'"
+_LONG = """
+SELECT t.trx_mysql_thread_id AS id, COALESCE(p.USER, 'unknown') AS who,
+       TIMESTAMPDIFF(SECOND, t.trx_started, NOW()) AS seconds
+FROM information_schema.INNODB_TRX t LEFT JOIN information_schema.PROCESSLIST p ON p.ID = t.trx_mysql_thread_id
+WHERE t.trx_mysql_thread_id NOT IN (0, CONNECTION_ID()) AND t.trx_started < NOW() - INTERVAL %s SECOND
+ORDER BY t.trx_started LIMIT 3
+"""
+_GRANT = re.compile(r"^GRANT (.+) ON (\S+?) TO ")
+_LISTED = re.compile(r"[A-Z][A-Z_ ]*[A-Z]")
+
+
+def check(ask: Ask, plan: Plan, database: str, tables: Sequence[str]) -> tuple[Problem, ...]:
+    """All problems of `plan` here, fatal ones first."""
+    if not plan.steps:
+        return ()
+    server = ask(_SERVER, ())[0]
+    have = rights([str(next(iter(row.values()))) for row in ask(_grants(server), ())], database)
+    found = [*_writes(server, have), *_rights(server, have, plan), *_waiting(ask)]
+    if plan.kept:
+        found += [*_triggers(server, have), *_cluster(ask), *_carried(ask, tables)]
+    return tuple(sorted(found, key=lambda problem: not problem.fatal))
+
+
+def _grants(server: Mapping[str, Any]) -> str:
+    """`roles` is a list that the server has quoted itself."""
+    roles = server["roles"]
+    return "SHOW GRANTS" + ("" if roles == "NONE" else f" FOR CURRENT_USER() USING {roles}").replace("%", "%%")
+
+
+def rights(grants: Sequence[str], database: str) -> frozenset[str]:
+    """What the account may do on all of `database`, by the lines of SHOW GRANTS; ALL PRIVILEGES means everything."""
+    found: set[str] = set()
+    for line in grants:
+        match = _GRANT.match(line)
+        if match is None:
+            continue
+        words, place = match.groups()
+        scope, _, table = place.rpartition(".")
+        if table == "*" and (scope == "*" or _fits(scope, database)):
+            found |= set(_LISTED.findall(words))
+    if "ALL PRIVILEGES" in found:
+        found |= {*PLAIN_RIGHTS, *MORE_RIGHTS}
+    return frozenset(found)
+
+
+def _fits(scope: str, database: str) -> bool:
+    """Whether a quoted name in a grant, in which `_` and `%` stand for others unless escaped, means `database`."""
+    name = scope.removeprefix("`").removesuffix("`").replace("``", "`")
+    parts = re.split(r"(\\[_%]|[_%])", name)
+    wild = {"_": ".", "%": ".*"}
+    pattern = "".join(wild.get(part) or re.escape(part[1:] if part in (r"\_", r"\%") else part) for part in parts)
+    return name == database or re.fullmatch(pattern, database, re.DOTALL) is not None
+
+
+def _rights(server: Mapping[str, Any], have: frozenset[str], plan: Plan) -> Iterator[Problem]:
+    needed = (*PLAIN_RIGHTS, *(MORE_RIGHTS if plan.kept else ()))
+    missing = [right for right in needed if right not in have]
+    if missing:
+        offline = set(missing) <= set(MORE_RIGHTS)
+        hint = f"As an administrator: GRANT {', '.join(missing)} ON the database TO {server['me']}."
+        other = " Or use --offline, which needs less and keeps writers waiting." if offline else ""
+        yield Problem("TV4301", f"account {server['me']} lacks {', '.join(missing)} on the database", hint + other)
+
+
+def _writes(server: Mapping[str, Any], have: frozenset[str]) -> Iterator[Problem]:
+    if server["super_read_only"] or server["engine_read_only"] or (server["read_only"] and not have & _STRONG):
+        yield Problem("TV4303", "this server takes no writes: a replica, or read-only", "Use the URL of the primary.")
+
+
+def _triggers(server: Mapping[str, Any], have: frozenset[str]) -> Iterator[Problem]:
+    if not server["log_bin"]:
+        return
+    if not server["trusts"] and _SUPER not in have:
+        hint = "As an administrator: SET GLOBAL log_bin_trust_function_creators = 1. Or use --offline."
+        yield Problem("TV4302", "triggers are not allowed while the server writes a binary log", hint)
+    if server["format"] == "STATEMENT":
+        text = "with binlog_format = STATEMENT replicas would record other keys than the primary"
+        yield Problem("TV4304", text, "Set binlog_format to ROW (Temporal needs it too), or use --offline.")
+
+
+def _cluster(ask: Ask) -> Iterator[Problem]:
+    """Locked tables are locked on one server only."""
+    known = {row["Variable_name"]: row["Value"] for row in ask(_CLUSTER, ())}
+    group = known.get("group_replication_single_primary_mode") == "OFF" and _tells(ask, _MEMBERS)
+    if known.get("wsrep_on") == "ON" or (group and int(group[0]["v"]) > 1):
+        text = "this cluster takes writes on several servers, and a table cannot be locked on all of them"
+        yield Problem("TV4304", text, "Let one server take all writes meanwhile, or use --offline.")
+
+
+def _tells(ask: Ask, query: str, values: Sequence[object] = ()) -> Sequence[Mapping[str, Any]]:
+    """The rows; none when this account may not see them."""
+    try:
+        return ask(query, values)
+    except EngineError:
+        return ()
+
+
+def _waiting(ask: Ask) -> Iterator[Problem]:
+    for row in _tells(ask, _LONG, (LONG_SECONDS,)):
+        yield Problem(
+            "TV4305",
+            f"session {row['id']} ({row['who']}) is in a transaction since {row['seconds']} s",
+            "Changes of tables that it has touched wait for it. End it if it is forgotten.",
+            fatal=False,
+        )
+
+
+def _carried(ask: Ask, tables: Sequence[str]) -> Iterator[Problem]:
+    """What a new table in the place of the old one would silently lose, and how much room it takes."""
+    seen = traits.read(ask, tables)
+    facts, sizes = seen["tables"], seen["sizes"]
+    assert isinstance(facts, dict)
+    assert isinstance(sizes, dict)
+    for name, value in facts.items():
+        lost = traits.decode(value).obstacles
+        if lost:
+            yield Problem(
+                "TV4306",
+                f"these belong to {name} and would be lost when it is swapped: {', '.join(lost)}",
+                "Drop them before and create them again afterwards, or use --offline, which changes the table itself.",
+            )
+    size = sum(int(str(value)) for value in sizes.values()) // 1_000_000
+    text = f"up to {size} MB more disk is needed until `schema finish`, and as much for the binary log if there is one"
+    yield Problem("TV4307", text, "The server cannot tell how much is free: please look.", fatal=False)

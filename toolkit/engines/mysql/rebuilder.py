@@ -1,0 +1,241 @@
+"""Runs the repeated parts of a rebuild on MySQL; see `toolkit.engines.online.Rebuilding`.
+
+It decides nothing and knows no statement: a step brings them, named by their part. All of it happens in the session
+that holds the server's lock, and every transaction reads the lock's row first, so that a former holder changes nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+import pymysql
+
+from toolkit.engines.mysql import books
+from toolkit.engines.mysql.books import Failed, MysqlLease
+from toolkit.engines.mysql.connection import Connection, ask, run, transaction
+from toolkit.engines.mysql.refusals import BUSY, number_of
+from toolkit.engines.mysql.rows import KEYS_AT_ONCE
+from toolkit.engines.mysql.shadow import UNLESS
+from toolkit.engines.mysql.watch import Watcher
+from toolkit.engines.online import Busy, Compared, Copied, Key, Ran, Replayed, Swapped, Tick
+from toolkit.errors import EngineError
+from toolkit.plan import Sql, Step, StepClass
+
+# A long build waits for the table once more when it ends: giving up then throws it away, so it may wait longer.
+LONG_SECONDS = 1.0
+# A session that stops talking while it holds the tables is ended by the server.
+SILENCE_SECONDS = 5
+
+
+class MysqlRebuilder:
+    """`patience`: seconds that a step may wait for a lock which keeps writers out anyway."""
+
+    def __init__(
+        self, connection: Connection, lease: MysqlLease, failed: Failed, watcher: Watcher, patience: float
+    ) -> None:
+        self._connection = connection
+        self._lease = lease
+        self._failed = failed
+        self._watcher = watcher
+        self._patience = patience
+
+    def attempt(self, step: Step, wait: float, tick: Tick) -> Ran | Busy:
+        """See `Rebuilding.attempt`. MySQL commits with every change of schema; what follows the last one is one
+        transaction."""
+        if step.lock.name == "SHARED":
+            wait = self._patience
+        elif step.step_class is not StepClass.METADATA:
+            wait = max(wait, LONG_SECONDS)
+        try:
+            with self._watcher.limited(wait), self._one_transaction():
+                self._in_order([s for s in step.statements if isinstance(s, Sql)], tick)
+        except pymysql.MySQLError as error:
+            return self._busy(error)
+        return Ran()
+
+    def _in_order(self, statements: Sequence[Sql], tick: Tick) -> None:
+        done_before = False
+        for number, statement in enumerate(statements, 1):
+            if statement.part == UNLESS:
+                done_before = bool(ask(self._connection, statement.text)[0]["v"])
+                continue
+            if not done_before:
+                self._lease.check()
+                run(self._connection, statement.text)
+            done_before = False
+            tick(number)
+
+    def copy(self, step: Step, after: Key | None, rows: int) -> Copied:
+        """See `Rebuilding.copy`."""
+        began = time.monotonic()
+        with self._coded(), transaction(self._connection):
+            self._lease.check()
+            upto = self._bound(step, after, rows)
+            copied = run(self._connection, _one(step, "copy"), _places(after, upto))
+        return Copied(upto, copied, time.monotonic() - began)
+
+    def compare(self, step: Step, after: Key | None, rows: int) -> Compared:
+        """See `Rebuilding.compare`."""
+        began = time.monotonic()
+        with self._coded(), transaction(self._connection):
+            self._lease.check()
+            upto = self._bound(step, after, rows)
+            found = ask(self._connection, _one(step, "compare"), _places(after, upto))
+        different = tuple(tuple(str(v) for v in row.values()) for row in found)
+        return Compared(upto, rows, time.monotonic() - began, different)
+
+    def replay(self, step: Step, keys: int) -> Replayed:
+        """See `Rebuilding.replay`."""
+        began = time.monotonic()
+        with self._coded(), transaction(self._connection):
+            self._lease.check()
+            taken = self._replay(step, keys)
+        with self._coded():
+            left = sum(int(ask(self._connection, text)[0]["left"]) for text in _every(step, "left"))
+        return Replayed(taken, left, time.monotonic() - began)
+
+    def swap(self, step: Step, wait: float, most: int) -> Swapped | Busy:
+        """See `Rebuilding.swap`. In autocommit mode 0 a commit keeps the tables locked, which BEGIN would not."""
+        try:
+            run(self._connection, f"SET SESSION autocommit = 0, wait_timeout = {SILENCE_SECONDS}")
+            try:
+                began = self._lock(step, wait)
+                return self._locked(step, most, began)
+            finally:
+                self._unlock(step)
+        except pymysql.MySQLError as error:
+            return self._busy(error)
+
+    def _lock(self, step: Step, wait: float) -> float:
+        """All tables locked; since when writers may have been waiting."""
+        drain = _every(step, "drain")
+        if not drain:
+            began = time.monotonic()
+            with self._watcher.limited(wait):
+                run(self._connection, _one(step, "lock"))
+            return began
+        helper = self._watcher.helper()
+        began = time.monotonic()
+        try:
+            with self._watcher.limited(wait, other=helper):
+                run(helper, drain[0])
+            with self._watcher.limited(wait, waits=lambda: _give(helper)):
+                run(self._connection, _one(step, "lock"))
+        finally:
+            _give(helper)
+        return began
+
+    def _locked(self, step: Step, most: int, began: float) -> Swapped | Busy:
+        if not ask(self._connection, books.CHECK, (self._lease.fencing,)):
+            raise books.lost()
+        if int(ask(self._connection, _one(step, "remade"))[0]["v"]):
+            return Busy("a table was altered by somebody else")
+        if self._replay(step, most) >= most:
+            self._connection.rollback()
+            return Busy("writers left too many changed keys for the short lock")
+        self._connection.commit()
+        if any(int(ask(self._connection, text)[0]["v"]) for text in _every(step, "absent")):
+            raise EngineError(
+                "TV4309",
+                "rows are gone from the live table that nobody deleted: it was emptied by TRUNCATE meanwhile",
+                "Before a swap, `schema rollback` takes the copy away; after it, only `schema finish` is right.",
+            )
+        run(self._connection, _one(step, "swap"))
+        run(self._connection, _one(step, "unlock"))
+        return Swapped(time.monotonic() - began)
+
+    def _unlock(self, step: Step) -> None:
+        """Nothing is left locked, whatever happened; a lost session holds nothing."""
+        if self._connection.open:
+            try:
+                self._connection.rollback()
+                run(self._connection, _one(step, "unlock"))
+                run(self._connection, "SET SESSION autocommit = 1, wait_timeout = DEFAULT")
+            except pymysql.MySQLError:
+                self._connection.close()
+
+    def _replay(self, step: Step, keys: int) -> int:
+        """How many recorded keys of each table were refreshed, in total; at most `keys` of each."""
+        total = 0
+        for number, take in enumerate(_every(step, "take"), 1):
+            rows = ask(self._connection, take, {"keys": keys})
+            for start in range(0, len(rows), KEYS_AT_ONCE):
+                part = [list(row.values()) for row in rows[start : start + KEYS_AT_ONCE]]
+                places = list(dict.fromkeys(tuple(key) for _, *key in part))
+                for text in _every(step, f"refresh {number}"):
+                    run(self._connection, text, {"keys": places})
+                run(self._connection, _one(step, f"taken {number}"), {"ids": [row[0] for row in part]})
+            total += len(rows)
+        return total
+
+    def _bound(self, step: Step, after: Key | None, rows: int) -> Key | None:
+        found = ask(self._connection, _one(step, "bound"), {**_places(after, None), "rows": rows})
+        return tuple(str(value) for value in found[0].values()) if found else None
+
+    @contextmanager
+    def _one_transaction(self) -> Iterator[None]:
+        self._connection.autocommit(False)
+        try:
+            yield
+            self._connection.commit()
+        finally:
+            if self._connection.open:
+                self._connection.rollback()
+                self._connection.autocommit(True)
+
+    @contextmanager
+    def _coded(self) -> Iterator[None]:
+        try:
+            yield
+        except pymysql.MySQLError as error:
+            raise self._failed(error) from None
+
+    def _busy(self, error: pymysql.MySQLError) -> Busy:
+        if number_of(error) not in BUSY:
+            raise self._failed(error) from None
+        return Busy(self._blockers())
+
+    def _blockers(self) -> str:
+        """Who may hold what we wanted, as far as this account may see."""
+        try:
+            rows = ask(self._connection, _LONG)
+        except pymysql.MySQLError:
+            return "another session holds a table"
+        if not rows:
+            return "another session held a table"
+        return "; ".join(f"session {r['id']} ({r['who']}) is in a transaction since {r['age']} s" for r in rows)
+
+
+_LONG = """
+SELECT t.trx_mysql_thread_id AS id, COALESCE(p.USER, 'unknown') AS who,
+       TIMESTAMPDIFF(SECOND, t.trx_started, NOW()) AS age
+FROM information_schema.INNODB_TRX t LEFT JOIN information_schema.PROCESSLIST p ON p.ID = t.trx_mysql_thread_id
+WHERE t.trx_mysql_thread_id NOT IN (0, CONNECTION_ID()) ORDER BY t.trx_started LIMIT 3
+"""
+
+
+def _give(helper: Connection) -> None:
+    if helper.open:
+        try:
+            run(helper, "UNLOCK TABLES")
+        except pymysql.MySQLError:
+            helper.close()
+
+
+def _every(step: Step, part: str) -> list[str]:
+    """The statements of a part, those with a number after it included."""
+    found = [s for s in step.statements if isinstance(s, Sql)]
+    return [s.text for s in found if s.part == part or s.part.rpartition(" ")[0] == part]
+
+
+def _one(step: Step, part: str) -> str:
+    (text,) = (s.text for s in step.statements if isinstance(s, Sql) and s.part == part)
+    return text
+
+
+def _places(after: Key | None, upto: Key | None) -> Mapping[str, object]:
+    """Values for `after_1…` and `upto_1…`; the key has two columns."""
+    pairs = (("after", after or (None, None)), ("upto", upto or (None, None)))
+    return {f"{word}_{n}": value for word, key in pairs for n, value in enumerate(key, 1)}

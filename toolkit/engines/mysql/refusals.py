@@ -1,0 +1,75 @@
+"""What MySQL's errors mean to the user: error number → code, words and what to do next.
+
+A table and one look-up; nothing here asks the server.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pymysql
+from pymysql.constants import ER
+
+from toolkit.errors import ConnectionFailed, EngineError
+from toolkit.targets import Target
+
+PLAIN_RIGHTS = ("CREATE", "ALTER", "INDEX", "DROP", "SELECT", "INSERT", "UPDATE", "DELETE")
+# What a rebuild beside live writes needs besides.
+MORE_RIGHTS = ("LOCK TABLES", "TRIGGER")
+RIGHTS = (
+    f"The account needs {', '.join(PLAIN_RIGHTS)} on the database; {' and '.join(MORE_RIGHTS)} for a rebuild beside "
+    "live writes."
+)
+LOST = frozenset({2006, 2013, 2014, 2055, ER.SERVER_SHUTDOWN, 1927, 4031})
+# A wait that ended without the lock: it ran out, it was ended by the watcher, or another had to go first.
+BUSY = frozenset({ER.LOCK_WAIT_TIMEOUT, ER.QUERY_INTERRUPTED, ER.LOCK_DEADLOCK})
+
+_DISK = (
+    "TV4307",
+    "the server's disk is full",
+    "The live tables are untouched. Make room and run the same command again, or take the copy away with "
+    "`schema rollback`.",
+)
+_DENIED = ("TV4301", "this account lacks a right", RIGHTS)
+_READ_ONLY = ("TV4303", "this server takes no writes: a replica, or read-only", "Use the URL of the primary.")
+_KNOWN: Mapping[int, tuple[str, str, str]] = {
+    ER.DBACCESS_DENIED_ERROR: _DENIED,
+    ER.TABLEACCESS_DENIED_ERROR: _DENIED,
+    ER.COLUMNACCESS_DENIED_ERROR: _DENIED,
+    ER.SPECIFIC_ACCESS_DENIED_ERROR: _DENIED,
+    ER.OPTION_PREVENTS_STATEMENT: _READ_ONLY,
+    1836: _READ_ONLY,  # ER_READ_ONLY_MODE
+    ER.DISK_FULL: _DISK,
+    ER.RECORD_FILE_FULL: _DISK,
+    1419: (
+        "TV4302",
+        "triggers are not allowed while the server writes a binary log",
+        "As an administrator: SET GLOBAL log_bin_trust_function_creators = 1. Or use --offline, which needs none.",
+    ),
+}
+_NO_SPACE = ("errno: 28", "error 28", "No space left")
+
+
+def text_of(error: BaseException) -> str:
+    """The server's words, without its number."""
+    return str(error.args[1] if len(error.args) > 1 else error).strip() or "no answer"
+
+
+def number_of(error: BaseException) -> int:
+    """The server's number; 0 when there is none."""
+    return error.args[0] if error.args and isinstance(error.args[0], int) else 0
+
+
+def coded(error: pymysql.MySQLError, target: Target) -> EngineError:
+    """The user's error for `error`, without secrets."""
+    text, number = target.redact(text_of(error)), number_of(error)
+    if number in LOST or isinstance(error, pymysql.InterfaceError):
+        again = "Run the same command again: it goes on where this one stopped."
+        return ConnectionFailed("TV4002", f"lost the connection to {target.shown}: {text}", again)
+    known = _DISK if any(sign in text for sign in _NO_SPACE) else _KNOWN.get(number)
+    if known:
+        code, what, hint = known
+        return EngineError(code, f"{target.shown}: {what}: {text}", hint)
+    waited = number == ER.LOCK_WAIT_TIMEOUT
+    hint = "A transaction holds the table; end it, or run the same command again later." if waited else ""
+    return EngineError("TV4003", f"{target.shown} refused: {text}", hint)

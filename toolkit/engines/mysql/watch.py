@@ -1,0 +1,96 @@
+"""Ends a wait of another session: MySQL's own time limits for table locks begin at one second, which is long for
+writers who queue behind the one that waits.
+
+It only ever ends a wait for a lock, never work that is under way.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pymysql
+
+from toolkit.engines.mysql.connection import Connection, ask, run
+from toolkit.errors import EngineError
+
+_STATE = "SELECT STATE LIKE 'Waiting for %% lock' AS v FROM information_schema.PROCESSLIST WHERE ID = %s"
+_SHORTEST = 0.005
+
+
+class Watcher:
+    """Watches one session over connections of its own, which are opened when first needed."""
+
+    def __init__(self, open_session: Callable[[], Connection], watched: Connection) -> None:
+        self._open = open_session
+        self._watched = _number(watched)
+        self._watching: Connection | None = None
+        self._helping: Connection | None = None
+
+    def helper(self) -> Connection:
+        """One more connection, for a lock that is held while another is asked for."""
+        if self._helping is None or not self._helping.open:
+            self._helping = self._open()
+        return self._helping
+
+    @contextmanager
+    def limited(
+        self, seconds: float, waits: Callable[[], None] | None = None, other: Connection | None = None
+    ) -> Iterator[None]:
+        """In this block the session (or `other` instead) waits at most about `seconds` for a lock: the server then ends
+        its statement. `waits` is called, in another thread, when the session is first seen waiting."""
+        session = self._watched if other is None else _number(other)
+        if self._watching is None or not self._watching.open:
+            self._watching = self._open()
+        ended = threading.Event()
+        thread = threading.Thread(
+            target=self._watch, args=(session, seconds, ended, waits), name="watcher", daemon=True
+        )
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+
+    def _watch(self, session: int, seconds: float, ended: threading.Event, waits: Callable[[], None] | None) -> None:
+        since: float | None = None
+        pause = max(_SHORTEST, min(seconds, 1.0) / 5)
+        while not ended.wait(_SHORTEST if waits else pause):
+            try:
+                now = time.monotonic()
+                if not self._waiting(session):
+                    since = None
+                    continue
+                if waits is not None:
+                    waits()
+                    waits = None
+                since = since or now
+                if now - since >= seconds:
+                    self._kill(session)
+                    since = None
+            except (pymysql.MySQLError, EngineError):
+                # The session's own time limit still holds.
+                return
+
+    def _waiting(self, session: int) -> bool:
+        assert self._watching is not None
+        rows = ask(self._watching, _STATE, (session,))
+        return bool(rows and rows[0]["v"])
+
+    def _kill(self, session: int) -> None:
+        assert self._watching is not None
+        run(self._watching, f"KILL QUERY {session}")
+
+    def close(self) -> None:
+        """Give the connections back; never fails."""
+        for connection in (self._watching, self._helping):
+            if connection is not None and connection.open:
+                connection.close()
+
+
+def _number(connection: Connection) -> int:
+    """How the server calls a session."""
+    return int(ask(connection, "SELECT CONNECTION_ID() AS v")[0]["v"])
