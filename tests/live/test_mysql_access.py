@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,9 +12,13 @@ from pymysql.constants import ER
 
 from tests.engines.handles import Handle
 from tests.support import journeys
-from tests.support.mysql import EV, NEWEST, at, script, sql, temporal
+from tests.support.catalogs import released
+from tests.support.mysql import EV, NEWEST, ask, at, driver, script, sql, temporal
 from tests.support.shells import feed
+from toolkit.apply.machine import Limits
+from toolkit.apply.runner import Options, perform, plan_store, upgrade_task
 from toolkit.errors import ConnectionFailed, EngineError, TargetError
+from toolkit.overlay import NO_OVERLAY
 from toolkit.sample import generate
 
 RIGHTS = "CREATE, ALTER, INDEX, DROP, SELECT, INSERT, UPDATE, DELETE"
@@ -42,7 +47,7 @@ def test_an_account_without_rights_gets_a_coded_error(mysql: Handle) -> None:
         url = mysql.url.replace("temporal:temporal-secret", f"{name}:none-secret")
         with journeys.opened(url) as (chosen, client), pytest.raises(EngineError) as refused:
             journeys.upgrade(chosen, client, NEWEST)
-        assert refused.value.code == "TV4003"
+        assert refused.value.code == "TV4301"
         assert RIGHTS in refused.value.hint
         assert "none-secret" not in refused.value.message
     finally:
@@ -86,24 +91,20 @@ def test_a_lost_connection_is_told(mysql: Handle) -> None:
         assert lost.value.code == "TV4002"
 
 
-def test_waiting_for_a_table_ends(mysql: Handle, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A forgotten transaction holds the table; the step gives up in time, and says so."""
-    monkeypatch.setattr("toolkit.engines.mysql.client.LOCK_WAIT_TIMEOUT", 1)
+def test_waiting_for_a_table_ends(mysql: Handle) -> None:
+    """A forgotten transaction holds the table; the step gives up in time, says so, and others get on meanwhile."""
+    few = Options(limits=Limits(lock_seconds=0.02, attempts=3, longest_pause=0.05))
     with journeys.opened(mysql.url) as (chosen, client):
         journeys.upgrade(chosen, client, at("1.0"))
-        parts = urlsplit(mysql.url)
-        holder = pymysql.connect(
-            host=parts.hostname or "", port=parts.port or 0, user=parts.username, password=parts.password or "",
-            database=mysql.database,
-        )  # fmt: skip
-        try:
-            with holder.cursor() as cursor:
-                cursor.execute(f"SELECT COUNT(*) FROM {EV}")
+        with driver(mysql.url) as holder:
+            holder.begin()
+            ask(holder, f"SELECT COUNT(*) FROM {EV}")
+            plan = plan_store(chosen, client, at("1.1"), released(), NO_OVERLAY)
+            task = upgrade_task(chosen, plan, at("1.1"), NO_OVERLAY)
             with pytest.raises(EngineError) as waited:
-                journeys.upgrade(chosen, client, at("1.1"))
-            assert "Lock wait timeout" in waited.value.message
-            assert "transaction holds the table" in waited.value.hint
-        finally:
-            holder.close()
+                perform(client, task, lambda *_: None, time.monotonic, few)
+            assert waited.value.code == "TV5103"
+            assert "is in a transaction since" in waited.value.message
+            assert "end the long transactions" in waited.value.hint
         journeys.upgrade(chosen, client, at("1.1"))
         journeys.at(chosen, client, at("1.1"), temporal)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from contextlib import contextmanager
+from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
 import pymysql
+import pymysql.cursors
 
 from tests.engines.handles import Handle
 from tests.support.catalogs import published, released
@@ -14,6 +16,7 @@ from toolkit.catalog import Catalog
 from toolkit.definition import Definition
 from toolkit.engines import mysql as engine
 
+Connection: TypeAlias = "pymysql.Connection[pymysql.cursors.Cursor]"
 EV, CSA, CHSA = "executions_visibility", "custom_search_attributes", "chasm_search_attributes"
 NEWEST = released()[-1]
 
@@ -31,10 +34,21 @@ def databases(handle: Handle) -> Iterator[str]:
         yield handle.new_database()
 
 
-def sql(url: str, *statements: str) -> list[tuple[Any, ...]]:
-    """Run `statements` as a plain driver does; the rows of the last one."""
+@contextmanager
+def driver(url: str) -> Iterator[Connection]:
+    """A plain connection in autocommit mode."""
+    connection = connect(url)
+    try:
+        yield connection
+    finally:
+        if connection.open:
+            connection.close()
+
+
+def connect(url: str) -> Connection:
+    """As `driver`, to be closed by the caller."""
     parts = urlsplit(url)
-    connection = pymysql.connect(
+    return pymysql.connect(
         host=parts.hostname or "",
         port=parts.port or 0,
         user=parts.username,
@@ -42,13 +56,22 @@ def sql(url: str, *statements: str) -> list[tuple[Any, ...]]:
         database=parts.path[1:],
         autocommit=True,
     )
-    try:
-        with connection.cursor() as cursor:
-            for statement in statements:
-                cursor.execute(statement)
-            return list(cursor.fetchall())
-    finally:
-        connection.close()
+
+
+def ask(connection: Connection, statement: str, values: Any = None) -> list[tuple[Any, ...]]:
+    """Run one statement; its rows."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        return list(cursor.fetchall())
+
+
+def sql(url: str, *statements: str) -> list[tuple[Any, ...]]:
+    """Run `statements` as a plain driver does; the rows of the last one."""
+    rows: list[tuple[Any, ...]] = []
+    with driver(url) as connection:
+        for statement in statements:
+            rows = ask(connection, statement)
+    return rows
 
 
 def script(path: str) -> str:

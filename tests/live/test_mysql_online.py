@@ -1,0 +1,281 @@
+"""Online upgrades of MySQL: killed at every point while somebody writes, taken back, finished; nothing lost.
+
+The writer keeps its own truth: what it inserted, changed and deleted is what must be in the tables at the end.
+"""
+
+from __future__ import annotations
+
+import time
+from itertools import pairwise
+
+import pytest
+
+from tests.engines.handles import Handle
+from tests.support import journeys
+from tests.support.catalogs import published, released
+from tests.support.command import temporal_visibility
+from tests.support.mysql import CSA, EV, HALVES, ask, driver, sql
+from tests.support.mysql_writing import MysqlWriter, leftovers
+from tests.support.online import killed_again_and_again, prepared
+from toolkit.apply.actions import Action, CopyChunk, Outcome, RunStep
+from toolkit.apply.machine import Limits
+from toolkit.apply.runner import Options, perform, plan_store, upgrade_task
+from toolkit.catalog import differences
+from toolkit.errors import ConnectionFailed, EngineError
+from toolkit.overlay import NO_OVERLAY
+from toolkit.versions import find
+
+VERSIONS = [d.version for d in released()]
+ROWS = 400
+
+
+def check(url: str, writer: MysqlWriter, version: str) -> None:
+    assert writer.stored() == (writer.truth, ROWS)
+    with journeys.opened(url) as (_, client):
+        assert differences(client.observe().catalog, published("mysql", version)) == ()
+        assert client.observe().recorded == version
+
+
+def ran(url: str, *words: str) -> None:
+    """Run a command that must succeed."""
+    done = temporal_visibility("schema", *words, url, "--yes")
+    assert done.code == 0, done.err
+
+
+def there_and_back(url: str, before: str, after: str) -> None:
+    """Up, back, up and finished while somebody writes: what is written after a swap is there after the next."""
+    prepared(url, ROWS, before)
+    with MysqlWriter(url) as writer:
+        for words, version in (
+            (("upgrade", "--to", after), after),
+            (("rollback",), before),
+            (("upgrade", "--to", after), after),
+        ):
+            ran(url, *words)
+            with journeys.opened(url) as (_, client):
+                assert differences(client.observe().catalog, published("mysql", version)) == ()
+            writer.wait_for(40)
+            if words == ("upgrade", "--to", after) and not leftovers(url):
+                break  # Done in place, with no way back to keep.
+        else:
+            ran(url, "finish")
+            writer.wait_for(10)
+    check(url, writer, after)
+    assert leftovers(url) == []
+
+
+@pytest.mark.parametrize("everywhere", [False, pytest.param(True, marks=pytest.mark.long)])
+def test_killed_again_and_again_it_gets_there(mysql: Handle, everywhere: bool) -> None:
+    url = mysql.url
+    prepared(url, ROWS)
+    with MysqlWriter(url) as writer:
+        assert killed_again_and_again(url, everywhere) > 3
+        ran(url, "finish")
+    check(url, writer, "1.14")
+    assert leftovers(url) == []
+
+
+@pytest.mark.short
+def test_up_back_up_and_finished_under_load(mysql: Handle) -> None:
+    there_and_back(mysql.url, "1.9", "1.14")
+
+
+def test_two_tables_are_swapped_at_once(mysql: Handle) -> None:
+    """The table with full text, too; no write fails, though writers hold one table while they ask for the other."""
+    there_and_back(mysql.url, "1.8", "1.14")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("before", "after"), list(pairwise(VERSIONS)))
+def test_every_step_up_and_back(mysql: Handle, before: str, after: str) -> None:
+    there_and_back(mysql.url, before, after)
+
+
+def test_two_runners_one_store(mysql: Handle) -> None:
+    """The second is told who holds the lock, and leaves with 4; the first is not disturbed."""
+    prepared(mysql.url, 50)
+    with journeys.opened(mysql.url) as (_, client):
+        lease = client.take_lock("somebody@elsewhere:1", 60)  # type: ignore[attr-defined]
+        try:
+            done = temporal_visibility("schema", "upgrade", mysql.url, "--yes")
+            lease.check()
+            lease.beat()
+        finally:
+            lease.release()
+    assert done.code == 4
+    assert "somebody@elsewhere:1" in done.err
+
+
+def test_a_lock_that_is_never_granted_fails_and_leaves_the_store_usable(mysql: Handle) -> None:
+    url = mysql.url
+    prepared(url, 50)
+    few = Options(limits=Limits(lock_seconds=0.02, attempts=4, longest_pause=0.05))
+    with driver(url) as blocker, journeys.opened(url) as (chosen, client):
+        blocker.begin()
+        ask(blocker, f"SELECT 1 FROM {EV} LIMIT 1")
+        plan = plan_store(chosen, client, find("1.14"), released(), NO_OVERLAY)
+        task = upgrade_task(chosen, plan, find("1.14"), NO_OVERLAY)
+        with MysqlWriter(url) as writer:
+            with pytest.raises(EngineError) as refused:
+                perform(client, task, lambda *_: None, time.monotonic, few)
+            writer.wait_for(5)
+        assert refused.value.code == "TV5103"
+        assert writer.longest < 2
+        ask(blocker, f"SELECT COUNT(*) FROM {EV}")
+    ran(url, "upgrade")
+    ran(url, "finish")
+    assert writer.stored() == (writer.truth, 50)
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        f"CREATE TRIGGER watch AFTER DELETE ON {EV} FOR EACH ROW SET @gone = 1",
+        f"CREATE TABLE notes (n CHAR(64), r CHAR(64), FOREIGN KEY mine (n, r) REFERENCES {EV} (namespace_id, run_id))",
+        f"ALTER TABLE {EV} ADD CONSTRAINT mine CHECK (status < 100)",
+    ],
+    ids=["trigger", "foreign key", "check"],
+)
+def test_what_a_swap_would_lose_is_refused_and_kept(mysql: Handle, made: str) -> None:
+    url = mysql.url
+    prepared(url, 50)
+    sql(url, made)
+    before = sql(url, f"SHOW CREATE TABLE {EV}")
+    done = temporal_visibility("schema", "upgrade", url, "--yes")
+    assert (done.code, "TV4306" in done.err) == (1, True), done.err
+    assert sql(url, f"SHOW CREATE TABLE {EV}") == before
+    assert leftovers(url) == []
+    ran(url, "upgrade", "--offline")
+    if "TRIGGER" in made:
+        assert sql(url, "SELECT COUNT(*) FROM information_schema.TRIGGERS WHERE TRIGGER_NAME = 'watch'") == [(1,)]
+    else:
+        assert " CONSTRAINT " in sql(url, f"SHOW CREATE TABLE {'notes' if 'notes' in made else EV}")[0][1]
+
+
+@pytest.mark.short
+def test_views_grants_and_own_indexes_go_along(mysql: Handle) -> None:
+    """MySQL's views and grants name a table; own columns and indexes are made again."""
+    url, name = mysql.url, f"seer_{mysql.database[-8:]}"
+    prepared(url, 50)
+    sql(
+        url,
+        f"CREATE VIEW open_runs AS SELECT run_id FROM {EV} WHERE close_time IS NULL",
+        f"CREATE INDEX by_mine ON {EV} (workflow_id(7) DESC, (UPPER(encoding))) COMMENT 'it''s mine, truly'",
+        f"CREATE USER {name} IDENTIFIED BY 'seer-secret'",
+        f"GRANT SELECT ON {mysql.database}.{EV} TO {name}",
+    )
+    before = [line for line in sql(url, f"SHOW CREATE TABLE {EV}")[0][1].splitlines() if "by_mine" in line]
+    open_before = sql(url, "SELECT COUNT(*) FROM open_runs")
+    try:
+        ran(url, "upgrade")
+        ran(url, "finish")
+        assert sql(url, "SELECT COUNT(*) FROM open_runs") == open_before
+        after = [line for line in sql(url, f"SHOW CREATE TABLE {EV}")[0][1].splitlines() if "by_mine" in line]
+        assert [line.rstrip(",") for line in after] == [line.rstrip(",") for line in before]
+        seer = url.replace("temporal:temporal-secret", f"{name}:seer-secret")
+        assert sql(seer, f"SELECT COUNT(*) FROM {EV}") == [(50,)]
+    finally:
+        sql(url, f"DROP USER {name}")
+
+
+def test_a_half_applied_version_with_records_is_finished_beside_writes(mysql: Handle) -> None:
+    """Temporal's tool stopped in the middle of 1.14, in a store that is written to."""
+    url = mysql.url
+    prepared(url, ROWS, "1.13")
+    sql(url, *HALVES["1.14"])
+    with MysqlWriter(url) as writer:
+        ran(url, "upgrade")
+        writer.wait_for(20)
+        ran(url, "finish")
+    check(url, writer, "1.14")
+
+
+def started(url: str, until: type[Action], step: str = "") -> None:
+    """Run an upgrade up to the first action of a kind, and stop there like a user."""
+    seen: list[Action] = []
+
+    def watch(action: Action, outcome: Outcome | None) -> None:
+        if isinstance(action, until) and outcome is not None:
+            seen.append(action)
+
+    with journeys.opened(url) as (chosen, client):
+        plan = plan_store(chosen, client, find("1.14"), released(), NO_OVERLAY)
+        task = upgrade_task(chosen, plan, find("1.14"), NO_OVERLAY)
+
+        def stopped() -> bool:
+            return any(step in plan.steps[action.step].id for action in seen if isinstance(action, RunStep | CopyChunk))
+
+        with pytest.raises(Exception, match="stopped at a safe point"):
+            perform(client, task, lambda *_: None, time.monotonic, Options(watch=watch, stopped=stopped))
+
+
+@pytest.mark.parametrize(
+    "done",
+    [
+        f"TRUNCATE TABLE {EV}",
+        f"ALTER TABLE {EV} ADD COLUMN mine INT",
+        f"DROP TRIGGER temporal_visibility_log_{EV}_delete",
+    ],
+    ids=["emptied", "changed", "trigger dropped"],
+)
+def test_what_somebody_does_to_the_table_meanwhile_is_seen(mysql: Handle, done: str) -> None:
+    """No trigger fires when a table is emptied; the swap would bring every record back."""
+    url = mysql.url
+    prepared(url, 50)
+    started(url, RunStep, "capture")
+    time.sleep(1.1 - time.time() % 1)  # The server's times of creation are in whole seconds.
+    sql(url, done)
+    upgraded = temporal_visibility("schema", "upgrade", url, "--yes")
+    assert upgraded.code == 1
+    assert "TV5001" in upgraded.err or "TV5105" in upgraded.err, upgraded.err
+    assert sql(url, f"SELECT COUNT(*) FROM {EV}") == [(0 if "TRUNCATE" in done else 50,)]
+    sql(url, f"ALTER TABLE {EV} DROP COLUMN mine") if "mine" in done else None
+    ran(url, "rollback")
+    assert leftovers(url) == []
+    ran(url, "upgrade")
+    ran(url, "finish")
+
+
+def test_a_changed_key_is_recorded_twice(mysql: Handle) -> None:
+    """As a delete and an insert; and a rollback after it has them, too."""
+    url = mysql.url
+    prepared(url, 50)
+    started(url, CopyChunk)
+    sql(url, f"UPDATE {EV} SET run_id = CONCAT('moved-', LEFT(run_id, 20)) ORDER BY run_id LIMIT 7")
+    ran(url, "upgrade")
+    sql(url, f"UPDATE {EV} SET run_id = CONCAT('back-', run_id) WHERE run_id LIKE 'moved-%'")
+    count = f"SELECT COUNT(*), SUM(run_id LIKE 'back-moved-%') FROM {EV}"
+    assert sql(url, count) == [(50, 7)]
+    ran(url, "rollback")
+    assert sql(url, count) == [(50, 7)]
+
+
+@pytest.mark.faults
+def test_the_server_dies_in_the_middle(mysql: Handle) -> None:
+    url = mysql.url
+    prepared(url, ROWS)
+    for dies in (CopyChunk, RunStep):
+        copied = [0]
+
+        def watch(action: Action, outcome: Outcome | None, dies: type = dies, copied: list[int] = copied) -> None:
+            copied[0] += isinstance(action, dies) and outcome is not None
+            if copied[0] == 2:
+                copied[0] += 1
+                mysql.kill()
+
+        options = Options(limits=Limits(rows=50, chunk_seconds=0.001), watch=watch)
+        with journeys.opened(url) as (chosen, client):
+            plan = plan_store(chosen, client, find("1.14"), released(), NO_OVERLAY)
+            task = upgrade_task(chosen, plan, find("1.14"), NO_OVERLAY)
+            with pytest.raises(ConnectionFailed) as lost:
+                perform(client, task, lambda *_: None, time.monotonic, options)
+        assert lost.value.code in ("TV4001", "TV4002")
+        mysql.start()
+        url = mysql.url
+    ran(url, "upgrade")
+    ran(url, "finish")
+    assert sql(url, f"SELECT COUNT(*) FROM {EV}") == [(ROWS,)]
+    assert sql(url, f"SELECT COUNT(*) FROM {CSA}") == [(ROWS,)]
+    assert leftovers(url) == []
+    with journeys.opened(url) as (_, client):
+        assert differences(client.observe().catalog, published("mysql", "1.14")) == ()
