@@ -1,6 +1,7 @@
-"""A run that is killed with SIGKILL at its n-th event: `python -m tests.support.doomed URL VERSION N`.
+"""A run that is killed with SIGKILL at its n-th event: `python -m tests.support.doomed URL VERSION N [SIGSTOP]`.
 
-Events are counted before and after every action of the machine; a run that ends before the n-th event leaves with 0.
+With SIGSTOP it is only paused, until SIGCONT comes. Events are counted before and after every action of the machine;
+a run that ends before the n-th event leaves with 0.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ from toolkit.versions import chain, find
 
 def main() -> None:
     """See the module."""
-    url, version, number = sys.argv[1], sys.argv[2], int(sys.argv[3])
+    url, version, number, *other = sys.argv[1], sys.argv[2], int(sys.argv[3]), *sys.argv[4:]
+    end = signal.Signals[other[0]] if other else signal.SIGKILL
     target, events = parse_url(url, {}), [0]
     chosen = engine(target.engine)
     client = chosen.connect(target)
@@ -30,7 +32,7 @@ def main() -> None:
     def watch(*_: object) -> None:
         events[0] += 1
         if events[0] == number:
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), end)
 
     wanted = find(version)
     known = unfinished(client) if isinstance(client, Coordinated) else None

@@ -5,9 +5,12 @@ The judge is the test: nothing here asserts what a store must hold.
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.support import journeys
@@ -37,6 +40,38 @@ def doomed(url: str, event: int, version: str = "1.14", seconds: float = 60.0) -
             assert done.returncode in (0, -9), done.stderr
             return done.returncode == 0
         assert time.monotonic() < deadline, "the lock of a killed run never expired"
+
+
+class Late:
+    """A paused run. `said`: what it wrote once it had woken up and ended."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+        self.said = ""
+
+    def wakes(self) -> int:
+        """Let it go on; its exit code."""
+        self.process.send_signal(signal.SIGCONT)
+        out, err = self.process.communicate(timeout=120)
+        self.said = out + err
+        return self.process.returncode
+
+
+@contextmanager
+def paused(url: str, event: int, version: str = "1.14", seconds: float = 60.0) -> Iterator[Late]:
+    """An upgrade in a process of its own that is stopped (SIGSTOP) at its `event`-th event."""
+    command = [sys.executable, "-m", "tests.support.doomed", url, version, str(event), "SIGSTOP"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+    try:
+        deadline = time.monotonic() + seconds
+        while Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0] != "T":
+            assert process.poll() is None, "the run ended before it could be paused"
+            assert time.monotonic() < deadline, "the run never came to the event"
+            time.sleep(0.01)
+        yield Late(process)
+    finally:
+        process.kill()
+        process.wait()
 
 
 def killed_again_and_again(url: str, everywhere: bool, version: str = "1.14") -> int:
