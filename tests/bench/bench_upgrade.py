@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from tests.bench import load
-from tests.engines.catalog import ENGINES, parse
+from tests.engines.catalog import ENGINES, default, parse
 from tests.engines.embedded import EmbeddedHandle
 from tests.engines.handles import shared
 from tests.engines.runs import Run, clean_leftovers
@@ -53,7 +53,7 @@ def databases(name: str) -> Iterator[Callable[[], str]]:
     """A function that gives the URL of a fresh database on a server of this name."""
     if name in ("sqlite", "chdb"):
         with tempfile.TemporaryDirectory() as folder:
-            yield EmbeddedHandle(name, "", Path(folder)).new_database
+            yield EmbeddedHandle(default(name), Path(folder)).new_database
         return
     clean_leftovers()
     run = Run.begin()

@@ -25,14 +25,10 @@ CHDB_DATABASE = "visibility"
 class EmbeddedHandle:
     """One test's files of one embedded engine; the same names as a server's handle where they make sense."""
 
-    def __init__(self, engine: str, version: str, directory: Path) -> None:
-        self.engine, self.version, self.directory = engine, version, directory
+    def __init__(self, kind: Kind, directory: Path) -> None:
+        self.engine, self.version, self.name, self.directory = kind.engine, version(kind), kind.name, directory
         self.database = CHDB_DATABASE
         self.url = self.new_database()
-
-    @property
-    def name(self) -> str:
-        return f"{self.engine}-{self.version}"
 
     def new_database(self) -> str:
         """The URL of another fresh file (SQLite) or directory (chDB)."""

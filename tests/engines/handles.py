@@ -67,6 +67,10 @@ class Handle:
     def name(self) -> str:
         return self._host.kind.name
 
+    def told(self) -> str:
+        """The version that the server itself tells: `15.18`, `9.7.4-2`, …"""
+        return self._host.kind.definition.told(self._host.address)
+
     @property
     def address(self) -> Address:
         """Host, port and account, as tests reach the server (through the proxy for `faults` tests)."""

@@ -22,7 +22,10 @@ SYSTEM_SETTINGS = Path("/etc/maven/settings.xml")
 def _mvn() -> list[str | Path]:
     if shutil.which("mvn"):
         return ["mvn"]
-    tree = debian_tree("bookworm", ["maven"])
+    try:
+        tree = debian_tree("bookworm", ["maven"])
+    except Unavailable as e:
+        raise Unavailable(f"Maven is missing ({e})", "apt-get install maven") from e
     home = tree / "usr/share/maven"
     properties = {"classworlds.conf": tree / "etc/maven/m2.conf", "maven.home": home, "maven.conf": tree / "etc/maven"}
     options = [f"-D{name}={value}" for name, value in properties.items()]

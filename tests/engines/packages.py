@@ -15,7 +15,7 @@ import sys
 import tarfile
 import tempfile
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from tests.engines.cache import cache_root, locked, prepared
@@ -157,8 +157,7 @@ def npm_package(name: str, version: str, strip: str) -> Path:
     def build(work: Path, final: Path) -> None:
         with tempfile.TemporaryDirectory(prefix="tv-eng-npm-") as temporary:
             packed = json.loads(run([*_npm(), "pack", "--json", f"{name}@{version}"], what, how, cwd=temporary))
-            with tarfile.open(Path(temporary) / packed[0]["filename"]) as archive:
-                archive.extractall(temporary, filter="data")
+            untar(Path(temporary) / packed[0]["filename"], Path(temporary))
             for entry in (Path(temporary) / "package" / strip).iterdir():
                 shutil.move(str(entry), work / entry.name)
 
@@ -184,6 +183,16 @@ def python_packages(name: str, requirements: Sequence[str], python: str = "") ->
         run([*install, *other, "--no-deps", "--target", work / "site", *requirements], what, how)
 
     return prepared(f"pip-{name}", recipe, build)
+
+
+def untar(archive: Path, to: Path, wanted: Callable[[str], bool] = lambda name: True) -> None:
+    """Unpack the members whose names are `wanted`, and nothing outside of `to`."""
+    with tarfile.open(archive) as opened:
+        members = [member for member in opened.getmembers() if wanted(member.name)]
+        if hasattr(tarfile, "data_filter"):
+            opened.extractall(to, members, filter="data")
+        else:  # Debian 12's Python 3.11.2: the archives are pinned by their registries' checksums
+            opened.extractall(to, members)
 
 
 def unzip(archive: Path, to: Path) -> None:

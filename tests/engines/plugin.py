@@ -45,6 +45,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "short: part of the short suite, which runs on every version of an engine")
+    config.addinivalue_line(
+        "markers", "containers: about containers themselves; left out unless servers are containers"
+    )
     config.addinivalue_line("markers", "long: an enumeration too long for every run: with --long or --all-versions")
     config.addinivalue_line(
         "markers", "faults: the test may stop, kill, freeze or cut off its server, which it has to itself"
@@ -93,6 +96,11 @@ def _why_not(item: pytest.Item, everything: bool) -> tuple[str, str] | None:
     for kind in _kinds(item):
         if reason := chosen.why_not(kind):
             return kind.name, reason
+    if item.get_closest_marker("containers") and chosen.way is not Way.CONTAINERS:
+        return (
+            "containers",
+            "tests of containers themselves: --engines=containers tests/live/test_engines_containers.py",
+        )
     if item.get_closest_marker("long") and not everything:
         return "long", "long tests: make test-all, or --long"
     return None
@@ -199,7 +207,7 @@ def _files(request: pytest.FixtureRequest, name: str, tmp_path: Path) -> Iterato
     if said:
         pytest.fail(said, pytrace=False)
     report.note_embedded(request.config.stash[RUN], kind, version)
-    with embedded.library(kind), contextlib.closing(EmbeddedHandle(kind.engine, version, tmp_path)) as handle:
+    with embedded.library(kind), contextlib.closing(EmbeddedHandle(kind, tmp_path)) as handle:
         yield handle
 
 

@@ -19,6 +19,7 @@ from tests.engines.starting import Start, failure, finished, noted
 
 OUTCOMES = ("passed", "failed", "error", "skipped", "xfailed", "xpassed")
 LEFT_OUT = "left-out.json"
+OTHERS = ("long", "containers")  # what tests are left out for that is no engine
 HEADINGS = ("engine", "version", "started as", "ready in", "run", "passed", "remarks")
 Row = tuple[str, str, str, str, str, str, str]
 
@@ -45,8 +46,8 @@ def note_embedded(run: Run, kind: Kind, version: str) -> None:
 def write(terminal: Any, run: Run, way: Way) -> None:
     """Write the table with the reporter's own writer."""
     counts, left_out = _counts(terminal), _left_out(run.directory / LEFT_OUT)
-    longs = [(why, count) for what, why, count in left_out if what == "long"]
-    absent = {what: f"{count} not run: {why}" for what, why, count in left_out if what != "long"}
+    others = [f"{count} not selected, {why}" for what, why, count in left_out if what in OTHERS]
+    absent = {what: f"{count} not run: {why}" for what, why, count in left_out if what not in OTHERS}
     if not counts and not left_out:
         return
     terminal.section("engines", "=")
@@ -59,8 +60,8 @@ def write(terminal: Any, run: Run, way: Way) -> None:
     for row in rows:
         cells = [cell.ljust(width) for cell, width in zip(row, widths)]
         terminal.write_line("  ".join([*cells, row[-1]]).rstrip())
-    for why, count in longs:
-        terminal.write_line(f"{count} not selected, {why}")
+    for line in others:
+        terminal.write_line(line)
 
 
 def _left_out(path: Path) -> list[tuple[str, str, int]]:

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
+from tests.engines import embedded
+from tests.engines.catalog import parse
+from tests.engines.embedded import EmbeddedHandle
 from tests.engines.errors import NotAllowed
 from tests.live.engine_probe import REFUSALS, read, write
 
+ROOT = Path(__file__).parents[2]
 SERVERS = ("postgresql", "mysql", "elasticsearch", "opensearch", "clickhouse")
 
 
@@ -33,6 +41,31 @@ def test_kill_and_start_keeps_the_data(engine):
         read(engine.url)
     engine.start()
     assert read(engine.url) == ["before"]
+
+
+WRITE_AND_DIE = """
+import os, signal, sys
+from tests.live.engine_probe import write
+write(sys.argv[1], "before")
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.short
+@pytest.mark.engines("sqlite", "chdb")
+def test_a_killed_process_keeps_what_it_wrote(engine):
+    """The embedded engines' servers are the processes that use them."""
+    done = subprocess.run([sys.executable, "-c", WRITE_AND_DIE, engine.url], cwd=ROOT, timeout=60)
+    assert done.returncode == -signal.SIGKILL
+    assert read(engine.url) == ["before"]
+
+
+@pytest.mark.short
+def test_the_version_is_the_one_asked_for(engine):
+    """What a label promises is what the server tells; `newest` and the like promise nothing but more than nothing."""
+    told = embedded.version(parse(engine.name)) if isinstance(engine, EmbeddedHandle) else engine.told()
+    label = parse(engine.name).label
+    assert told.startswith(label) if label[0].isdigit() else int(told.split(".")[0]) >= 3
 
 
 @pytest.mark.faults

