@@ -66,7 +66,7 @@ def _damaged(chance: random.Random, given_text: str) -> str:
 
 
 @given(st.text(max_size=200))
-@settings(max_examples=2000, deadline=None)
+@settings(max_examples=2000)
 def test_any_text_is_understood_or_refused(given_text: str) -> None:
     try:
         check.parse(given_text, SCOPE)
@@ -76,7 +76,7 @@ def test_any_text_is_understood_or_refused(given_text: str) -> None:
 
 
 @given(st.text(max_size=80).filter(lambda t: t.isprintable()))
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=1000)
 def test_any_value_survives_being_written(value: str) -> None:
     for mark in "'\"":
         escaped = value.replace("\\", "\\\\").replace(mark, mark * 2)

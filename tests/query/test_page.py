@@ -9,7 +9,7 @@ import random
 import string
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from toolkit.errors import UsageError
@@ -25,7 +25,6 @@ run_ids = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=6
 
 
 @given(st.builds(Place, st.none() | moments, moments, run_ids))
-@settings(deadline=None)
 def test_a_token_stands_for_its_place(place: Place) -> None:
     assert page.read(page.write(place, MARK), MARK) == place
 
@@ -104,7 +103,6 @@ def test_anything_else_is_refused(token: str) -> None:
 
 
 @given(st.text(max_size=300))
-@settings(deadline=None)
 def test_any_text_is_refused(token: str) -> None:
     with pytest.raises(UsageError):
         page.read(token, MARK)
