@@ -58,9 +58,11 @@ WRITE: Final[dict[str, int | str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What one question cost."""
+    """What one question cost; `cpu`: seconds of processor time of all threads, which other work on the machine does not
+    lengthen as it does `seconds`."""
 
     seconds: float
+    cpu: float
     rows: int
     bytes: int
     memory: int
@@ -98,10 +100,11 @@ class Engine:
         self._client.command("SYSTEM FLUSH LOGS")
         found = self.rows(
             "SELECT log_comment, sum(toUnixTimestamp64Micro(event_time_microseconds) - toUnixTimestamp64Micro(query_start_time_microseconds)) / 1e6,"
+            " sum(ProfileEvents['UserTimeMicroseconds'] + ProfileEvents['SystemTimeMicroseconds']) / 1e6,"
             " sum(read_rows), sum(read_bytes), max(memory_usage), count() FROM system.query_log"
             f" WHERE type = 'QueryFinish' AND startsWith(log_comment, '{prefix}') GROUP BY log_comment"
         )
-        return {row[0]: Cost(float(row[1]), int(row[2]), int(row[3]), int(row[4]), int(row[5])) for row in found}
+        return {row[0]: Cost(float(row[1]), float(row[2]), *map(int, row[3:7])) for row in found}
 
     def close(self) -> None:
         self._client.close()

@@ -75,6 +75,7 @@ def load(engine: Engine, layout: Layout, batch: int, unmerged: float) -> dict[st
         )
     ]
     spent, stop = 0.0, int(len(edges) * (1 - unmerged))
+    cpu = time.process_time()
     settled = 0.0
     for number, low in enumerate(edges):
         if number == stop:
@@ -92,6 +93,7 @@ def load(engine: Engine, layout: Layout, batch: int, unmerged: float) -> dict[st
         "batches": len(edges),
         "insert_seconds": spent,
         "rows_per_second": total / spent,
+        "rows_per_cpu_second": total / (time.process_time() - cpu),
         "settle_seconds": settled,
     }
 
@@ -169,6 +171,7 @@ def ask(
             result |= {
                 "runs": len(mine),
                 "ms": round(statistics.median(c.seconds for c in mine) * 1000, 2),
+                "cpu_ms": round(statistics.median(c.cpu for c in mine) * 1000, 2),
                 "rows": statistics.median(c.rows for c in mine),
                 "bytes": statistics.median(c.bytes for c in mine),
                 "memory": max(c.memory for c in mine),

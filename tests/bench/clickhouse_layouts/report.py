@@ -15,7 +15,8 @@ def table(rows: int, tables: list[dict[str, Any]]) -> str:
     lines = [f"### {rows:,} runs", ""]
     head = [
         "layout",
-        "rows/s written",
+        "versions/s",
+        "versions per CPU second, merging included",
         "bytes/row",
         "parts before",
         "OPTIMIZE s",
@@ -34,6 +35,7 @@ def table(rows: int, tables: list[dict[str, Any]]) -> str:
                     [
                         name,
                         f"{entry['load']['rows_per_second']:,.0f}",
+                        f"{entry['load']['rows_per_cpu_second']:,.0f}",
                         f"{entry['merged']['bytes'] / live:.0f}",
                         str(entry["unmerged"]["parts"]),
                         f"{entry['optimize_seconds']:.1f}",
@@ -46,7 +48,7 @@ def table(rows: int, tables: list[dict[str, Any]]) -> str:
         for label in ("big", "small"):
             lines += [
                 "",
-                f"#### {state}, {label} namespace: ms (thousand rows read)",
+                f"#### {state}, {label} namespace: ms, ms of CPU (thousand rows read)",
                 "",
                 _row(["question", *names]),
                 _row(["---"] * (len(names) + 1)),
@@ -62,6 +64,8 @@ def table(rows: int, tables: list[dict[str, Any]]) -> str:
                 for name in names:
                     r = found.get((name, case), {})
                     mark = "" if r.get("verdict") == "right" else f" {r.get('verdict', '')}!"
-                    cells.append(f"{r['ms']:.0f} ({r['rows'] / 1000:.0f}k){mark}" if "ms" in r else mark)
+                    cells.append(
+                        f"{r['ms']:.0f}, {r['cpu_ms']:.0f} ({r['rows'] / 1000:.0f}k){mark}" if "ms" in r else mark
+                    )
                 lines.append(_row([case, *cells]))
     return "\n".join(lines)
