@@ -34,6 +34,7 @@ SCHEMA_COMMANDS: Mapping[str, tuple[str, str]] = {
     "throttle": ("toolkit.cli.throttle_run", "Make a run gentler or faster, hold it, or let it go on, while it runs."),
     "unlock": ("toolkit.cli.unlock", "Take away the lock of a run that will not come back."),
     "upgrade": ("toolkit.cli.upgrade", "Bring a store to a version."),
+    "verify-paths": ("toolkit.cli.verify_paths", "Walk upgrade paths on throwaway stores, and report."),
     "versions": ("toolkit.cli.versions", "List the released versions."),
 }
 

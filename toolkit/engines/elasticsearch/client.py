@@ -142,6 +142,10 @@ class SearchClient:
             raise transport.refused(answer, self._target)
         return answer
 
+    def request(self, method: str, path: str, body: Any = None) -> Any:
+        """The answer to a request of a caller's own. Raises EngineError when it is refused."""
+        return self._ask(method, path, body).body
+
     def observe(self) -> SearchStore:
         """See `toolkit.engines.Client.observe`."""
         found = self._ask("GET", f"{render.path(self._index)}?flat_settings=true", fine=(404,))

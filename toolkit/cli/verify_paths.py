@@ -1,0 +1,100 @@
+"""`schema verify-paths`: walk upgrade paths on throwaway stores, and report what that showed."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import click
+
+from toolkit import overlay as overlays
+from toolkit.cli.output import emit, output_option
+from toolkit.definition import Definition
+from toolkit.engines import ENGINES, engine
+from toolkit.errors import Differences, UsageError
+from toolkit.overlay import NO_OVERLAY
+from toolkit.routes import published
+from toolkit.targets import Target, parse_url
+from toolkit.verify import containers, report
+from toolkit.verify.evidence import Evidence, UpgradePath, passed
+from toolkit.verify.paths import chosen, paths
+from toolkit.verify.places import walk_on
+from toolkit.versions import chain, find
+
+_EMBEDDED = ("sqlite", "clickhouse")
+
+
+@click.command("verify-paths")
+@click.option("--engine", "engines", type=click.Choice(list(ENGINES)), multiple=True,
+              help="Engines to walk on.  [default: sqlite and clickhouse, embedded]")  # fmt: skip
+@click.option("--from", "starts", multiple=True, metavar="VERSION", help="Begin here only (1.9, 1.12-combined, v9); "
+              "may be repeated.  [default: every published schema]")  # fmt: skip
+@click.option("--to", "version", default="latest", show_default=True, help="Wanted schema version.")
+@click.option("--overlay", "overlay_file", type=click.Path(dir_okay=False, path_type=Path), help="Your overlay.")
+@click.option("--on", "urls", multiple=True, metavar="URL", help="Walk on this server, in stores of our own there.")
+@click.option("--containers", "in_containers", is_flag=True, help="Start official images with Docker for the engines.")
+@click.option("--image", "images", multiple=True, metavar="ENGINE=IMAGE", help="Another image than the official one.")
+@click.option("--rows", type=click.IntRange(0, 100_000_000), default=2000, show_default=True, help="Records a store.")
+@click.option("--markdown", "markdown_file", type=click.Path(dir_okay=False, path_type=Path), help="Write a page here.")
+@click.option("--junit", "junit_file", type=click.Path(dir_okay=False, path_type=Path), help="Write JUnit XML here.")
+@output_option
+def command(
+    engines: tuple[str, ...], starts: tuple[str, ...], version: str, overlay_file: Path | None, urls: tuple[str, ...],
+    in_containers: bool, images: tuple[str, ...], rows: int, markdown_file: Path | None, junit_file: Path | None,
+    output: str,
+) -> None:  # fmt: skip
+    """Prove upgrade paths by walking them: throwaway stores are made, filled, upgraded beside a writer, compared, taken
+    back. Nothing of yours is touched."""
+    goal = find(version)
+    wishes = overlays.load(overlay_file) if overlay_file else NO_OVERLAY
+    with ExitStack() as stack:
+        places = _places(stack, engines, urls, in_containers, containers.images(images))
+        found = [evidence for place in places for evidence in _walked(place, goal, wishes, starts, rows, output)]
+    page = list(report.markdown(found))
+    _write(markdown_file, "\n".join(page) + "\n")
+    _write(junit_file, report.junit(found))
+    emit(output, report.to_json(found), lambda: page)
+    if not passed(found):
+        raise Differences("TV8208", "not every upgrade path holds", "The report says what was found on each.")
+
+
+def _places(
+    stack: ExitStack, engines: Sequence[str], urls: Sequence[str], in_containers: bool, images: dict[str, str]
+) -> list[Target]:
+    """Where to walk: servers given by URL, containers, or a folder for the embedded engines."""
+    given = [parse_url(url, os.environ) for url in urls]
+    rest = [name for name in engines if name not in {target.engine for target in given}]
+    if given and not rest:
+        return given
+    names = rest or list(_EMBEDDED)
+    if in_containers:
+        return [*given, *(stack.enter_context(containers.running(name, images)) for name in names)]
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="temporal-visibility-")))
+    homeless = [name for name in names if name not in _EMBEDDED]
+    if homeless:
+        raise UsageError("TV2081", f"{homeless[0]} is no embedded engine", "Give --containers, or --on URL.")
+    forms = {"sqlite": f"sqlite:///{folder}/verify.db", "clickhouse": f"chdb://{folder}?database=visibility"}
+    return [*given, *(parse_url(forms[name], {}) for name in names)]
+
+
+def _walked(
+    place: Target, goal: Definition, wishes: overlays.Overlay, starts: Sequence[str], rows: int, output: str
+) -> Iterator[Evidence]:
+    known = engine(place.engine)
+    ways: tuple[UpgradePath, ...] = chosen(paths(known, chain(), published().routes, goal, wishes), starts)
+    for number, path in enumerate(ways, 1):
+        if output != "json":
+            click.echo(f"[{number}/{len(ways)}] {path.name}", err=True)
+        yield walk_on(known, path, place, rows, chain())
+
+
+def _write(path: Path | None, text: str) -> None:
+    if path is None:
+        return
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError("TV2008", f"cannot write {path}: {error.strerror}", "Name another file.") from None

@@ -1,0 +1,59 @@
+"""A throwaway database on a target's PostgreSQL server; see `toolkit.engines.scratches`. It needs CREATEDB, and never
+touches another database.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+from toolkit.engines import scratches
+from toolkit.engines.bound import BoundSql
+from toolkit.engines.postgresql.client import PostgresClient, connect
+from toolkit.engines.postgresql.render import identifier, literal
+from toolkit.engines.postgresql.typemap import profile
+from toolkit.errors import EngineError
+from toolkit.targets import Target
+
+_SIZE = "SELECT pg_database_size(%s) AS v"
+_SESSIONS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()"
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresScratch:
+    """See `toolkit.engines.scratches.Scratch`. `beside`: a session in the target's own database."""
+
+    target: Target
+    beside: PostgresClient
+
+    def size(self) -> int | None:
+        """See `Scratch.size`."""
+        with suppress(EngineError):
+            return int(self.beside.ask(BoundSql(_SIZE, (self.target.path,)))[0]["v"])
+        return None
+
+    def claim(self, label: str | None) -> None:
+        """See `Scratch.claim`."""
+        client = connect(self.target, profile())
+        try:
+            client.execute(scratches.statement(scratches.claim_statement(literal, label)))
+        finally:
+            client.close()
+
+    def drop(self) -> None:
+        """See `Scratch.drop`."""
+        with suppress(EngineError):
+            self.beside.ask(BoundSql(_SESSIONS, (self.target.path,)))
+            self.beside.execute(scratches.statement(f"DROP DATABASE IF EXISTS {identifier(self.target.path)}"))
+        self.beside.close()
+
+
+def make(target: Target, name: str) -> PostgresScratch:
+    """The database `name`. Raises ConnectionFailed, TargetError or EngineError (the role has no CREATEDB)."""
+    beside = connect(target, profile())
+    try:
+        beside.execute(scratches.statement(f"CREATE DATABASE {identifier(name)} TEMPLATE template0"))
+    except EngineError as error:
+        beside.close()
+        raise scratches.refused(error, "The role needs CREATEDB.") from None
+    return PostgresScratch(replace(target, path=name, shown=f"{target.shown} ({name})"), beside)

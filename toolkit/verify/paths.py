@@ -1,0 +1,51 @@
+"""Which upgrade paths there are: from every published schema and route of an engine to a version.
+
+Pure; what a route differs in is told as statements, made from the planner's own steps where that is possible.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from toolkit.attributes import Family
+from toolkit.definition import Definition, version_key
+from toolkit.engines import Engine
+from toolkit.errors import UsageError
+from toolkit.lineage import Known, members
+from toolkit.overlay import NO_OVERLAY, Overlay
+from toolkit.routes import PublishedRoute
+from toolkit.verify.evidence import UpgradePath
+
+
+def paths(
+    engine: Engine, chain: Sequence[Definition], routes: Sequence[PublishedRoute], goal: Definition,
+    overlay: Overlay = NO_OVERLAY,
+) -> tuple[UpgradePath, ...]:  # fmt: skip
+    """From every schema of `engine` that comes before `goal` to it, oldest first, each schema once."""
+    found: list[UpgradePath] = []
+    known = members(engine, chain, routes, overlay)
+    for one in known:
+        definition = _definition(engine, chain, one, known)
+        if version_key(definition.version) < version_key(goal.version):
+            found.append(UpgradePath(engine.NAME, one.name, definition, one.records, goal, overlay))
+    return tuple(found)
+
+
+def chosen(found: Sequence[UpgradePath], starts: Sequence[str]) -> tuple[UpgradePath, ...]:
+    """Those that begin at one of `starts`; all when there are none. UsageError for a start that no path has."""
+    if not starts:
+        return tuple(found)
+    names = [path.start for path in found]
+    for start in starts:
+        if start not in names:
+            raise UsageError("TV2080", f"no path begins at {start[:60]!r}", f"Paths begin at {', '.join(names)}.")
+    return tuple(path for path in found if path.start in starts)
+
+
+def _definition(engine: Engine, chain: Sequence[Definition], one: Known, known: Sequence[Known]) -> Definition:
+    """What a store of that schema holds."""
+    like = next((other for other in known if not other.route and other.catalog == one.catalog), one)
+    definition = next(d for d in chain if d.version == like.version)
+    if engine.FAMILY is Family.ELASTICSEARCH and like.name in definition.labels.elasticsearch:
+        return definition.at_label(like.name)
+    return definition
