@@ -120,6 +120,27 @@ def _printable(text: str) -> str:
     return "".join(c if c.isprintable() or c in "\n\t" else " " for c in text)
 
 
+def github(found: Sequence[Evidence]) -> Iterator[str]:
+    """Workflow commands: an error for each finding, a notice for each path that holds. The form is GitHub's own:
+    https://docs.github.com/actions/reference/workflow-commands-for-github-actions"""
+    for one in found:
+        if one.passed:
+            lock = "never" if one.lock is None else f"at most {_milliseconds(one.lock)}"
+            said = f"upgraded in {one.seconds:.1f} s; a step held writers up {lock}"
+            yield f"::notice title={_property(one.path.name)}::{_data(said)}"
+        for finding in one.findings:
+            title = f"{one.path.name}: {finding.code}"
+            yield f"::error title={_property(title)}::{_data(f'{finding.check.value}: {finding.message}')}"
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")
+
+
 def to_json(found: Sequence[Evidence]) -> dict[str, object]:
     """All of it as data; times in seconds, sizes in bytes."""
     return {"passed": passed(found), "paths": [_json(one) for one in found]}
