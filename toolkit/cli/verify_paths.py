@@ -15,13 +15,13 @@ from toolkit.cli.output import emit, output_option
 from toolkit.definition import Definition
 from toolkit.engines import ENGINES, engine
 from toolkit.errors import Differences, UsageError
-from toolkit.overlay import NO_OVERLAY
+from toolkit.overlay import NO_OVERLAY, Overlay
 from toolkit.routes import published
 from toolkit.targets import Target, parse_url
 from toolkit.verify import containers, report
 from toolkit.verify.evidence import Evidence, UpgradePath, passed
 from toolkit.verify.paths import chosen, paths
-from toolkit.verify.places import walk_on
+from toolkit.verify.places import walk_from_dump, walk_on
 from toolkit.versions import chain, find
 
 _EMBEDDED = ("sqlite", "clickhouse")
@@ -34,6 +34,9 @@ _EMBEDDED = ("sqlite", "clickhouse")
               "may be repeated.  [default: every published schema]")  # fmt: skip
 @click.option("--to", "version", default="latest", show_default=True, help="Wanted schema version.")
 @click.option("--overlay", "overlay_file", type=click.Path(dir_okay=False, path_type=Path), help="Your overlay.")
+@click.option("--dump", type=click.Path(dir_okay=False, path_type=Path),
+              help="Begin with the store that this dump makes (SQL, a SQLite file, or the answer of GET /INDEX); "
+              "name its engine with --engine or --on.")  # fmt: skip
 @click.option("--on", "urls", multiple=True, metavar="URL", help="Walk on this server, in stores of our own there.")
 @click.option("--containers", "in_containers", is_flag=True, help="Start official images with Docker for the engines.")
 @click.option("--image", "images", multiple=True, metavar="ENGINE=IMAGE", help="Another image than the official one.")
@@ -44,7 +47,8 @@ _EMBEDDED = ("sqlite", "clickhouse")
               help="Form of the text: the page, or annotations for GitHub.")  # fmt: skip
 @output_option
 def command(
-    engines: tuple[str, ...], starts: tuple[str, ...], version: str, overlay_file: Path | None, urls: tuple[str, ...],
+    engines: tuple[str, ...], starts: tuple[str, ...], version: str, overlay_file: Path | None, dump: Path | None,
+    urls: tuple[str, ...],
     in_containers: bool, images: tuple[str, ...], rows: int, markdown_file: Path | None, junit_file: Path | None,
     form: str, output: str,
 ) -> None:  # fmt: skip
@@ -54,7 +58,11 @@ def command(
     wishes = overlays.load(overlay_file) if overlay_file else NO_OVERLAY
     with ExitStack() as stack:
         places = _places(stack, engines, urls, in_containers, containers.images(images))
-        found = [evidence for place in places for evidence in _walked(place, goal, wishes, starts, rows, output)]
+        found = (
+            [evidence for place in places for evidence in _walked(place, goal, wishes, starts, rows, output)]
+            if dump is None
+            else [_from_dump(places, dump, goal, wishes, rows)]
+        )
     page = list(report.markdown(found))
     _write(markdown_file, "\n".join(page) + "\n")
     _write(junit_file, report.junit(found))
@@ -83,7 +91,7 @@ def _places(
 
 
 def _walked(
-    place: Target, goal: Definition, wishes: overlays.Overlay, starts: Sequence[str], rows: int, output: str
+    place: Target, goal: Definition, wishes: Overlay, starts: Sequence[str], rows: int, output: str
 ) -> Iterator[Evidence]:
     known = engine(place.engine)
     ways: tuple[UpgradePath, ...] = chosen(paths(known, chain(), published().routes, goal, wishes), starts)
@@ -91,6 +99,13 @@ def _walked(
         if output != "json":
             click.echo(f"[{number}/{len(ways)}] {path.name}", err=True)
         yield walk_on(known, path, place, rows, chain())
+
+
+def _from_dump(places: Sequence[Target], dump: Path, goal: Definition, wishes: Overlay, rows: int) -> Evidence:
+    if len(places) != 1:
+        raise UsageError("TV2084", "a dump is of one engine", "Name it with --engine, or a server with --on.")
+    known = engine(places[0].engine)
+    return walk_from_dump(known, dump, goal, wishes, places[0], rows, chain(), published().routes)
 
 
 def _write(path: Path | None, text: str) -> None:

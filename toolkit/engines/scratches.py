@@ -6,6 +6,7 @@ An engine's `scratch` module makes them, tells their size and removes them; noth
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Protocol
 
 from toolkit.errors import EngineError, TargetError
@@ -27,6 +28,10 @@ class Scratch(Protocol):
 
     def claim(self, label: str | None) -> None:
         """Make the store say that it is at `label`, whatever it is; None: it says nothing. As published routes do."""
+        ...
+
+    def load(self, dump: Path) -> None:
+        """Make it what a dump says. Raises UsageError (no such dump) or EngineError (the store refuses it)."""
         ...
 
     def drop(self) -> None:

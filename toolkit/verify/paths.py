@@ -25,7 +25,7 @@ def paths(
     found: list[UpgradePath] = []
     known = members(engine, chain, routes, overlay)
     for one in known:
-        definition = _definition(engine, chain, one, known)
+        definition = definition_of(engine, chain, one, known)
         if version_key(definition.version) < version_key(goal.version):
             found.append(UpgradePath(engine.NAME, one.name, definition, one.records, goal, overlay))
     return tuple(found)
@@ -42,8 +42,8 @@ def chosen(found: Sequence[UpgradePath], starts: Sequence[str]) -> tuple[Upgrade
     return tuple(path for path in found if path.start in starts)
 
 
-def _definition(engine: Engine, chain: Sequence[Definition], one: Known, known: Sequence[Known]) -> Definition:
-    """What a store of that schema holds."""
+def definition_of(engine: Engine, chain: Sequence[Definition], one: Known, known: Sequence[Known]) -> Definition:
+    """The definition whose records a store of the schema `one` holds."""
     like = next((other for other in known if not other.route and other.catalog == one.catalog), one)
     definition = next(d for d in chain if d.version == like.version)
     if engine.FAMILY is Family.ELASTICSEARCH and like.name in definition.labels.elasticsearch:

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from toolkit.engines import scratches
+from toolkit.engines import scratches, script
 from toolkit.engines.bound import BoundSql
 from toolkit.engines.clickhouse.client import ClickHouseClient, connect
 from toolkit.engines.clickhouse.render import identifier, literal
@@ -40,6 +40,10 @@ class ServerScratch:
         """See `Scratch.claim`. No route to a ClickHouse schema is published that claims anything else."""
         assert label is not None
 
+    def load(self, dump: Path) -> None:
+        """See `Scratch.load`: CREATE statements without a database's name, each ending with a semicolon."""
+        _load(self.target, dump)
+
     def drop(self) -> None:
         """See `Scratch.drop`."""
         with suppress(EngineError):
@@ -68,6 +72,10 @@ class DirectoryScratch:
         """See `Scratch.claim`. No route to a ClickHouse schema is published that claims anything else."""
         assert label is not None
 
+    def load(self, dump: Path) -> None:
+        """See `Scratch.load`: CREATE statements without a database's name, each ending with a semicolon."""
+        _load(self.target, dump)
+
     def drop(self) -> None:
         """See `Scratch.drop`."""
         shutil.rmtree(self.directory, ignore_errors=True)
@@ -88,3 +96,12 @@ def make(target: Target, name: str) -> ServerScratch | DirectoryScratch:
     options = {k: v for k, v in target.options.items() if k != "database"}
     made = replace(target, path=name, options=options, shown=f"{target.shown} ({name})")
     return ServerScratch(made, beside)
+
+
+def _load(target: Target, dump: Path) -> None:
+    client = connect(target, profile())
+    try:
+        for statement in script.statements(script.read(dump)):
+            client.execute(scratches.statement(statement))
+    finally:
+        client.close()

@@ -4,17 +4,21 @@ that no other index of the cluster is touched.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
+from toolkit.engines import script
 from toolkit.engines.elasticsearch import render, versions
 from toolkit.engines.elasticsearch.client import SearchClient, connect
 from toolkit.engines.elasticsearch.typemap import profile
-from toolkit.errors import ToolkitError
+from toolkit.errors import ToolkitError, UsageError
 from toolkit.targets import Target
 
+_GIVEN = frozenset({"creation_date", "uuid", "version", "provided_name", "routing", "resize"})
 _SIZES = "_stats/store?filter_path=_all.total.store.size_in_bytes"
 
 
@@ -36,6 +40,16 @@ class SearchScratch:
     def claim(self, label: str | None) -> None:
         """See `Scratch.claim`."""
         self.client.request("PUT", f"{render.path(self.index)}/_mapping", {"_meta": versions.note(label)})
+
+    def load(self, dump: Path) -> None:
+        """See `Scratch.load`: what `GET /INDEX` answers; settings that a cluster gives by itself are left out."""
+        try:
+            (found,) = json.loads(script.read(dump)).values()
+            settings = {k: v for k, v in found["settings"].get("index", {}).items() if k not in _GIVEN}
+            body = {"mappings": found["mappings"], "settings": {"index": settings}}
+        except (ValueError, KeyError, AttributeError, TypeError):
+            raise UsageError("TV2083", f"{dump} is not the answer of GET /INDEX", "Save it with curl.") from None
+        self.client.request("PUT", render.path(self.index), body)
 
     def drop(self) -> None:
         """See `Scratch.drop`. Indices are named one by one: a cluster may forbid to delete by pattern."""

@@ -6,8 +6,9 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 
-from toolkit.engines import scratches
+from toolkit.engines import scratches, script
 from toolkit.engines.bound import BoundSql
 from toolkit.engines.mysql.client import MysqlClient, connect
 from toolkit.engines.mysql.render import identifier, literal
@@ -38,6 +39,15 @@ class MysqlScratch:
         client = connect(self.target, profile())
         try:
             client.execute(scratches.statement(scratches.claim_statement(literal, label)))
+        finally:
+            client.close()
+
+    def load(self, dump: Path) -> None:
+        """See `Scratch.load`: a plain dump (`mysqldump --no-data`), a statement at a time."""
+        client = connect(self.target, profile())
+        try:
+            for statement in script.statements(script.read(dump)):
+                client.execute(scratches.statement(statement))
         finally:
             client.close()
 

@@ -6,8 +6,9 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 
-from toolkit.engines import scratches
+from toolkit.engines import scratches, script
 from toolkit.engines.bound import BoundSql
 from toolkit.engines.postgresql.client import PostgresClient, connect
 from toolkit.engines.postgresql.render import identifier, literal
@@ -39,6 +40,15 @@ class PostgresScratch:
             client.execute(scratches.statement(scratches.claim_statement(literal, label)))
         finally:
             client.close()
+
+    def load(self, dump: Path) -> None:
+        """See `Scratch.load`: a plain dump (`pg_dump --schema-only`), read by psql."""
+        target = self.target
+        uri = f"host={target.host or 'localhost'} port={target.port or 5432} dbname={target.path}"
+        user = ["--username", target.user] if target.user else []
+        secrets = {"PGPASSWORD": target.password} if target.password else {}
+        # Owners and grants of roles that are not here are no reason to stop.
+        script.run("psql", ["--no-psqlrc", "--quiet", *user, uri], secrets, script.read(dump))
 
     def drop(self) -> None:
         """See `Scratch.drop`."""

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import sqlite3
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from urllib.parse import quote
 
-from toolkit.engines import scratches
+from toolkit.engines import scratches, script
 from toolkit.engines.sqlite.client import connect
 from toolkit.engines.sqlite.render import literal
 from toolkit.engines.sqlite.typemap import profile
+from toolkit.errors import EngineError, UsageError
 from toolkit.targets import Target
 
+_MAGIC = b"SQLite format 3\0"
 # The file, and what SQLite keeps beside it while it writes.
 _PARTS = ("", "-journal", "-wal", "-shm")
 
@@ -38,6 +42,23 @@ class SqliteScratch:
             client.execute(scratches.statement(scratches.claim_statement(literal, label)))
         finally:
             client.close()
+
+    def load(self, dump: Path) -> None:
+        """See `Scratch.load`: a database file, or what `.dump` or `.schema` of the shell print."""
+        try:
+            with dump.open("rb") as file:
+                binary = file.read(len(_MAGIC)) == _MAGIC
+        except OSError as error:
+            raise UsageError("TV2083", f"cannot read {dump}: {error.strerror}", "Check the path.") from None
+        with closing(sqlite3.connect(self.path)) as copy:
+            try:
+                if binary:
+                    with closing(sqlite3.connect(f"file:{quote(str(dump))}?mode=ro", uri=True)) as original:
+                        original.backup(copy)
+                else:
+                    copy.executescript(script.read(dump))
+            except sqlite3.Error as error:
+                raise EngineError("TV8210", f"SQLite refuses the dump: {error}", "Is it whole?") from None
 
     def drop(self) -> None:
         """See `Scratch.drop`."""
