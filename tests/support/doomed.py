@@ -1,45 +1,45 @@
-"""A run that is killed with SIGKILL at its n-th event: `python -m tests.support.doomed URL VERSION N [SIGSTOP]`.
+"""A run that gets a signal at its n-th event: `python -m tests.support.doomed URL VERSION N`.
 
-With SIGSTOP it is only paused, until SIGCONT comes. Events are counted before and after every action of the machine;
-a run that ends before the n-th event leaves with 0.
+Events are counted before and after every action of the machine; a run that ends before the n-th event leaves with 0.
+`--signal STOP` freezes it instead of killing it; `--statements` counts the statements of a step, too.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import signal
 import sys
-import time
 
-from toolkit.apply import plan_json
+from tests.support.online import go
 from toolkit.apply.limits import Limits
-from toolkit.apply.runner import Options, perform, plan_store, unfinished, upgrade_task
-from toolkit.engines import engine
-from toolkit.engines.online import Coordinated
-from toolkit.overlay import NO_OVERLAY
-from toolkit.targets import parse_url
-from toolkit.versions import chain, find
+from toolkit.apply.runner import Options
+from toolkit.errors import ToolkitError
 
 
 def main() -> None:
     """See the module."""
-    url, version, number, *other = sys.argv[1], sys.argv[2], int(sys.argv[3]), *sys.argv[4:]
-    end = signal.Signals[other[0]] if other else signal.SIGKILL
-    target, events = parse_url(url, {}), [0]
-    chosen = engine(target.engine)
-    client = chosen.connect(target)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("url")
+    parser.add_argument("version")
+    parser.add_argument("number", type=int)
+    parser.add_argument("--signal", default="KILL")
+    parser.add_argument("--statements", action="store_true")
+    arguments = parser.parse_args()
+    events = [0]
 
-    def watch(*_: object) -> None:
+    def happened(*_: object) -> None:
         events[0] += 1
-        if events[0] == number:
-            os.kill(os.getpid(), end)
+        if events[0] == arguments.number:
+            os.kill(os.getpid(), signal.Signals[f"SIG{arguments.signal}"])
 
-    wanted = find(version)
-    known = unfinished(client) if isinstance(client, Coordinated) else None
-    plan = plan_json.load(known.plan) if known else plan_store(chosen, client, wanted, chain(), NO_OVERLAY)
-    task = upgrade_task(chosen, plan, wanted, NO_OVERLAY)
-    options = Options(limits=Limits(chunk_seconds=0.01), lease_seconds=0.6, watch=watch)
-    perform(client, task, lambda *_: None, time.monotonic, options)
+    tick = happened if arguments.statements else lambda _: None
+    options = Options(limits=Limits(chunk_seconds=0.01), lease_seconds=0.6, watch=happened, tick=tick)
+    try:
+        go(arguments.url, arguments.version, options)
+    except ToolkitError as error:
+        print(f"{type(error).__name__} {error.code}: {error.message}", file=sys.stderr)
+        sys.exit(error.exit_code)
     print(f"events {events[0]}")
 
 

@@ -14,8 +14,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.support import journeys
+from toolkit.apply import plan_json
+from toolkit.apply.runner import Options, perform, plan_store, unfinished, upgrade_task
+from toolkit.engines.online import Coordinated
+from toolkit.overlay import NO_OVERLAY
 from toolkit.sample import generate
-from toolkit.versions import find
+from toolkit.versions import chain, find
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -29,12 +33,24 @@ def prepared(url: str, rows: int, version: str = "1.9") -> None:
             pass
 
 
-def doomed(url: str, event: int, version: str = "1.14", seconds: float = 60.0) -> bool:
+def go(url: str, version: str = "1.14", options: Options | None = None) -> None:
+    """Upgrade, or go on with the upgrade that was cut off, in this process; errors as the runner raises them."""
+    wanted = find(version)
+    with journeys.opened(url) as (chosen, client):
+        known = unfinished(client) if isinstance(client, Coordinated) else None
+        plan = plan_json.load(known.plan) if known else plan_store(chosen, client, wanted, chain(), NO_OVERLAY)
+        task = upgrade_task(chosen, plan, wanted, NO_OVERLAY)
+        perform(client, task, lambda *_: None, time.monotonic, options or Options())
+
+
+def doomed(url: str, event: int, version: str = "1.14", seconds: float = 60.0, statements: bool = False) -> bool:
     """Run the upgrade in a process that dies (SIGKILL) at its `event`-th event: events are counted before and after
-    every action. Whether it got to the end before. A lock left by the process killed before is waited for."""
+    every action (`statements`: and after each statement of a step). Whether it got to the end before. A lock left by
+    the process killed before is waited for."""
     deadline = time.monotonic() + seconds
+    words = ["--statements"] if statements else []
     while True:
-        command = [sys.executable, "-m", "tests.support.doomed", url, version, str(event)]
+        command = [sys.executable, "-m", "tests.support.doomed", url, version, str(event), *words]
         done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
         if "LockHeld" not in done.stderr:
             assert done.returncode in (0, -9), done.stderr
@@ -60,7 +76,7 @@ class Late:
 @contextmanager
 def paused(url: str, event: int, version: str = "1.14", seconds: float = 60.0) -> Iterator[Late]:
     """An upgrade in a process of its own that is stopped (SIGSTOP) at its `event`-th event."""
-    command = [sys.executable, "-m", "tests.support.doomed", url, version, str(event), "SIGSTOP"]
+    command = [sys.executable, "-m", "tests.support.doomed", url, version, str(event), "--signal", "STOP"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT)
     try:
         deadline = time.monotonic() + seconds
@@ -74,11 +90,13 @@ def paused(url: str, event: int, version: str = "1.14", seconds: float = 60.0) -
         process.wait()
 
 
-def killed_again_and_again(url: str, everywhere: bool, version: str = "1.14") -> int:
+def killed_again_and_again(
+    url: str, everywhere: bool, version: str = "1.14", statements: bool = False, every: int = 3
+) -> int:
     """Kill and repeat until the upgrade gets to its end; how often it was killed. `everywhere`: after each action
     before it is written down, and before the next one; otherwise ever later ones."""
     kills = 0
-    while not doomed(url, (2 + kills % 2) if everywhere else 1 + 3 * kills, version):
+    while not doomed(url, (2 + kills % 2) if everywhere else 1 + every * kills, version, statements=statements):
         kills += 1
         assert kills < 1000, "the run never ends"
     return kills

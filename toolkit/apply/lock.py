@@ -6,6 +6,7 @@ It renews and notices the loss; taking and giving back is the engine's part.
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from types import TracebackType
 
 from toolkit.engines.online import Lease
@@ -23,6 +24,8 @@ class Heartbeat:
         self._seconds = seconds
         self._ended = threading.Event()
         self._lost = False
+        # `beat` has a connection of its own, and only one.
+        self._one_at_a_time = threading.Lock()
         self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
 
     def __enter__(self) -> Heartbeat:
@@ -41,10 +44,18 @@ class Heartbeat:
         """Whether somebody else has the lock now."""
         return self._lost
 
+    def confirm(self) -> None:
+        """Ask the store whether the lock is still ours: LockHeld when it is not. A store that does not answer is no
+        proof; twice, as the first beat may find its connection gone."""
+        for _ in range(2):
+            with suppress(EngineError), self._one_at_a_time:
+                self._lease.beat()
+
     def _beat(self) -> None:
         while not self._ended.wait(self._seconds):
             try:
-                self._lease.beat()
+                with self._one_at_a_time:
+                    self._lease.beat()
             except LockHeld:
                 self._lost = True
                 return

@@ -20,7 +20,7 @@ from toolkit.catalog import fingerprint
 from toolkit.definition import Definition
 from toolkit.engines import Client, Engine
 from toolkit.engines.online import Checking, Coordinated, Journal, Run, Sensing
-from toolkit.errors import EngineError, StoreChanged, ToolkitError, Unsupported
+from toolkit.errors import ConnectionFailed, EngineError, StoreChanged, ToolkitError, Unsupported
 from toolkit.overlay import Overlay
 from toolkit.plan import Observed, Plan
 
@@ -85,7 +85,12 @@ def perform(client: Client, task: Task, report: Report, clock: Clock, options: O
         current, state = _begin(client, journal, task)
         same = Task(current.kind, plan_json.load(current.plan), task.check, task.of)
         course = Course(client, journal, current, heartbeat, same, report, clock, options)
-        return course.run(state)
+        try:
+            return course.run(state)
+        except ConnectionFailed:
+            # Whoever takes the lock over ends the former holder's sessions.
+            heartbeat.confirm()
+            raise
 
 
 def _can_tell(client: Client, limits: Limits) -> None:

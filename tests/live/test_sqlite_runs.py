@@ -1,0 +1,231 @@
+"""Upgrades of SQLite files beside a writer in another connection: killed anywhere, held up, out of room, taken over."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from tests.engines.embedded import EmbeddedHandle
+from tests.support import journeys
+from tests.support.catalogs import released
+from tests.support.command import temporal_visibility
+from tests.support.online import ROOT, go, killed_again_and_again, prepared
+from tests.support.sqlite import SqliteWriter, leftovers, path_of, sound, stored
+from toolkit.apply.actions import Action, Outcome, RunStep
+from toolkit.apply.limits import Limits
+from toolkit.apply.runner import Options
+from toolkit.catalog import differences
+from toolkit.errors import EngineError, LockHeld
+from toolkit.versions import find
+
+
+def at_version(url: str, version: str) -> None:
+    with journeys.opened(url) as (chosen, client):
+        assert differences(client.observe().catalog, chosen.catalog(find(version))) == ()
+
+
+def use_wal(url: str) -> None:
+    with closing(sqlite3.connect(path_of(url))) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+
+
+def killed(url: str) -> None:
+    """Kill an upgrade beside a writer until it gets to its end; nothing is lost, and nothing is left."""
+    prepared(url, 400)
+    with SqliteWriter(url, pause=0.005) as writer:
+        kills = killed_again_and_again(url, statements=True, everywhere=False, every=11)
+        writer.wait_for(20)
+    assert kills > 3
+    assert stored(url) == (writer.truth, 400)
+    at_version(url, "1.14")
+    sound(url)
+    assert leftovers(url) == []
+
+
+@pytest.mark.parametrize("wal", [False, True], ids=["rollback-journal", "wal"])
+def test_killed_again_and_again_it_gets_there(sqlite: EmbeddedHandle, wal: bool) -> None:
+    """At every eleventh statement or action, in the middle of the rebuild's transaction above all."""
+    prepared(sqlite.url, 0)
+    if wal:
+        use_wal(sqlite.url)
+    killed(sqlite.url)
+
+
+@pytest.mark.long
+def test_killed_at_every_single_statement(sqlite: EmbeddedHandle) -> None:
+    """One file for each statement and action: killed there, then run once more."""
+    origin = path_of(sqlite.url)
+    prepared(sqlite.url, 100)
+    number = 0
+    while True:
+        number += 1
+        url = sqlite.new_database()
+        path_of(url).write_bytes(origin.read_bytes())
+        words = [sys.executable, "-m", "tests.support.doomed", url, "1.14", str(number), "--statements"]
+        if subprocess.run(words, check=False, cwd=ROOT, capture_output=True).returncode == 0:
+            break
+        go(url)
+        assert stored(url) == ({}, 100)
+        at_version(url, "1.14")
+        sound(url)
+        path_of(url).unlink()
+    assert number > 50
+
+
+def test_a_writer_waits_no_longer_than_the_transaction(sqlite: EmbeddedHandle) -> None:
+    """With a busy timeout nothing fails; the longest wait is the rebuild's transaction."""
+    prepared(sqlite.url, 1000)
+    took = [0.0]
+
+    def watch(action: Action, outcome: Outcome | None) -> None:
+        if isinstance(action, RunStep):
+            took.append(time.monotonic())
+
+    with SqliteWriter(sqlite.url) as writer:
+        writer.wait_for(20)
+        go(sqlite.url, options=Options(watch=watch))
+        writer.wait_for(20)
+    transactions = [after - before for before, after in zip(took[1::2], took[2::2], strict=True)]
+    # Beside the transaction itself: SQLite's waiter looks again every 100 ms.
+    assert writer.longest <= max(transactions) + 1.0
+    assert stored(sqlite.url) == (writer.truth, 1000)
+
+
+def test_a_file_that_somebody_else_holds(sqlite: EmbeddedHandle) -> None:
+    """Before the run: a coded error. In the middle of it: tried again, given up, and the same command goes on."""
+    url = f"{sqlite.url}?busy_timeout=200"
+    prepared(url, 50)
+    blocker = sqlite3.connect(path_of(url), isolation_level=None, check_same_thread=False)
+    blocker.execute("BEGIN IMMEDIATE")
+    ran = temporal_visibility("schema", "upgrade", url, "--yes")
+    assert (ran.code, "TV4403" in ran.err) == (1, True), ran.err
+    blocker.execute("ROLLBACK")
+
+    def watch(action: Action, outcome: Outcome | None) -> None:
+        if isinstance(action, RunStep) and not blocker.in_transaction:
+            blocker.execute("BEGIN IMMEDIATE")
+            threading.Timer(4.0, lambda: blocker.execute("ROLLBACK")).start()
+
+    # One attempt waits two seconds, and the run gives up after the first.
+    with pytest.raises(EngineError) as refused:
+        go(url, options=Options(limits=Limits(attempts=0), lease_seconds=1.0, watch=watch))
+    assert refused.value.code in ("TV5103", "TV4403")
+    deadline = time.monotonic() + 30
+    while temporal_visibility("schema", "upgrade", url, "--yes").code != 0:
+        assert time.monotonic() < deadline
+    blocker.close()
+    at_version(url, "1.14")
+
+
+def test_a_file_that_takes_no_writes(sqlite: EmbeddedHandle) -> None:
+    prepared(sqlite.url, 50)
+    ran = temporal_visibility("schema", "upgrade", f"{sqlite.url}?mode=ro", "--yes")
+    assert (ran.code, "TV4402" in ran.err) == (1, True), ran.err
+    ran = temporal_visibility("schema", "runs", f"{sqlite.url}?mode=ro")
+    assert ran.code == 0
+
+
+@pytest.fixture
+def small_disk() -> Iterator[Path]:
+    """A file system of 6 MB."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can mount a small file system")
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", folder], check=True)
+        try:
+            yield Path(folder)
+        finally:
+            subprocess.run(["umount", folder], check=True)
+
+
+def test_a_full_disk(small_disk: Path) -> None:
+    """The transaction is taken back, the error says so, and with room the same command goes on."""
+    url = f"sqlite:///{small_disk}/v.db"
+    prepared(url, 400)
+    ran = temporal_visibility("schema", "upgrade", url, "--yes")
+    assert (ran.code, "TV4401" in ran.err) == (1, True), ran.err
+    sound(url)
+    at_version(url, "1.9")
+    assert stored(url) == ({}, 400)
+    subprocess.run(["mount", "-o", "remount,size=60m", str(small_disk)], check=True)
+    assert temporal_visibility("schema", "upgrade", url, "--yes").code == 0
+    at_version(url, "1.14")
+    assert stored(url) == ({}, 400)
+
+
+def test_a_run_that_slept_past_its_lock_changes_nothing(sqlite: EmbeddedHandle) -> None:
+    """Frozen before its first step, overtaken, woken up: it leaves with 4 and has changed nothing."""
+    url = sqlite.url
+    prepared(url, 50)
+    words = [sys.executable, "-m", "tests.support.doomed", url, "1.14", "3", "--signal", "STOP"]
+    sleeper = subprocess.Popen(words, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    try:
+        os.waitpid(sleeper.pid, os.WUNTRACED)
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                go(url)
+                break
+            except LockHeld as held:
+                assert str(sleeper.pid) in held.message
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+        at_version(url, "1.14")
+        before = path_of(url).read_bytes()
+        os.kill(sleeper.pid, signal.SIGCONT)
+        _, said = sleeper.communicate(timeout=30)
+    finally:
+        sleeper.kill()
+        sleeper.wait()
+    assert sleeper.returncode == 4, said
+    assert "TV5102" in said
+    assert path_of(url).read_bytes() == before
+
+
+def test_the_lock_of_a_dead_process_is_free_at_once(sqlite: EmbeddedHandle) -> None:
+    prepared(sqlite.url, 50)
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    with journeys.opened(sqlite.url) as (_, client):
+        client.take_lock("somebody", 600)  # type: ignore[attr-defined]
+    with closing(sqlite3.connect(path_of(sqlite.url), isolation_level=None)) as connection:
+        assert "somebody" in temporal_visibility("schema", "upgrade", sqlite.url, "--yes").err
+        connection.execute("UPDATE temporal_visibility_lock SET pid = ?", (dead.pid,))
+    assert temporal_visibility("schema", "upgrade", sqlite.url, "--yes").code == 0
+
+
+@pytest.mark.long
+def test_every_version_up_down_and_up_again(sqlite: EmbeddedHandle) -> None:
+    """There is no old table to go back to: the way back is `downgrade`, and records survive it."""
+    with journeys.opened(sqlite.url) as (chosen, client):
+        chain = [d for d in released() if chosen.supports(d)]
+        for lower, upper in pairwise(chain):
+            for wanted in (lower, upper, lower, upper):
+                journeys.upgrade(chosen, client, wanted)
+                at_version(sqlite.url, wanted.version)
+    ran = temporal_visibility("schema", "rollback", sqlite.url, "--yes")
+    assert (ran.code, "TV5109" in ran.err) == (1, True), ran.err
+
+
+def test_what_a_downgrade_loses_is_counted(sqlite: EmbeddedHandle) -> None:
+    prepared(sqlite.url, 60, "1.14")
+    data = temporal_visibility("schema", "downgrade", sqlite.url, "--to", "1.1", "--dry-run", "--output", "json").json(
+        "schema-downgrade"
+    )
+    assert data["runs"][0]["losses"]["search_attributes"] > 0
+    data = temporal_visibility("schema", "downgrade", sqlite.url, "--to", "1.9", "--dry-run", "--output", "json").json(
+        "schema-downgrade"
+    )
+    assert data["runs"][0]["losses"] == {}
