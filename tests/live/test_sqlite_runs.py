@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -21,7 +20,7 @@ from tests.engines.embedded import EmbeddedHandle
 from tests.support import journeys
 from tests.support.catalogs import released
 from tests.support.command import temporal_visibility
-from tests.support.online import ROOT, go, killed_again_and_again, prepared
+from tests.support.online import ROOT, go, killed_again_and_again, paused, prepared
 from tests.support.sqlite import SqliteWriter, leftovers, path_of, sound, stored
 from toolkit.apply.actions import Action, Outcome, RunStep
 from toolkit.apply.limits import Limits
@@ -169,28 +168,20 @@ def test_a_run_that_slept_past_its_lock_changes_nothing(sqlite: EmbeddedHandle) 
     """Frozen before its first step, overtaken, woken up: it leaves with 4 and has changed nothing."""
     url = sqlite.url
     prepared(url, 50)
-    words = [sys.executable, "-m", "tests.support.doomed", url, "1.14", "3", "--signal", "STOP"]
-    sleeper = subprocess.Popen(words, cwd=ROOT, stderr=subprocess.PIPE, text=True)
-    try:
-        os.waitpid(sleeper.pid, os.WUNTRACED)
+    with paused(url, 3) as sleeper:
         deadline = time.monotonic() + 30
         while True:
             try:
                 go(url)
                 break
             except LockHeld as held:
-                assert str(sleeper.pid) in held.message
+                assert str(sleeper.process.pid) in held.message
                 assert time.monotonic() < deadline
                 time.sleep(0.1)
         at_version(url, "1.14")
         before = path_of(url).read_bytes()
-        os.kill(sleeper.pid, signal.SIGCONT)
-        _, said = sleeper.communicate(timeout=30)
-    finally:
-        sleeper.kill()
-        sleeper.wait()
-    assert sleeper.returncode == 4, said
-    assert "TV5102" in said
+        assert sleeper.wakes() == 4, sleeper.said
+    assert "TV5102" in sleeper.said
     assert path_of(url).read_bytes() == before
 
 
