@@ -1,4 +1,4 @@
-# Two commands do everything, from a bare checkout on a machine with Python 3.11 or newer and make:
+# Two commands do everything, from a bare checkout on a machine with Python 3.11 or newer (with venv) and make:
 #   make demo    the main job on embedded stores: create, fill, plan, upgrade, verify, query
 #   make test    the tests, on real servers that are installed and started as needed
 PYTHON ?= python3
@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
 
-.PHONY: demo test test-all check lint types imports generate bench wheel lock clean
+.PHONY: demo test test-all test-containers ensure-docker build-images check lint types imports generate bench wheel lock clean
 
 demo: $(STAMP)
 	$(BIN)/python -m toolkit.demo
@@ -17,6 +17,16 @@ test: $(STAMP) check
 
 test-all: $(STAMP) check
 	$(PYTEST) --all-versions
+
+# The same tests on servers in containers: official images, or stand-ins where no registry is reachable.
+test-containers: $(STAMP) check
+	$(PYTEST) --engines=containers
+
+ensure-docker: $(STAMP)
+	$(BIN)/python -m tests.engines ensure-docker
+
+build-images: $(STAMP)
+	$(BIN)/python -m tests.engines build-images
 
 check: lint types imports
 

@@ -20,7 +20,7 @@ from tests.engines.catalog import Kind, parse
 from tests.engines.engine import Address
 from tests.engines.ports import free_port
 from tests.engines.processes import wait_until
-from tests.engines.starting import Start, bring_up, finished, locked_directory, was_ready
+from tests.engines.starting import Start, bring_up, finished, locked_directory, noted, was_ready
 
 COMPOSE = Path(__file__).with_name("compose.yaml")
 STATE, VARIABLES, MARK = "state.json", "compose.env", "containers"
@@ -65,6 +65,12 @@ class Container:
         """The other members of its cluster that tests may talk to."""
         ports = self._ports()
         return [replace(self.address, port=port) for name, port in ports.items() if name != self.kind.name]
+
+    @property
+    def limits(self) -> str:
+        """What a stand-in cannot do; the official image can do everything."""
+        start = noted(self.directory)
+        return self.kind.version.limits if start and images.PREFIX in start.how else ""
 
     def up(self) -> None:
         """Make sure that the server runs and answers; starts it (with the data it had) when it does not.

@@ -46,6 +46,11 @@ class Given:
         """Other members of its cluster: the URL names one only."""
         return []
 
+    @property
+    def limits(self) -> str:
+        """None are known: a user's server is taken for a whole one."""
+        return ""
+
     def up(self) -> None:
         """Unavailable unless the server answers."""
         bring_up(self.directory, lambda: was_ready(self.directory), self._look)

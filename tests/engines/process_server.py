@@ -59,6 +59,11 @@ class Server:
         """Other members of its cluster: a process has none."""
         return []
 
+    @property
+    def limits(self) -> str:
+        """What the programs of this version cannot do."""
+        return self.kind.version.limits
+
     def up(self) -> None:
         """Make sure that the server runs and answers; starts it (with the data it had) when it does not.
 

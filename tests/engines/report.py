@@ -13,6 +13,7 @@ from typing import Any
 
 from tests.engines.catalog import Kind, parse
 from tests.engines.errors import NotAllowed
+from tests.engines.images import PREFIX
 from tests.engines.runs import Run
 from tests.engines.selection import Way
 from tests.engines.starting import Start, failure, finished, noted
@@ -87,7 +88,7 @@ def _row(name: str, outcomes: Counter[str], absent: str, run: Run, way: Way) -> 
     directory = run.directory / name
     start = noted(directory)
     how, told, ready = (start.how, start.told, f"{start.prepared + start.started:.1f} s") if start else ("", "", "")
-    limits = _limits(name) if how == "process" or "temporal-visibility-test/" in how else ""
+    limits = _limits(name) if how == "process" or PREFIX in how else ""
     remarks = "; ".join(text for text in (_bad(outcomes), failure(directory), absent, limits) if text)
     return name, told, how or f"({way})", "" if how in ("in process", "given by URL") else ready, ran, passed, remarks
 

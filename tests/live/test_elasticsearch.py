@@ -35,15 +35,13 @@ pytestmark = pytest.mark.engines("elasticsearch", "opensearch")
 
 BY_LABEL = {chosen.label(part): part for part in labelled(released())}
 INDEX_MEMBERS = ("properties", "dynamic", "settings")
-# These builds of Elasticsearch lack the module behind scaled_float, which labels from v11 on need.
-WITHOUT_SCALED_FLOAT = ("elasticsearch-8.16", "elasticsearch-9.4")
 # The setting is the whole cluster's, and other tests use the cluster too.
 SKIP = "?cluster_settings=skip"
 
 
 def parts(handle: Handle) -> list[Definition]:
-    """The labels this server can hold, oldest first."""
-    last = 10 if handle.name in WITHOUT_SCALED_FLOAT else 14
+    """The labels this server can hold, oldest first: some builds lack scaled_float, which those from v11 on need."""
+    last = 10 if "scaled_float" in handle.limits else 14
     return [BY_LABEL[f"v{n}"] for n in range(last + 1)]
 
 
