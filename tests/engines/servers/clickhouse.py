@@ -76,6 +76,11 @@ def drop(address: Address, database: str) -> None:
 
 
 def url(address: Address, database: str) -> str:
+    """There is no Keeper, and one server only: the lock is a table."""
+    return f"{url_with_keeper(address, database)}?lock=table"
+
+
+def url_with_keeper(address: Address, database: str) -> str:
     return f"clickhouse+http://{address.user}:{address.password}@{address.host}:{address.port}/{database}"
 
 
@@ -117,6 +122,7 @@ CLICKHOUSE_KEEPER = replace(
     name="clickhouse_keeper",
     versions=tuple(v for v in VERSIONS if v.default),
     command=command_with_keeper,
+    url=url_with_keeper,
     needs=(KEEPER,),
 )
 CLUSTER = "temporal"  # its name in images/clickhouse/cluster.xml

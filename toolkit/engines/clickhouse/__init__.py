@@ -13,9 +13,11 @@ from toolkit.definition import Definition
 from toolkit.diff import Change
 from toolkit.engines import Client
 from toolkit.engines.clickhouse import artefacts as _artefacts
-from toolkit.engines.clickhouse import layout, planner
+from toolkit.engines.clickhouse import layout, planner, rebuild
 from toolkit.engines.clickhouse.layout import Placement
 from toolkit.engines.clickhouse.typemap import profile
+from toolkit.engines.clickhouse.versions import Migration
+from toolkit.engines.online import Route
 from toolkit.overlay import NO_OVERLAY, Overlay
 from toolkit.plan import Observed, Step
 from toolkit.targets import Target
@@ -46,15 +48,29 @@ def empty() -> Catalog:
 
 def steps(observed: Observed, wanted: Definition, overlay: Overlay = NO_OVERLAY) -> tuple[Step, ...]:
     """See `Engine.steps`. Raises Unsupported when a table's engine or keys would have to change."""
+    placement = Placement.of(overlay.clickhouse)
+    return planner.steps(observed, wanted, profile(), placement, _shipped(placement), _before(observed, wanted))
+
+
+def online(observed: Observed, wanted: Definition, overlay: Overlay = NO_OVERLAY) -> Route:
+    """See `toolkit.engines.online.OnlineEngine.online`: as `steps`, and a rebuild where no ALTER leads to `wanted`."""
+    placement = Placement.of(overlay.clickhouse)
+    return rebuild.route(observed, wanted, profile(), placement, _shipped(placement), _before(observed, wanted))
+
+
+def _shipped(placement: Placement) -> tuple[Migration, ...]:
     from toolkit.engines.clickhouse.versions import shipped
+
+    return shipped(placement.cluster is not None)
+
+
+def _before(observed: Observed, wanted: Definition) -> Definition | None:
+    """The version the store records, where that is another one."""
     from toolkit.versions import chain
 
-    placement = Placement.of(overlay.clickhouse)
-    before = None
-    if observed.recorded not in (None, label(wanted)):
-        before = next((d for d in chain() if supports(d) and label(d) == observed.recorded), None)
-    migrations = shipped(placement.cluster is not None)
-    return planner.steps(observed, wanted, profile(), placement, migrations, before)
+    if observed.recorded in (None, label(wanted)):
+        return None
+    return next((d for d in chain() if supports(d) and label(d) == observed.recorded), None)
 
 
 def objects(change: Change) -> tuple[str, ...]:

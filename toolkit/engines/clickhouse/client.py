@@ -6,8 +6,9 @@ It decides nothing; what to run comes as Steps, what to store as Records.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
+from functools import cached_property
 from typing import Any
 
 from clickhouse_connect.driver.exceptions import ClickHouseError, OperationalError
@@ -16,11 +17,15 @@ from toolkit.catalog import Json
 from toolkit.definition import Definition
 from toolkit.engines import batches, measuring
 from toolkit.engines.bound import BoundSql
-from toolkit.engines.clickhouse import drift, inspect, measure, rows, versions
-from toolkit.engines.clickhouse.connection import Connection, Open, opener, shortened
+from toolkit.engines.clickhouse import drift, inspect, locks, measure, preflight, replicas, rows, traits, versions
+from toolkit.engines.clickhouse.books import ClickHouseJournal
+from toolkit.engines.clickhouse.connection import Connection, Open, opener, own_option, shortened
 from toolkit.engines.clickhouse.layout import Placement, stored_table
+from toolkit.engines.clickhouse.names import CAPTURE, CLAIMS, LOCK, OTHER
+from toolkit.engines.clickhouse.rebuilder import ClickHouseRebuilder
 from toolkit.engines.clickhouse.render import identifier, literal
 from toolkit.engines.clickhouse.typemap import Profile
+from toolkit.engines.online import Holder, Problem
 from toolkit.errors import ConnectionFailed, EngineError
 from toolkit.plan import Estimate, Observed, Plan, Sql, Step
 from toolkit.records import Record, Write
@@ -36,9 +41,12 @@ _HAS_TABLE = "SELECT count() AS n FROM system.tables WHERE database = currentDat
 _ROWS = "SELECT total_rows AS n FROM system.tables WHERE database = currentDatabase() AND name = {}"
 _MUTATIONS = """
 SELECT table, mutation_id, command, latest_fail_reason
-FROM system.mutations
-WHERE database = currentDatabase() AND NOT is_done
+FROM {source}
+WHERE database = {database} AND NOT is_done AND table IN ({tables})
 """
+_ENGINE = "SELECT engine FROM system.tables WHERE database = currentDatabase() AND name = {}"
+# How long a server of the cluster may take to do its part before the run stops and says which.
+AGREE_SECONDS = 180.0
 # Read whole ticks and bytes instead of texts and datetimes cut to microseconds.
 _FORMATS = {"DateTime64*": "int"}
 
@@ -60,10 +68,16 @@ class ClickHouseClient:
         self._rules = rules
         self._placement = Placement.of(target.overlay.clickhouse)
         self._byte_columns = dict.fromkeys(rows.byte_columns(rules), "bytes")
+        self._lease: locks.ClickHouseLease | None = None
 
-    def _ask(self, query: str) -> list[dict[str, Any]]:
+    def _ask(self, query: str, values: Mapping[str, str | int] | None = None) -> list[dict[str, Any]]:
+        return self._ask_on(self._connection, query, values)
+
+    def _ask_on(
+        self, connection: Connection, query: str, values: Mapping[str, str | int] | None = None
+    ) -> list[dict[str, Any]]:
         try:
-            answer = self._connection.query(query)
+            answer = connection.query(query, dict(values) if values else None)
         except (ClickHouseError, OSError) as error:
             raise self._failed(error) from None
         return [dict(zip(answer.column_names, row, strict=True)) for row in answer.result_rows]
@@ -87,7 +101,17 @@ class ClickHouseClient:
             server=f"{product} {self._connection.server_version}",
             rows=self._rows(),
             marks={versions.MARK: mark} if mark else {},
+            traits=traits.read(self._ask, self._live_table()),
         )
+
+    def _live_table(self) -> str:
+        """The table that has the rows now: before a move to a cluster, that is the one without the suffix."""
+        stored = stored_table(self._rules, self._placement)
+        if stored != self._rules.table:
+            found = self._ask(_ENGINE.format(literal(self._rules.table)))
+            if found and "MergeTree" in found[0]["engine"]:
+                return self._rules.table
+        return stored
 
     def _has(self, table: str) -> bool:
         return bool(self._ask(_HAS_TABLE.format(literal(table)))[0]["n"])
@@ -118,23 +142,73 @@ class ClickHouseClient:
         """See `toolkit.engines.Client.execute`. Work that the engine does in the background is waited for."""
         for statement in step.statements:
             assert isinstance(statement, Sql)
-            try:
-                self._connection.command(statement.text)
-            except (ClickHouseError, OSError) as error:
-                raise self._failed(error) from None
+            self._run(statement.text)
+
+    def _run(self, text: str, values: Mapping[str, str | int] | None = None) -> None:
+        """One statement, and all it starts here and on the other servers."""
+        self._command_on(self._connection, text, values)
+        if text.startswith("ALTER"):
             self._settle()
+        if self._placement.cluster is not None and " ON CLUSTER " in text:
+            self._agree()
+
+    def _command_on(self, connection: Connection, text: str, values: Mapping[str, str | int] | None = None) -> None:
+        try:
+            connection.command(text, dict(values) if values else None)
+        except (ClickHouseError, OSError) as error:
+            raise self._failed(error) from None
+
+    @cached_property
+    def _database(self) -> str:
+        return str(self._ask("SELECT currentDatabase() AS v")[0]["v"])
+
+    def _our_tables(self) -> tuple[str, ...]:
+        return (stored_table(self._rules, self._placement), self._rules.table, OTHER, CAPTURE)
 
     def _settle(self) -> None:
-        while pending := self._ask(_MUTATIONS):
+        while pending := self._ask(self._mutations):
             for mutation in pending:
                 if mutation["latest_fail_reason"]:
-                    raise EngineError(
-                        "TV4205",
-                        f"{self._target.shown}: {mutation['command']} of table {mutation['table']} fails: "
-                        f"{self._target.redact(mutation['latest_fail_reason'])[:500]}",
-                        "Mend the cause, or give it up: KILL MUTATION WHERE mutation_id = "
-                        f"{literal(mutation['mutation_id'])}. Until then later mutations wait.",
-                    )
+                    self._mutation_fails(mutation)
+            time.sleep(_POLL_SECONDS)
+
+    @cached_property
+    def _mutations(self) -> str:
+        cluster, source = self._placement.cluster, "system.mutations"
+        if cluster is not None:
+            source = f"clusterAllReplicas({literal(cluster)}, {source})"
+        tables = ", ".join(literal(name) for name in (*self._our_tables(), versions.MIGRATIONS_TABLE))
+        return _MUTATIONS.format(source=source, database=literal(self._database), tables=tables)
+
+    def _mutation_fails(self, mutation: Mapping[str, Any]) -> None:
+        """Tell it; and where the URL allows that, kill it first, so that nothing waits for it any longer."""
+        kills = own_option(self._target, "mutations") == "kill"
+        which = f"mutation_id = {literal(mutation['mutation_id'])}"
+        hint = f"Mend the cause, or give it up: KILL MUTATION WHERE {which}. Until then later mutations wait."
+        if kills:
+            table = f"database = {literal(self._database)} AND table = {literal(mutation['table'])}"
+            self._command_on(self._connection, f"KILL MUTATION WHERE {table} AND {which} SYNC")
+            hint = "It was killed, as mutations=kill in the URL asks. `schema rollback` takes the change back."
+        raise EngineError(
+            "TV4205",
+            f"{self._target.shown}: {mutation['command']} of table {mutation['table']} fails: "
+            f"{self._target.redact(mutation['latest_fail_reason'])[:500]}",
+            hint,
+        )
+
+    def _agree(self) -> None:
+        """Wait until every server of the cluster shows the same tables, whatever the queue of DDL says."""
+        cluster, deadline = self._placement.cluster, time.monotonic() + AGREE_SECONDS
+        assert cluster is not None
+        # Before a move is finished, the table in front is on this server only.
+        names = {stored_table(self._rules, self._placement), OTHER, CAPTURE}
+        while left := replicas.disagreements(self._ask, cluster, self._database, names):
+            if time.monotonic() > deadline:
+                raise EngineError(
+                    "TV4211",
+                    f"the servers of cluster {cluster} differ: {'; '.join(left[:3])}",
+                    "The work is in the DDL queue of those that are behind. The same command goes on from here.",
+                )
             time.sleep(_POLL_SECONDS)
 
     def write(self, definition: Definition, writes: Iterable[Write]) -> Iterator[int]:
@@ -200,6 +274,85 @@ class ClickHouseClient:
         measures = measure.read(self._ask, table)
         return measuring.estimates(plan, measures, lambda step: measure.work(step, table))
 
+    def take_lock(self, owner: str, seconds: float) -> locks.ClickHouseLease:
+        """See `toolkit.engines.online.Coordinated.take_lock`."""
+        return self._take(owner, seconds, None)
+
+    def break_lock(self, owner: str) -> None:
+        """See `toolkit.engines.online.Coordinated.break_lock`. What the holder has under way ends at its next step."""
+        self._take("temporal-visibility schema unlock", 0.0, owner).release()
+
+    def _take(self, owner: str, seconds: float, forced: str | None) -> locks.ClickHouseLease:
+        held = locks.take(self._store(self._connection), owner, seconds, forced)
+        self._lease = locks.ClickHouseLease(self._store(self._connection), held, seconds, self._beating)
+        self.journal().create()
+        return self._lease
+
+    def _beating(self) -> tuple[locks.Store, Callable[[], None]]:
+        connection = self._open()
+        return self._store(connection), lambda: _close(connection)
+
+    def _store(self, connection: Connection) -> locks.Store:
+        """Where the lock is: in Keeper, unless the engine is embedded or the URL says that there is one server only.
+        A lock that is in Keeper already is honoured in any case."""
+
+        def ask(query: str) -> list[dict[str, Any]]:
+            return self._ask_on(connection, query)
+
+        def run(text: str) -> None:
+            self._command_on(connection, text)
+
+        embedded = self._target.transport == "chdb"
+        if embedded or (own_option(self._target, "lock") == "table" and not self._has(LOCK)):
+            return locks.ClaimStore(ask, run, embedded)
+        return locks.KeeperStore(ask, run, self._database, self._placement.cluster)
+
+    def holder(self) -> Holder | None:
+        """See `toolkit.engines.online.Coordinated.holder`."""
+        store = self._store(self._connection)
+        there = self._has(LOCK if isinstance(store, locks.KeeperStore) else CLAIMS)
+        return locks.holder(store) if there else None
+
+    def journal(self) -> ClickHouseJournal:
+        """See `toolkit.engines.online.Coordinated.journal`."""
+        return ClickHouseJournal(self._ask, self._run, self._placement, self._lease)
+
+    def rebuilding(self) -> ClickHouseRebuilder:
+        """See `toolkit.engines.online.Coordinated.rebuilding`; only for the holder of the lock."""
+        assert self._lease is not None
+        return ClickHouseRebuilder(self._ask, self._run, self._lag, self._lease)
+
+    def _lag(self) -> float:
+        cluster = self._placement.cluster
+        return 0.0 if cluster is None else replicas.lag(self._ask, cluster, self._database, self._our_tables())
+
+    def preflight(self, plan: Plan) -> tuple[Problem, ...]:
+        """See `toolkit.engines.online.Checking.preflight`."""
+        kills = own_option(self._target, "mutations") == "kill"
+        version = str(self._connection.server_version)
+        return preflight.check(self._ask, self._granted, version, plan, self._live_table(), self._placement, kills)
+
+    def _granted(self, text: str) -> str:
+        try:
+            return str(self._connection.command(text))
+        except (ClickHouseError, OSError) as error:
+            raise self._failed(error) from None
+
+    def losses(self, plan: Plan) -> dict[str, int]:
+        """See `toolkit.engines.online.Counting.losses`: no other column has the values of one that is dropped."""
+        found = self._ask(
+            "SELECT name, type FROM system.columns WHERE database = currentDatabase()"
+            f" AND table = {literal(self._rules.table)}"
+        )
+        types = {row["name"]: row["type"] for row in found}
+        dropped = {name for step in plan.steps if ".drop" in step.id for name in step.objects}
+        names = sorted(dropped & set(types))
+        if not names:
+            return {}
+        counts = ", ".join(f"countIf({_given(name, types[name])}) AS {identifier(name)}" for name in names)
+        row = self._ask(f"SELECT {counts} FROM {identifier(self._rules.table)} FINAL")[0]
+        return {name: int(row[name]) for name in names if row[name]}
+
     def close(self) -> None:
         """See `toolkit.engines.Client.close`."""
         _close(self._connection)
@@ -208,3 +361,8 @@ class ClickHouseClient:
 def _close(connection: Connection) -> None:
     with suppress(Exception):
         connection.close()
+
+
+def _given(name: str, type: str) -> str:
+    """Whether a column has a value: an empty list is the same as none."""
+    return f"notEmpty({identifier(name)})" if type.startswith("Array(") else f"isNotNull({identifier(name)})"

@@ -41,6 +41,8 @@ _OPTIONS: Mapping[str, Callable[[str], object]] = {
     "connect_timeout": int,
     "send_receive_timeout": int,
 }
+# Options of the URL that are ours, and the words they may have.
+OWN_OPTIONS: Mapping[str, tuple[str, ...]] = {"lock": ("keeper", "table"), "mutations": ("wait", "kill")}
 # Engines differ in what they do by default, and so do versions: nothing is left to it.
 _SETTINGS: Mapping[str, str | int] = {
     # Long work goes on in the background; the client looks how far it is instead of holding a request open.
@@ -51,6 +53,8 @@ _SETTINGS: Mapping[str, str | int] = {
     "materialize_ttl_after_modify": 0,
     "final": 0,
     "join_use_nulls": 0,
+    # A plan in the journal is longer than what the server usually takes.
+    "max_query_size": 2**26,
 }
 _ALONE: Mapping[str, str | int] = {"alter_sync": 0}
 _CLUSTER: Mapping[str, str | int] = {
@@ -77,7 +81,9 @@ def _server(target: Target, settings: Mapping[str, str | int]) -> Open:
     if not database:
         raise TargetError("TV3008", "the URL names no database", f"Example: {target.scheme}://user@host:8123/temporal")
     for name, text in target.options.items():
-        if name != "database":
+        if name in OWN_OPTIONS:
+            own_option(target, name)
+        elif name != "database":
             options[name] = _option(name, text)
 
     def open_server() -> Connection:
@@ -99,9 +105,20 @@ def _server(target: Target, settings: Mapping[str, str | int]) -> Open:
     return open_server
 
 
+def own_option(target: Target, name: str) -> str:
+    """One of our own options, or what it is when the URL has none. Raises TargetError."""
+    words = OWN_OPTIONS[name]
+    text = target.options.get(name, words[0])
+    if text not in words:
+        raise TargetError("TV3009", f"the URL's option {name} is {text[:60]!r}", f"Known: {', '.join(words)}.")
+    return text
+
+
 def _option(name: str, text: str) -> object:
     if name not in _OPTIONS:
-        raise TargetError("TV3009", f"the URL has an unknown option {name[:60]!r}", f"Known: {', '.join(_OPTIONS)}.")
+        raise TargetError(
+            "TV3009", f"the URL has an unknown option {name[:60]!r}", f"Known: {', '.join((*_OPTIONS, *OWN_OPTIONS))}."
+        )
     try:
         return _OPTIONS[name](text)
     except ValueError:
@@ -118,9 +135,12 @@ def _no_server(target: Target, error: Exception) -> NoReturn:
 
 def _embedded(target: Target, settings: Mapping[str, str | int]) -> Open:
     directory = _directory(target)
-    unknown = sorted(set(target.options) - {"database"})
+    unknown = sorted(set(target.options) - {"database", *OWN_OPTIONS})
     if unknown:
-        raise TargetError("TV3009", f"the URL has an unknown option {unknown[0][:60]!r}", "Known: database.")
+        known = ", ".join(("database", *OWN_OPTIONS))
+        raise TargetError("TV3009", f"the URL has an unknown option {unknown[0][:60]!r}", f"Known: {known}.")
+    for name in OWN_OPTIONS:
+        own_option(target, name)
     database = target.options.get("database") or DEFAULT_DATABASE
 
     def open_embedded() -> Connection:

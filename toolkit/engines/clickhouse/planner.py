@@ -1,12 +1,13 @@
 """From what a ClickHouse database is to what it shall be: Steps, what they wait for, and how to see that they are done.
 
 Pure; it reads catalogs and layouts and never a connection. Engine and keys of a table cannot change in place: such a
-difference is refused.
+difference is refused here, and `rebuild` knows the longer way.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from toolkit.catalog import ABSENT, Absent, Catalog, Json
 from toolkit.definition import Definition
@@ -33,6 +34,7 @@ from toolkit.plan import NO_LOCK, Expect, Lock, Observed, Step, StepClass
 
 # An ALTER waits for other ALTERs of its table; reads and writes go on.
 ALTER = Lock("alter", "other ALTERs", brief=True)
+NO_WAY = "Leave out --offline, and the table is rebuilt beside the live one. Else make a new store and move the data."
 
 
 def steps(
@@ -49,20 +51,50 @@ def steps(
     Raises Unsupported when a table's engine or keys would have to change.
     """
     goal = layouts.layout(wanted, rules, placement)
+    for placed in goal:
+        if placed.stores and (why := fixed_difference(placed, observed.catalog)):
+            raise Unsupported("TV4201", f"table {placed.table.name} has {why}; no ALTER can change that", NO_WAY)
+    found = parts(observed, wanted, rules, placement, migrations, before)
+    return (*found.drops, *found.changes, *found.records)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The steps in place: what goes first, what is changed and made, and what is written down at the end."""
+
+    drops: tuple[Step, ...]
+    changes: tuple[Step, ...]
+    records: tuple[Step, ...]
+
+
+def parts(
+    observed: Observed,
+    wanted: Definition,
+    rules: Profile,
+    placement: Placement,
+    migrations: Sequence[Migration],
+    before: Definition | None,
+    without: Collection[str] = (),
+) -> Parts:
+    """The steps of `steps`, tables in `without` left out."""
+    goal = layouts.layout(wanted, rules, placement)
     fresh = _fresh_indexes(goal, before, rules, placement) if before is not None else set()
-    work: list[Step] = []
-    for placed in goal:
-        _refuse_other_storage(placed, observed.catalog)
+    ours = [placed for placed in goal if placed.table.name not in without]
+    drops: list[Step] = []
+    changes: list[Step] = []
     # Columns leave the distributed table before, and come to it after, the tables that hold them.
-    for placed in reversed(goal):
-        work += _drops(placed, observed.catalog, placement)
-    for placed in goal:
-        if observed.catalog.children(("tables", placed.table.name)):
-            work += drift.mend(placed, observed.catalog, placement)
-            work += _changes(placed, observed.catalog, placement, fresh)
+    for placed in reversed(ours):
+        drops += _drops(placed, observed.catalog, placement)
+    for placed in ours:
+        have = observed.catalog.children(("tables", placed.table.name))
+        if not have:
+            changes.append(_create(placed, placement))
+        elif not placed.stores and fixed_difference(placed, observed.catalog):
+            changes.append(_replace(placed, placement))
         else:
-            work.append(_create(placed, placement))
-    return (*work, *record_steps(observed, wanted, migrations, placement))
+            drops += drift.mend(placed, observed.catalog, placement)
+            changes += _changes(placed, observed.catalog, placement, fresh)
+    return Parts(tuple(drops), tuple(changes), record_steps(observed, wanted, migrations, placement))
 
 
 def _fresh_indexes(goal: Sequence[Placed], before: Definition, rules: Profile, placement: Placement) -> set[str]:
@@ -70,13 +102,22 @@ def _fresh_indexes(goal: Sequence[Placed], before: Definition, rules: Profile, p
     return {index.name for placed in goal for index in placed.table.indexes} - old
 
 
-def _refuse_other_storage(placed: Placed, observed: Catalog) -> None:
+def fixed_difference(placed: Placed, observed: Catalog) -> str:
+    """What the live table has that no ALTER changes, in words; '' when there is nothing of that kind."""
     have = observed.children(("tables", placed.table.name))
     for name in layouts.FIXED if have else ():
         old, new = have.get(name), placed.table.catalog.get(name)
         if old != new:
-            message = f"table {placed.table.name} has {name} {_word(old)}, not {_word(new)}; no ALTER can change that"
-            raise Unsupported("TV4201", message, "Make a new store and copy the records over.")
+            return f"{name} {_word(old)}, not {_word(new)}"
+    for column in _retyped(placed, observed) if have else ():
+        if placed.stores and any(column.name in key for key in _keys(placed)):
+            old_type = type_of(observed.children(("tables", placed.table.name, "columns"))[column.name])
+            return f"{old_type} as the type of {column.name}, not {type_of(column.catalog)}, in its key"
+    return ""
+
+
+def _keys(placed: Placed) -> list[str]:
+    return [*_texts(placed.table.catalog.get("order_by")), str(placed.table.catalog["engine"])]
 
 
 def _word(value: Json) -> str:
@@ -96,6 +137,31 @@ def _create(placed: Placed, placement: Placement) -> Step:
         (render.drop_table(table.name, placement.cluster),),
         (Expect(("catalog", "tables", table.name), facts),),
         tuple(column.name for column in table.columns),
+    )
+
+
+def _replace(placed: Placed, placement: Placement) -> Step:
+    """A distributed table keeps no rows: another one can take its place at once."""
+    table = placed.table
+    return Step(
+        f"table.{table.name}.replace",
+        f"Replace table {table.name}",
+        "it only passes rows on",
+        StepClass.METADATA,
+        NO_LOCK,
+        (render.replace_table(table, placed.clauses, placement.cluster),),
+        (),
+        (Expect(("catalog", "tables", table.name), table.to_json()),),
+        tuple(column.name for column in table.columns),
+    )
+
+
+def reverses(steps: Sequence[Step]) -> tuple[Step, ...]:
+    """What takes `steps` back, last one first; those that cannot be are left out."""
+    return tuple(
+        Step(f"{s.id}.undo", f"Take back: {s.title}", "", StepClass.METADATA, NO_LOCK, s.reverse, (), ())
+        for s in reversed(steps)
+        if s.reverse
     )
 
 
@@ -135,11 +201,12 @@ def _lost(placed: Placed, observed: Catalog) -> list[str]:
 
 def _retyped(placed: Placed, observed: Catalog) -> list[Column]:
     have = observed.children(("tables", placed.table.name, "columns"))
-    return [c for c in placed.table.columns if c.name in have and _type(have[c.name]) != _type(c.catalog)]
+    return [c for c in placed.table.columns if c.name in have and type_of(have[c.name]) != type_of(c.catalog)]
 
 
-def _type(facts: Json) -> Json:
-    return facts.get("type") if isinstance(facts, dict) else None
+def type_of(facts: Json) -> str:
+    """The type in a column's part of a catalog."""
+    return str(facts.get("type")) if isinstance(facts, dict) else ""
 
 
 def _changes(placed: Placed, observed: Catalog, placement: Placement, fresh: Collection[str]) -> Iterator[Step]:
@@ -190,7 +257,7 @@ def _build(table: str, names: Sequence[str], placement: Placement) -> Step:
         StepClass.ONLINE,
         NO_LOCK,
         (render.alter(table, [render.materialize_index(name) for name in names], placement.cluster),),
-        (),
+        (render.alter(table, [render.clear_index(name) for name in names], placement.cluster),),
         (),
         tuple(names),
     )
@@ -200,10 +267,6 @@ def _alter_column(placed: Placed, column: Column, have: Json, placement: Placeme
     table = placed.table.name
     old, new = (facts if isinstance(facts, dict) else {} for facts in (have, column.catalog))
     retyped = old.get("type") != new.get("type")
-    keys = [*_texts(placed.table.catalog.get("order_by")), str(placed.table.catalog["engine"])]
-    if retyped and placed.stores and any(column.name in key for key in keys):
-        message = f"column {column.name} of {table} is {old.get('type')}, not {new.get('type')}; it is part of the key"
-        raise Unsupported("TV4201", message, "Make a new store and copy the records over.")
     actions = [render.modify_column(column)]
     words = {"default": "DEFAULT", "materialized": "MATERIALIZED", "alias": "ALIAS", "codec": "CODEC"}
     actions += [render.remove_from_column(column.name, words[n]) for n in old if n in words and n not in new]
@@ -214,7 +277,7 @@ def _alter_column(placed: Placed, column: Column, have: Json, placement: Placeme
         StepClass.REBUILD if retyped and placed.stores else StepClass.METADATA,
         ALTER,
         tuple(render.alter(table, [action], placement.cluster) for action in actions),
-        (),
+        (render.alter(table, [render.restore_column(column.name, old)], placement.cluster),),
         (Expect(("catalog", "tables", table, "columns", column.name), column.catalog),),
         (column.name,),
     )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from toolkit.catalog import Json
 from toolkit.engines.physical import Column, Index, Table
 from toolkit.plan import Sql
 
@@ -50,11 +51,25 @@ def distributed(cluster: str, table: str, sharding: str) -> str:
 
 def create_table(table: Table, clauses: str, cluster: str | None) -> Sql:
     """The table with all its columns and indexes; `clauses` are those after the columns."""
+    return Sql(f"CREATE TABLE IF NOT EXISTS {_body(table, table.name, clauses, cluster)}")
+
+
+def create_table_as(table: Table, name: str, clauses: str, cluster: str | None) -> Sql:
+    """The same table under another name."""
+    return Sql(f"CREATE TABLE IF NOT EXISTS {_body(table, name, clauses, cluster)}")
+
+
+def replace_table(table: Table, clauses: str, cluster: str | None) -> Sql:
+    """The table in the place of whatever has its name."""
+    return Sql(f"CREATE OR REPLACE TABLE {_body(table, table.name, clauses, cluster)}")
+
+
+def _body(table: Table, name: str, clauses: str, cluster: str | None) -> str:
     width = max(len(identifier(c.name)) for c in table.columns)
     lines = [f"  {identifier(c.name):<{width}} {c.ddl}" for c in table.columns]
     lines += [f"  INDEX {identifier(i.name)} {i.ddl}" for i in table.indexes]
     body = ",\n".join(lines)
-    return Sql(f"CREATE TABLE IF NOT EXISTS {identifier(table.name)}{on_cluster(cluster)} (\n{body}\n)\n{clauses}")
+    return f"{identifier(name)}{on_cluster(cluster)} (\n{body}\n)\n{clauses}"
 
 
 def drop_table(name: str, cluster: str | None) -> Sql:
@@ -71,6 +86,24 @@ def alter(table: str, actions: Sequence[str], cluster: str | None) -> Sql:
 def add_column(column: Column) -> str:
     """An action of `alter`."""
     return f"ADD COLUMN IF NOT EXISTS {identifier(column.name)} {column.ddl}"
+
+
+def add_plain_column(name: str, ddl: str) -> str:
+    """An action of `alter`; `ddl` is the server's own spelling of a column that is no part of a definition."""
+    return f"ADD COLUMN IF NOT EXISTS {identifier(name)} {ddl}"
+
+
+def add_plain_index(name: str, ddl: str) -> str:
+    """An action of `alter`, as `add_plain_column`."""
+    return f"ADD INDEX IF NOT EXISTS {identifier(name)} {ddl}"
+
+
+def restore_column(name: str, facts: Mapping[str, Json]) -> str:
+    """An action of `alter`: the column as a catalog says that it was."""
+    words = {"default": "DEFAULT", "materialized": "MATERIALIZED", "alias": "ALIAS"}
+    more = "".join(f" {word} {facts[key]}" for key, word in words.items() if key in facts)
+    codec = f" CODEC({facts['codec']})" if "codec" in facts else ""
+    return f"MODIFY COLUMN {identifier(name)} {facts.get('type')}{more}{codec}"
 
 
 def drop_column(name: str) -> str:
@@ -101,6 +134,11 @@ def drop_index(name: str) -> str:
 def materialize_index(name: str) -> str:
     """An action of `alter`; several in one statement go over the rows once."""
     return f"MATERIALIZE INDEX {identifier(name)}"
+
+
+def clear_index(name: str) -> str:
+    """An action of `alter`: the opposite of `materialize_index`."""
+    return f"CLEAR INDEX IF EXISTS {identifier(name)}"
 
 
 def modify_ttl(expression: str | None) -> str:

@@ -12,8 +12,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
+from toolkit.catalog import ABSENT
 from toolkit.definition import Definition
 from toolkit.engines.clickhouse.layout import Placement
+from toolkit.engines.clickhouse.names import PREFIX
 from toolkit.engines.clickhouse.render import identifier, literal, on_cluster
 from toolkit.plan import NO_LOCK, Expect, Observed, Sql, Step, StepClass
 from toolkit.resources import schema_dir
@@ -24,7 +26,7 @@ MARK = "clickhouse-migrations"
 MARK_STEP = "record.clickhouse-migrations"
 # Our own state and other tools' books are no part of the schema.
 IGNORED_TABLES = (MIGRATIONS_TABLE, f"{MIGRATIONS_TABLE}_lock")
-IGNORED_PREFIX = "temporal_visibility_"
+IGNORED_PREFIX = PREFIX
 
 RECORDED = f"SELECT argMax(version, sequence) AS v FROM {VERSION_TABLE}"
 APPLIED = f"SELECT DISTINCT version, md5 FROM {MIGRATIONS_TABLE} ORDER BY version"
@@ -97,6 +99,23 @@ def record_steps(
     return tuple(found)
 
 
+def restore_steps(
+    observed: Observed, wanted: Definition, migrations: Sequence[Migration], placement: Placement
+) -> tuple[Step, ...]:
+    """The opposite of `record_steps`: what the database said in `observed`, as far as a shipped migration tells it."""
+    done = {step.id for step in record_steps(observed, wanted, migrations, placement)}
+    found = []
+    if "record.version" in done:
+        old = observed.recorded or ""
+        words = f"Record version {old} again in {VERSION_TABLE}" if old else "Record that no version is claimed"
+        statement = _insert_version(old, "taken back")
+        found.append(Step("restore.version", words, "", StepClass.METADATA, NO_LOCK, (statement,), (), ()))
+    before = observed.marks.get(MARK, "0")
+    if MARK_STEP in done and before.isdigit():
+        found.append(_mark(int(before), migrations, placement, is_first=False))
+    return tuple(found)
+
+
 def _record(old: str | None, new: str, summary: str, placement: Placement) -> Step:
     return Step(
         "record.version",
@@ -119,11 +138,11 @@ def create_version_table(placement: Placement) -> Sql:
         "  previous    String,\n"
         "  summary     String,\n"
         "  recorded_at DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC')\n"
-        f")\n{_everywhere(placement)}\nORDER BY sequence"
+        f")\n{everywhere(placement)}\nORDER BY sequence"
     )
 
 
-def _everywhere(placement: Placement) -> str:
+def everywhere(placement: Placement) -> str:
     """A small table that every server of a cluster has whole, whatever its shard."""
     if placement.cluster is None:
         return "ENGINE = MergeTree"
@@ -142,7 +161,7 @@ def _insert_version(new: str, summary: str) -> Sql:
 
 def _mark(number: int, migrations: Sequence[Migration], placement: Placement, is_first: bool) -> Step:
     wanted = [m for m in migrations if m.number <= number]
-    right = ", ".join(f"({m.number}, {literal(m.md5)})" for m in wanted)
+    right = ", ".join(f"({m.number}, {literal(m.md5)})" for m in wanted) or "(0, '')"
     # What is no shipped migration is somebody else's and stays.
     known = ", ".join(str(m.number) for m in migrations)
     delete = f"DELETE WHERE version IN ({known}) AND (version, md5) NOT IN ({right})"
@@ -159,7 +178,7 @@ def _mark(number: int, migrations: Sequence[Migration], placement: Placement, is
             *(_insert_migration(m) for m in wanted),
         ),
         (),
-        (Expect(("marks", MARK), str(number)),),
+        (Expect(("marks", MARK), str(number) if number else ABSENT),),
     )
 
 

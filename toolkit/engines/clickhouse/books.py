@@ -1,0 +1,138 @@
+"""The journal in a ClickHouse database: `temporal_visibility_run` and `_journal`, tables to which rows are only added.
+
+The newest line of a run counts; rows that belong together come in one insert, which is there whole or not at all.
+Inserts are synchronous and reach the disk before they are answered.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from toolkit.catalog import Json
+from toolkit.engines.clickhouse.layout import Placement
+from toolkit.engines.clickhouse.locks import Ask, ClickHouseLease, lost
+from toolkit.engines.clickhouse.locks import Run as RunStatement
+from toolkit.engines.clickhouse.names import JOURNAL, RUN
+from toolkit.engines.clickhouse.render import literal, on_cluster
+from toolkit.engines.clickhouse.versions import everywhere
+from toolkit.engines.online import Entry, Run
+
+_SAFE = "SETTINGS fsync_after_insert = 1, fsync_part_directory = 1"
+_TIME = "DateTime64(6, 'UTC')"
+_RUN = {
+    "id": "UInt64", "line": "UInt64", "kind": "String", "status": "String", "wanted": "String", "owner": "String",
+    "of": "Nullable(UInt64)", "plan": "String", "state": "String",
+}  # fmt: skip
+_LINE = {
+    "run": "UInt64", "line": "UInt64", "fencing": "UInt64", "action": "String", "note": "String", "state": "String",
+}  # fmt: skip
+_RUNS = f"""
+SELECT r.id AS id, r.kind AS kind, r.status AS status, r.wanted AS wanted, r.owner AS owner, r.started AS started,
+       r.ended AS ended, r.plan AS plan, r.of AS of, r.ends AS ends,
+       if(j.state = '', r.state, j.state) AS state, j.note AS note
+FROM (
+  SELECT id, argMin(kind, line) AS kind, argMax(status, line) AS status, argMin(wanted, line) AS wanted,
+         argMin(owner, line) AS owner, toString(min(at)) AS started, toString(minIf(at, line = 1)) AS ended,
+         argMin(plan, line) AS plan, argMin(tuple(of), line).1 AS of, argMin(state, line) AS state, max(line) AS ends
+  FROM {RUN} GROUP BY id) r
+LEFT JOIN (SELECT run, argMax(state, line) AS state, argMax(note, line) AS note FROM {JOURNAL} GROUP BY run) j
+  ON j.run = r.id
+ORDER BY id
+"""
+
+
+class ClickHouseJournal:
+    """The journal; see `toolkit.engines.online.Journal`. `lease` None: only to be read."""
+
+    def __init__(self, ask: Ask, run: RunStatement, placement: Placement, lease: ClickHouseLease | None) -> None:
+        self._ask = ask
+        self._run = run
+        self._placement = placement
+        self._lease = lease
+        self._lines: dict[int, int] = {}
+
+    def create(self) -> None:
+        """Make the tables, if they are not there."""
+        for table, columns, key in ((RUN, _RUN, "id, line"), (JOURNAL, _LINE, "run, line")):
+            listed = ", ".join(f"{name} {type}" for name, type in columns.items())
+            self._run(
+                f"CREATE TABLE IF NOT EXISTS {table}{on_cluster(self._placement.cluster)}"
+                f" ({listed}, at {_TIME} DEFAULT now64(6, 'UTC'))\n{everywhere(self._placement)}"
+                f" ORDER BY ({key}) {_SAFE}"
+            )
+
+    def runs(self) -> Sequence[Run]:
+        """See `Journal.runs`."""
+        return [
+            Run(row["id"], row["kind"], row["status"], row["wanted"], row["owner"], row["started"],
+                row["ended"] if row["ends"] else None, json.loads(row["plan"]), json.loads(row["state"]), row["of"],
+                row["note"])
+            for row in self._rows()
+        ]  # fmt: skip
+
+    def lines(self, run: int) -> Sequence[Mapping[str, Json]]:
+        """See `Journal.lines`."""
+        if not self._is_there():
+            return ()
+        found = self._ask(
+            f"SELECT line, toString(at) AS at, action, note, state FROM {JOURNAL} WHERE run = {int(run)} ORDER BY line"
+        )
+        return [{**row, "state": json.loads(row["state"])} for row in found]
+
+    def begin(self, kind: str, wanted: str, plan: Json, state: Json, of: int | None) -> Run:
+        """See `Journal.begin`. The row of the run has its first state, so there is no moment without one."""
+        lease = self._fence()
+        known = self._rows()
+        number = max((row["id"] for row in known), default=0) + 1
+        row = (number, 0, kind, "running", wanted, lease.owner, of, json.dumps(plan), json.dumps(state))
+        self._insert(RUN, _RUN, [row])
+        self.append(number, Entry("begin", state))
+        return next(run for run in self.runs() if run.id == number)
+
+    def append(self, run: int, entry: Entry) -> None:
+        """See `Journal.append`."""
+        lease = self._fence()
+        if run not in self._lines:
+            asked = f"SELECT max(line) AS n FROM {JOURNAL} WHERE run = {int(run)}"
+            self._lines[run] = int(self._ask(asked)[0]["n"])
+        line = self._lines[run] + 1
+        row = (run, line, lease.fencing, entry.action, entry.note, json.dumps(entry.state))
+        self._insert(JOURNAL, _LINE, [row])
+        self._lines[run] = line
+
+    def close(self, run: int, status: str, of: int | None = None, of_status: str = "") -> None:
+        """See `Journal.close`."""
+        self._fence()
+        ends: dict[int, int] = {row["id"]: row["ends"] for row in self._rows()}
+        pairs = [(run, status), *([(of, of_status)] if of is not None else [])]
+        rows = [(id, ends[id] + 1, "", word, "", "", None, "", "") for id, word in pairs]
+        self._insert(RUN, _RUN, rows)
+
+    def _insert(self, table: str, columns: Iterable[str], rows: Sequence[Sequence[str | int | None]]) -> None:
+        """As text: the driver's way loads libraries for tables of numbers, which takes longer than a whole run."""
+        listed = ", ".join("(" + ", ".join("NULL" if v is None else literal(v) for v in row) + ")" for row in rows)
+        self._run(f"INSERT INTO {table} ({', '.join(columns)}) VALUES {listed}")
+
+    def _rows(self) -> Sequence[Mapping[str, Any]]:
+        if not self._is_there():
+            return ()
+        if self._placement.cluster is not None:
+            # What another server of the cluster has written is here before it is read.
+            for table in (RUN, JOURNAL):
+                self._run(f"SYSTEM SYNC REPLICA {table}")
+        return self._ask(_RUNS)
+
+    def _is_there(self) -> bool:
+        there = self._ask(
+            "SELECT count() AS n FROM system.tables WHERE database = currentDatabase()"
+            f" AND name IN ({literal(RUN)}, {literal(JOURNAL)})"
+        )
+        return int(there[0]["n"]) == 2
+
+    def _fence(self) -> ClickHouseLease:
+        if self._lease is None:
+            raise lost()
+        self._lease.check()
+        return self._lease

@@ -1,0 +1,146 @@
+"""Looks for what would stop a plan half-way on this ClickHouse server, with this account. It changes nothing.
+
+Each check is a query and a Problem with its code; what the server cannot tell is left out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from toolkit.engines.clickhouse import replicas
+from toolkit.engines.clickhouse.layout import Placement
+from toolkit.engines.clickhouse.names import OTHER
+from toolkit.engines.clickhouse.render import identifier, literal
+from toolkit.engines.online import Problem
+from toolkit.errors import EngineError
+from toolkit.plan import Plan
+
+Ask = Callable[[str], Sequence[Mapping[str, Any]]]
+# Runs a CHECK GRANT and gives its answer, which is no result set.
+Granted = Callable[[str], str]
+
+OLDEST = (24, 8)
+# Engines of a database in which two tables can change places.
+EXCHANGING = ("Atomic", "Replicated", "Shared")
+RIGHTS = "SELECT, INSERT, CREATE TABLE, DROP TABLE, ALTER TABLE"
+REBUILD_RIGHTS = f"{RIGHTS}, CREATE VIEW, DROP VIEW"
+# The copy, and as much again for its merges in the worst hour.
+ROOM = 2.0
+_DATABASE = "SELECT name, engine FROM system.databases WHERE name = currentDatabase()"
+_MUTATIONS = """
+SELECT table, mutation_id AS id, command, latest_fail_reason AS reason FROM system.mutations
+WHERE database = currentDatabase() AND NOT is_done AND startsWith(table, {})
+"""
+_DISKS = """
+SELECT sum(free_space) AS free FROM system.disks WHERE name IN (
+  SELECT arrayJoin(disks) FROM system.storage_policies WHERE policy_name = (
+    SELECT storage_policy FROM system.tables WHERE database = currentDatabase() AND name = {}))
+"""
+
+
+def check(
+    ask: Ask, granted: Granted, version: str, plan: Plan, table: str, placement: Placement, kills: bool
+) -> tuple[Problem, ...]:
+    """All problems of `plan` here, fatal ones first. `kills`: a failing mutation may be killed."""
+    if not plan.steps:
+        return ()
+    found = [*_server(ask, version, plan), *_rights(ask, granted, plan), *_mutations(ask, table, kills)]
+    if placement.cluster is not None:
+        found += _cluster(ask, placement.cluster, table)
+    if plan.kept and plan.rollback:
+        found += _rebuild(ask, table)
+    return tuple(sorted(found, key=lambda problem: not problem.fatal))
+
+
+def _server(ask: Ask, version: str, plan: Plan) -> Iterator[Problem]:
+    numbers = re.findall(r"\d+", version)
+    if tuple(int(n) for n in numbers[:2]) < OLDEST:
+        yield Problem("TV5204", f"ClickHouse {version} is too old", "24.8 is the oldest.")
+    for row in ask(_DATABASE):
+        if plan.kept and row["engine"] not in EXCHANGING:
+            hint = "Make a database of engine Atomic, and move the tables with RENAME TABLE."
+            text = f"tables of database {row['name']} (engine {row['engine']}) cannot change places"
+            yield Problem("TV4208", text, hint)
+
+
+def _rights(ask: Ask, granted: Granted, plan: Plan) -> Iterator[Problem]:
+    rights = REBUILD_RIGHTS if plan.kept else RIGHTS
+    database = ask("SELECT currentDatabase() AS v")[0]["v"]
+    asked = f"CHECK GRANT {{}} ON {identifier(database)}.*"
+    try:
+        answers = {right: granted(asked.format(right)) for right in rights.split(", ")}
+    except EngineError:
+        # Older servers do not know the question.
+        return
+    missing = [right for right, answer in answers.items() if answer.strip() == "0"]
+    if missing:
+        hint = f"GRANT {', '.join(missing)} ON {database}.* TO …"
+        yield Problem("TV5201", f"this account lacks {', '.join(missing)} on database {database}", hint)
+
+
+def _mutations(ask: Ask, table: str, kills: bool) -> Iterator[Problem]:
+    for row in ask(_MUTATIONS.format(literal(table))):
+        if row["reason"]:
+            hint = (f"Mend the cause, or KILL MUTATION WHERE mutation_id = {literal(row['id'])}; mutations=kill in the"
+                    " URL lets this tool do that.")  # fmt: skip
+            text = f"{row['command']} of {row['table']} fails, and later mutations wait for it: {row['reason'][:300]}"
+            yield Problem("TV4205", text, hint, fatal=not kills)
+        else:
+            text = f"{row['command'][:100]} of {row['table']} is under way: later ones wait for it"
+            yield Problem("TV4209", text, "", fatal=False)
+
+
+def _cluster(ask: Ask, cluster: str, table: str) -> Iterator[Problem]:
+    database = ask("SELECT currentDatabase() AS v")[0]["v"]
+    try:
+        rows = replicas.states(ask, cluster, database, [table])
+    except EngineError as error:
+        hint = "Every server must be up while tables change: one that is down would do its part unseen."
+        yield Problem("TV4210", f"not every server of cluster {cluster} answers: {error.message[:300]}", hint)
+        return
+    for row in rows:
+        if row["is_readonly"] or row["is_session_expired"]:
+            text = f"the replica of {row['table']} on {row['host']} takes no writes"
+            yield Problem("TV5207", text, "See system.replicas there; SYSTEM RESTORE REPLICA if Keeper has lost it.")
+    for text in replicas.disagreements(ask, cluster, database, [table]):
+        yield Problem("TV4211", f"the servers of {cluster} differ: {text}", "Make them equal first.")
+
+
+def _rebuild(ask: Ask, table: str) -> Iterator[Problem]:
+    rows = ask(
+        "SELECT name, coalesce(total_bytes, 0) AS bytes, dependencies_table AS views FROM system.tables"
+        f" WHERE database = currentDatabase() AND name IN ({literal(table)}, {literal(OTHER)})"
+    )
+    by_name = {row["name"]: row for row in rows}
+    if OTHER in by_name:
+        hint = f"DROP TABLE {OTHER}, if nobody needs it."
+        yield Problem("TV5209", f"there is a table {OTHER} already, of no run that is known", hint)
+    live = by_name.get(table)
+    if live is None:
+        return
+    yield from _room(ask, table, int(live["bytes"]))
+    if live["views"]:
+        text = f"materialized views read from {table} and follow its name: {', '.join(live['views'][:5])}"
+        yield Problem("TV4212", text, "They see new rows only, as before; the copy does not pass through them.", False)
+    projections = ask("SELECT count() AS n FROM system.tables WHERE database = 'system' AND name = 'projections'")
+    if int(projections[0]["n"]):
+        listed = ask(
+            f"SELECT name FROM system.projections WHERE database = currentDatabase() AND table = {literal(table)}"
+        )
+        if listed:
+            text = (
+                f"these belong to {table} and would be lost when it is swapped: {', '.join(r['name'] for r in listed)}"
+            )
+            yield Problem("TV5206", text, "Drop the projections before, and create them again afterwards.")
+
+
+def _room(ask: Ask, table: str, size: int) -> Iterator[Problem]:
+    rows = ask(_DISKS.format(literal(table)))
+    free = int(rows[0]["free"] or 0) if rows else 0
+    if free and free < size * ROOM:
+        text = (
+            f"the copy of {table} needs {size >> 20} MiB, and as much again for its merges; {free >> 20} MiB are free"
+        )
+        yield Problem("TV5203", text, "Free some space, or add a disk to the storage policy.", free < size)

@@ -1,0 +1,144 @@
+"""Runs the steps of a plan on ClickHouse under the lock; see `toolkit.engines.online.Rebuilding`.
+
+It decides nothing and knows no statement of a plan: a step brings them, named by their part. Long work of the engine's
+own (mutations, other replicas) is waited for by looking, never by holding a request open.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from toolkit.engines.clickhouse.locks import ClickHouseLease
+from toolkit.engines.online import Busy, Compared, Copied, Key, Ran, Replayed, Swapped, Tick
+from toolkit.errors import EngineError
+from toolkit.plan import Sql, Step
+
+Values = Mapping[str, str | int]
+# Runs a query with bound values and gives its rows.
+Ask = Callable[[str, Values], Sequence[Mapping[str, Any]]]
+# Runs a statement with bound values, and waits for what it starts.
+Run = Callable[[str, Values], None]
+
+# The machine counts in rows of a row store; here a block of rows costs what one row costs there.
+SCALE = 10
+PROOF_SECONDS = 10.0
+ROUNDS = 6
+_ROUND_SECONDS = 0.05
+
+
+class ClickHouseRebuilder:
+    """`lag`: by how many seconds the slowest replica is behind."""
+
+    def __init__(self, ask: Ask, run: Run, lag: Callable[[], float], lease: ClickHouseLease) -> None:
+        self._ask = ask
+        self._run = run
+        self._lag = lag
+        self._lease = lease
+
+    def attempt(self, step: Step, wait: float, tick: Tick) -> Ran | Busy:
+        """See `Rebuilding.attempt`."""
+        for number, statement in enumerate(_sql(step), 1):
+            self._lease.check()
+            match statement.part:
+                case "wait":
+                    if (running := self._number(statement, {})) > 0:
+                        return Busy(f"{running} inserts that began before are still under way")
+                case "prove":
+                    self._prove(statement, step)
+                case _:
+                    self._run(statement.text, {})
+            tick(number)
+        return Ran()
+
+    def copy(self, step: Step, after: Key | None, rows: int) -> Copied:
+        """See `Rebuilding.copy`."""
+        began = time.monotonic()
+        self._lease.check()
+        upto = self._bound(step, after, rows)
+        values = _places(after, upto)
+        self._lease.check()
+        self._part(step, "copy", values)
+        copied = rows * SCALE if upto else self._number(_one(step, "size"), values)
+        return Copied(upto, copied, time.monotonic() - began, self._lag())
+
+    def compare(self, step: Step, after: Key | None, rows: int) -> Compared:
+        """See `Rebuilding.compare`. Rows that are just being written differ for a moment: only what differs in the
+        same way again and again, though it was copied anew, is different."""
+        began = time.monotonic()
+        self._lease.check()
+        upto = self._bound(step, after, rows)
+        values = _places(after, upto)
+        found = left = self._differing(step, values)
+        for number in range(ROUNDS):
+            if not left:
+                break
+            self._lease.check()
+            for part in ("repair", "repair back"):
+                self._part(step, part, values)
+            time.sleep(_ROUND_SECONDS * 2**number)
+            found = self._differing(step, values)
+            left = left & found
+        compared = rows * SCALE if upto else self._number(_one(step, "size"), values)
+        different = tuple(sorted({key[:-1] for key in left}))
+        return Compared(upto, compared, time.monotonic() - began, different)
+
+    def replay(self, step: Step, keys: int) -> Replayed:
+        """See `Rebuilding.replay`: the view has passed everything on already."""
+        self._lease.check()
+        return Replayed(0, 0, 0.0)
+
+    def swap(self, step: Step, wait: float, most: int) -> Swapped | Busy:
+        """See `Rebuilding.swap`."""
+        self._lease.check()
+        began = time.monotonic()
+        self._part(step, "swap", {})
+        return Swapped(time.monotonic() - began)
+
+    def _prove(self, statement: Sql, step: Step) -> None:
+        deadline = time.monotonic() + PROOF_SECONDS
+        while self._number(statement, {}):
+            if time.monotonic() > deadline:
+                raise EngineError(
+                    "TV4207",
+                    f"{step.title!r}: a row written to the live table does not arrive in the table beside it",
+                    "Nothing is lost: `schema rollback` takes the run back. Does somebody change materialized views?",
+                )
+            time.sleep(_ROUND_SECONDS)
+
+    def _differing(self, step: Step, values: Values) -> frozenset[tuple[str, ...]]:
+        rows = self._ask(_one(step, "compare").text, values)
+        return frozenset(tuple(str(value) for value in row.values()) for row in rows)
+
+    def _bound(self, step: Step, after: Key | None, rows: int) -> Key | None:
+        statement = _one(step, "bound")
+        if "key_1" not in statement.text:
+            return None
+        found = self._ask(statement.text, {**_places(after, None), "rows": rows * SCALE - 1})
+        return tuple(str(value) for value in found[0].values()) if found else None
+
+    def _number(self, statement: Sql, values: Values) -> int:
+        return int(self._ask(statement.text, values)[0]["n"])
+
+    def _part(self, step: Step, part: str, values: Values) -> None:
+        for statement in _sql(step):
+            if statement.part == part:
+                self._run(statement.text, values)
+
+
+def _sql(step: Step) -> list[Sql]:
+    return [s for s in step.statements if isinstance(s, Sql)]
+
+
+def _one(step: Step, part: str) -> Sql:
+    (statement,) = (s for s in _sql(step) if s.part == part)
+    return statement
+
+
+def _places(after: Key | None, upto: Key | None) -> dict[str, str | int]:
+    """Values for `{after_1}…` and `{upto_1}…`; the longest key has five columns."""
+    values: dict[str, str | int] = {"first": int(after is None), "last": int(upto is None)}
+    for word, key in (("after", after or ()), ("upto", upto or ())):
+        values |= {f"{word}_{n}": key[n - 1] if n <= len(key) else "" for n in range(1, 6)}
+    return values

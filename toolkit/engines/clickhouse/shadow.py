@@ -1,0 +1,214 @@
+"""Statements of a rebuild on ClickHouse: two tables, a view from one to the other, and how they are compared.
+
+Pure text. The pair is named, not identified: a view follows the names through EXCHANGE TABLES, so the one that fed the
+shadow from the live table feeds the old table from the new one afterwards. Versions make every copy repeatable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from toolkit.engines.clickhouse.names import CAPTURE, MARKER_NAMESPACE, MARKER_RUN, MARKS, OTHER
+from toolkit.engines.clickhouse.render import identifier, literal, on_cluster
+from toolkit.plan import Sql
+
+IDENTITY = ("namespace_id", "run_id")
+# Columns of a run that never change: only along these may a table be cut into chunks that are compared.
+CONSTANT = (*IDENTITY, "start_time", "workflow_id", "workflow_type_name")
+VERSION, DELETED = "_version", "is_deleted"
+NEEDED = (*IDENTITY, "start_time", VERSION, DELETED)
+# Beyond this many differing rows a chunk is different as a whole.
+SHOWN = 1000
+_EMPTY = "defaultValueOfTypeName({})"
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of the two tables: how it is read and written. `final`: the engine itself tells which row of a run counts."""
+
+    read: str
+    write: str
+    final: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """`columns`: those both have, name → type they get; `key`: along which chunks are cut, name → type; `ttl`: when a
+    row may go by itself, as an expression and a condition, on either side; `cluster`: where ON CLUSTER belongs."""
+
+    live: str
+    cluster: str | None
+    now: Side
+    beside: Side
+    columns: Mapping[str, str]
+    changed: frozenset[str]
+    key: Mapping[str, str]
+    ttl: tuple[str, ...]
+
+
+def side(name: str, cluster: str | None, sharding: str, final: bool) -> Side:
+    """The table `name`, on every shard of `cluster`, or the one of this server."""
+    if cluster is None:
+        return Side(identifier(name), identifier(name), final)
+    place = f"{literal(cluster)}, currentDatabase(), {literal(name)}"
+    return Side(f"cluster({place})", f"FUNCTION cluster({place}, {sharding})", final)
+
+
+def marks(engine: str, cluster: str | None) -> Sql:
+    """The table that says when the view began and when the tables were swapped, by the server's clock."""
+    return Sql(
+        f"CREATE TABLE IF NOT EXISTS {MARKS}{on_cluster(cluster)} (what String, at DateTime64(6, 'UTC'))\n"
+        f"{engine}\nORDER BY at"
+    )
+
+
+def capture(pair: Pair) -> Sql:
+    """The view that passes every new row on."""
+    listed = ", ".join(identifier(name) for name in pair.columns)
+    return Sql(
+        f"CREATE MATERIALIZED VIEW IF NOT EXISTS {CAPTURE}{on_cluster(pair.cluster)} TO {OTHER}\n"
+        f"AS SELECT {listed} FROM {identifier(pair.live)}"
+    )
+
+
+def mark(what: str) -> Sql:
+    """Write down that `what` has happened by now."""
+    return Sql(f"INSERT INTO {MARKS} SELECT {literal(what)}, now64(6, 'UTC')")
+
+
+def wait(pair: Pair, what: str) -> Sql:
+    """How many inserts are under way that began before `what`."""
+    processes = "system.processes"
+    if pair.cluster is not None:
+        processes = f"clusterAllReplicas({literal(pair.cluster)}, {processes})"
+    return Sql(
+        f"SELECT count() AS n FROM {processes}\n"
+        f"WHERE query_kind IN ('Insert', 'AsyncInsertFlush') AND position(query, {literal(pair.live)}) > 0\n"
+        "  AND now64(6, 'UTC') - toIntervalMillisecond(toUInt64(elapsed * 1000))\n"
+        f"      < (SELECT min(at) FROM {MARKS} WHERE what = {literal(what)})",
+        part="wait",
+    )
+
+
+def prove(pair: Pair) -> tuple[Sql, Sql]:
+    """A row that is deleted from the beginning goes into the live table, and must arrive in the other one."""
+    place = f"namespace_id = {literal(MARKER_NAMESPACE)} AND run_id = {literal(MARKER_RUN)}"
+    columns = ", ".join(identifier(name) for name in NEEDED)
+    newest = f"(SELECT max({VERSION}) FROM {{}} WHERE {place})"
+    return (
+        Sql(
+            f"INSERT INTO {pair.now.write} ({columns})\n"
+            f"SELECT {literal(MARKER_NAMESPACE)}, {literal(MARKER_RUN)}, toDateTime64(0, 6, 'UTC'),"
+            " toUInt64(toUnixTimestamp64Nano(now64(9))), 1"
+        ),
+        Sql(f"SELECT toUInt8({newest.format(pair.now.read)} != {newest.format(pair.beside.read)}) AS n", part="prove"),
+    )
+
+
+def bound(pair: Pair) -> Sql:
+    """The key of the row that ends the next chunk; no row: the rest is one chunk."""
+    shown = ", ".join(f"toString({identifier(name)}) AS key_{n}" for n, name in enumerate(pair.key, 1))
+    order = ", ".join(identifier(name) for name in pair.key)
+    return Sql(
+        f"SELECT {shown}\nFROM {pair.now.read}\nWHERE {_after(pair)}\nORDER BY {order}\nLIMIT 1 OFFSET {{rows:UInt64}}",
+        part="bound",
+    )
+
+
+def copy(pair: Pair, part: str = "copy") -> Sql:
+    """Every version of every run of a chunk, deletions included; again and again if need be."""
+    return _copy(pair, pair.now, pair.beside, part)
+
+
+def copy_back(pair: Pair) -> Sql:
+    """The same the other way."""
+    return _copy(pair, pair.beside, pair.now, "repair back")
+
+
+def _copy(pair: Pair, source: Side, target: Side, part: str) -> Sql:
+    listed = ", ".join(identifier(name) for name in pair.columns)
+    return Sql(
+        f"INSERT INTO {target.write} ({listed})\nSELECT {listed}\nFROM {source.read}\nWHERE {_chunk(pair)}\n"
+        "SETTINGS max_partitions_per_insert_block = 0",
+        part=part,
+    )
+
+
+def size(pair: Pair) -> Sql:
+    """How many rows a chunk has."""
+    return Sql(f"SELECT count() AS n FROM {pair.now.read}\nWHERE {_chunk(pair)}", part="size")
+
+
+def compare(pair: Pair, columns: Sequence[str]) -> Sql:
+    """Runs of a chunk whose newest rows are not equal in `columns` on both sides, with a mark of what they are."""
+    hashed = ", ".join(_hashable(name, pair) for name in columns)
+    each = f"  SELECT {', '.join(IDENTITY)}, cityHash64({hashed}) AS mark FROM "
+    sides = "\n  UNION ALL\n".join(each + _newest(pair, side) for side in (pair.now, pair.beside))
+    return Sql(
+        f"SELECT {', '.join(IDENTITY)}, toString(mark) AS mark FROM (\n{sides}\n)\n"
+        f"GROUP BY {', '.join(IDENTITY)}, mark HAVING count() != 2 LIMIT {SHOWN}",
+        part="compare",
+    )
+
+
+def _newest(pair: Pair, side: Side) -> str:
+    """What a reader sees of a chunk; rows that may go by themselves at any moment are left out."""
+    stays = "".join(f" AND NOT ({condition})" for condition in pair.ttl)
+    if side.final:
+        return f"{side.read} FINAL WHERE {_chunk(pair)}{stays}"
+    inner = f"SELECT * FROM {side.read} WHERE {_chunk(pair)} ORDER BY {VERSION} DESC LIMIT 1 BY {', '.join(IDENTITY)}"
+    return f"({inner}) WHERE {DELETED} = 0{stays}"
+
+
+def _hashable(name: str, pair: Pair) -> str:
+    """A missing value must differ from an empty one, and one type must be read on both sides."""
+    type = pair.columns[name]
+    value = f"CAST({identifier(name)}, {literal(type)})" if name in pair.changed else identifier(name)
+    if "Nullable(" not in type:
+        return value
+    inner = type.removeprefix("LowCardinality(").removeprefix("Nullable(").rstrip(")")
+    inner += ")" * (inner.count("(") - inner.count(")"))
+    return f"isNull({value}), ifNull({value}, {_EMPTY.format(literal(inner))})"
+
+
+def _chunk(pair: Pair) -> str:
+    if not pair.key:
+        return "1"
+    return f"{_after(pair)}\n  AND ({{last:UInt8}} OR {_beside(pair, 'upto', '<', '<=')})"
+
+
+def _after(pair: Pair) -> str:
+    return f"({{first:UInt8}} OR {_beside(pair, 'after', '>', '>')})"
+
+
+def _beside(pair: Pair, word: str, sign: str, last_sign: str) -> str:
+    """The key as a whole against a place, spelled so that the primary key serves it."""
+    names, found = list(pair.key), []
+    for n, name in enumerate(names):
+        equal = [f"{identifier(other)} = {_place(pair, word, m)}" for m, other in enumerate(names[:n])]
+        mark = last_sign if n == len(names) - 1 else sign
+        found.append(" AND ".join((*equal, f"{identifier(name)} {mark} {_place(pair, word, n)}")))
+    return "(" + " OR ".join(f"({each})" for each in found) + ")"
+
+
+def _place(pair: Pair, word: str, number: int) -> str:
+    type = list(pair.key.values())[number]
+    return f"accurateCastOrDefault({{{word}_{number + 1}:String}}, {literal(type)})"
+
+
+def exchange(pair: Pair) -> Sql:
+    """The swap: on one server in one act, after which the view runs the other way."""
+    return Sql(f"EXCHANGE TABLES {identifier(pair.live)} AND {OTHER}{on_cluster(pair.cluster)}", part="swap")
+
+
+def drop(cluster: str | None, *further: str) -> tuple[Sql, ...]:
+    """The view first: an insert that finds it must find its target, too."""
+    place = on_cluster(cluster)
+    return (
+        Sql(f"DROP VIEW IF EXISTS {CAPTURE}{place}"),
+        *(
+            Sql(f"DROP TABLE IF EXISTS {name}{place} SETTINGS max_table_size_to_drop = 0")
+            for name in (OTHER, MARKS, *further)
+        ),
+    )
