@@ -38,7 +38,7 @@ EXACT_BELOW = 2_000_000
 _SKIP, _EXACT = "use_skip_indexes_if_final", "use_skip_indexes_if_final_exact_mode"
 _POLL_SECONDS = 0.1
 _HAS_TABLE = "SELECT count() AS n FROM system.tables WHERE database = currentDatabase() AND name = {}"
-_ROWS = "SELECT total_rows AS n FROM system.tables WHERE database = currentDatabase() AND name = {}"
+_ROWS = "SELECT total_rows AS n, engine FROM system.tables WHERE database = currentDatabase() AND name = {}"
 _MUTATIONS = """
 SELECT table, mutation_id, command, latest_fail_reason
 FROM {source}
@@ -94,14 +94,14 @@ class ClickHouseClient:
         """See `toolkit.engines.Client.observe`."""
         settings = {*self._rules.settings, "storage_policy"}
         product = "ClickHouse in chDB" if self._target.transport == "chdb" else "ClickHouse"
-        mark = self._mark()
+        mark, live = self._mark(), self._live_table()
         return Observed(
             inspect.read(self._ask, settings),
             recorded=self._recorded(),
             server=f"{product} {self._connection.server_version}",
-            rows=self._rows(),
+            rows=self._rows(live),
             marks={versions.MARK: mark} if mark else {},
-            traits=traits.read(self._ask, self._live_table()),
+            traits=traits.read(self._ask, live),
         )
 
     def _live_table(self) -> str:
@@ -127,12 +127,14 @@ class ClickHouseClient:
         shipped = versions.shipped(self._placement.cluster is not None)
         return versions.mark(self._ask(versions.APPLIED), shipped)
 
-    def _rows(self) -> int | None:
-        found = self._ask(_ROWS.format(literal(stored_table(self._rules, self._placement))))
+    def _rows(self, table: str) -> int | None:
+        found = self._ask(_ROWS.format(literal(table)))
         if not found or found[0]["n"] is None:
             return None
-        number = int(found[0]["n"])
-        return self.count() if number <= EXACT_BELOW else number
+        number, replacing = int(found[0]["n"]), "Replacing" in found[0]["engine"]
+        if number > EXACT_BELOW or not replacing:
+            return number
+        return int(self._ask(f"SELECT count() AS n FROM {identifier(table)} FINAL")[0]["n"])
 
     def examine(self) -> dict[str, Json]:
         """See `toolkit.engines.drifting.Examining.examine`."""

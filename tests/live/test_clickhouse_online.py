@@ -1,0 +1,392 @@
+"""Rebuilds of a ClickHouse table while somebody writes: killed at every point, taken back, finished; nothing lost.
+
+The writer keeps its own truth, and no insert of its may fail.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.engines.embedded import EmbeddedHandle
+from tests.engines.handles import Handle
+from tests.support import journeys
+from tests.support.clickhouse import (
+    LAYOUTS,
+    TABLE,
+    ClickHouseWriter,
+    laid_out_otherwise,
+    leftovers,
+    plain,
+    rows,
+    stored,
+)
+from tests.support.command import temporal_visibility
+from tests.support.online import doomed, killed_again_and_again
+from tests.support.writing import NAMESPACE
+from toolkit.apply.runner import Options, perform, plan_store, upgrade_task
+from toolkit.catalog import differences
+from toolkit.engines import clickhouse as engine
+from toolkit.engines.clickhouse import locks
+from toolkit.engines.online import Coordinated
+from toolkit.errors import EngineError, LockHeld, ToolkitError, Unsupported
+from toolkit.overlay import NO_OVERLAY
+from toolkit.plan import Mode
+from toolkit.versions import chain, find
+
+ROWS = 3000
+both = pytest.mark.engines("clickhouse", "chdb")
+
+
+def at(url: str, version: str) -> None:
+    with journeys.opened(url) as (_, client):
+        assert differences(client.observe().catalog, engine.catalog(find(version))) == ()
+
+
+def command(*words: str) -> None:
+    ran = temporal_visibility("schema", *words, "--yes")
+    assert ran.code == 0, ran.err
+
+
+def check(url: str, writer: ClickHouseWriter, others: int = ROWS) -> None:
+    assert writer.statements > 20
+    assert stored(url) == (writer.truth, others)
+
+
+@pytest.mark.short
+def test_another_key_is_rebuilt_and_taken_back_and_rebuilt_under_load(clickhouse: Handle) -> None:
+    """What is written after the swap is there after a rollback, too; no insert fails."""
+    url = clickhouse.url
+    laid_out_otherwise(url, ROWS, "key")
+    with ClickHouseWriter(url) as writer:
+        command("upgrade", url)
+        at(url, "1.14")
+        writer.wait_for(20)
+        command("rollback", url)
+        ((key,),) = rows(
+            url, f"SELECT sorting_key FROM system.tables WHERE database = currentDatabase() AND name = '{TABLE}'"
+        )
+        assert key == "namespace_id, run_id, start_time"
+        assert rows(url, "SELECT argMax(version, sequence) FROM temporal_visibility_schema_version") == [("1.9",)]
+        writer.wait_for(20)
+        command("upgrade", url)
+        writer.wait_for(20)
+        command("finish", url)
+        at(url, "1.14")
+        writer.wait_for(20)
+    check(url, writer)
+    assert leftovers(url) == []
+    late_writes_of_deleted_runs_stay_deleted(url, writer)
+
+
+def late_writes_of_deleted_runs_stay_deleted(url: str, writer: ClickHouseWriter) -> None:
+    """The copy has the deletions, too."""
+    assert writer.deleted
+    with plain(url) as connection:
+        for run in writer.deleted[:3]:
+            writer.put(connection, run, 1, "late", version=1)
+    check(url, writer)
+
+
+@both
+@pytest.mark.parametrize("layout", sorted(set(LAYOUTS) - {"key"}))
+def test_other_layouts_are_rebuilt(engine: Handle | EmbeddedHandle, layout: str) -> None:
+    url = engine.url
+    laid_out_otherwise(url, 500, layout)
+    before = stored(url)
+    command("upgrade", url)
+    at(url, "1.14")
+    assert stored(url) == before
+    command("finish", url)
+    assert stored(url) == before
+    assert leftovers(url) == []
+
+
+def test_killed_again_and_again_it_gets_there(clickhouse: Handle, request: pytest.FixtureRequest) -> None:
+    url = clickhouse.url
+    laid_out_otherwise(url, ROWS, "key")
+    with ClickHouseWriter(url) as writer:
+        kills = killed_again_and_again(url, request.config.getoption("--all-versions"))
+        writer.wait_for(10)
+    assert kills > 3
+    check(url, writer)
+    at(url, "1.14")
+    command("finish", url)
+    check(url, writer)
+    assert leftovers(url) == []
+
+
+@pytest.mark.parametrize("event", [5, 14])
+def test_killed_in_chdb(chdb: EmbeddedHandle, event: int) -> None:
+    """The engine dies with the run; the next process goes on, whose lock it need not wait for."""
+    laid_out_otherwise(chdb.url, 500, "key")
+    before = stored(chdb.url)
+    assert not doomed(chdb.url, event)
+    assert doomed(chdb.url, 10_000)
+    at(chdb.url, "1.14")
+    assert stored(chdb.url) == before
+
+
+@pytest.mark.faults
+def test_the_server_dies_in_the_middle_of_the_copy(clickhouse: Handle) -> None:
+    url = clickhouse.url
+    laid_out_otherwise(url, ROWS, "key")
+    killed: list[bool] = []
+
+    def kill(action: Any, outcome: object) -> None:
+        if type(action).__name__ == "CopyChunk" and outcome is None and not killed:
+            killed.append(True)
+            clickhouse.kill()
+
+    with pytest.raises(EngineError) as lost:
+        run(url, Options(watch=kill, lease_seconds=1.0))
+    assert (lost.value.code, killed) == ("TV4002", [True])
+    clickhouse.start()
+    after(1.0, lambda: command("upgrade", url))
+    at(url, "1.14")
+    assert stored(url) == ({}, ROWS)
+
+
+def after(seconds: float, action: Callable[[], None]) -> None:
+    """Until the lock of a dead run has expired, the action is refused."""
+    deadline = time.monotonic() + seconds + 60
+    while True:
+        try:
+            return action()
+        except AssertionError as refused:
+            if "TV5101" not in str(refused) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+
+
+def run(url: str, options: Options, version: str = "1.14") -> None:
+    with journeys.opened(url) as (chosen, client):
+        plan = plan_store(chosen, client, find(version), chain(), NO_OVERLAY)
+        task = upgrade_task(chosen, plan, find(version), NO_OVERLAY)
+        perform(client, task, lambda *_: None, time.monotonic, options)
+
+
+def test_abandoned_before_the_swap_nothing_is_left(clickhouse: Handle) -> None:
+    url = clickhouse.url
+    laid_out_otherwise(url, 500, "key")
+    swapping: list[str] = []
+
+    def stop() -> bool:
+        return "CopyChunk" in swapping
+
+    with pytest.raises(ToolkitError) as stopped:
+        run(url, Options(watch=lambda action, _: swapping.append(type(action).__name__), stopped=stop))
+    assert stopped.value.code == "TV5108"
+    assert leftovers(url) != []
+    command("rollback", url)
+    assert leftovers(url) == []
+    assert stored(url) == ({}, 500)
+
+
+def test_columns_and_indexes_of_others_are_carried_over(clickhouse: Handle) -> None:
+    url = clickhouse.url
+    laid_out_otherwise(url, 100, "key")
+    with plain(url) as connection:
+        connection.command(
+            f"ALTER TABLE {TABLE} ADD COLUMN mine String DEFAULT 'x', ADD INDEX by_mine mine TYPE minmax"
+        )
+        connection.command(
+            f"INSERT INTO {TABLE} (namespace_id, run_id, start_time, _version, mine) SELECT 'n', 'r', now(), 1, 'kept'"
+        )
+        connection.command("CREATE TABLE reports (run_id String) ENGINE = MergeTree ORDER BY run_id")
+        connection.command(f"CREATE MATERIALIZED VIEW watch TO reports AS SELECT run_id FROM {TABLE}")
+    command("upgrade", url)
+    command("finish", url)
+    with journeys.opened(url) as (_, client):
+        left = {"/".join(d.path) for d in differences(client.observe().catalog, engine.catalog(find("1.14")))}
+    assert left == {
+        f"tables/{TABLE}/columns/mine", f"tables/{TABLE}/indexes/by_mine", "tables/reports", "materialized_views",
+    }  # fmt: skip
+    assert rows(url, f"SELECT mine FROM {TABLE} FINAL WHERE run_id = 'r'") == [("kept",)]
+    with plain(url) as connection:
+        connection.command(
+            f"INSERT INTO {TABLE} (namespace_id, run_id, start_time, _version) SELECT 'n', 'r2', now(), 1"
+        )
+    assert ("r2",) in rows(url, "SELECT run_id FROM reports")
+
+
+def test_a_row_that_is_missing_beside_is_found_and_copied(clickhouse: Handle) -> None:
+    """The comparison does its work: rows taken away from the shadow are there after it."""
+    url = clickhouse.url
+    laid_out_otherwise(url, 500, "key")
+    robbed: list[bool] = []
+
+    def rob(action: Any, outcome: object) -> None:
+        if type(action).__name__ == "CompareChunk" and outcome is None and not robbed:
+            robbed.append(True)
+            with plain(url) as connection:
+                other = "temporal_visibility_other"
+                connection.command(
+                    f"ALTER TABLE {other} DELETE WHERE cityHash64(run_id) % 3 = 0 SETTINGS mutations_sync = 1"
+                )
+
+    run(url, Options(watch=rob))
+    assert robbed
+    assert stored(url) == ({}, 500)
+
+
+def test_a_mutation_of_somebody_else_stops_the_swap(clickhouse: Handle) -> None:
+    """Rows that a mutation deletes are not passed on by the view."""
+    url = clickhouse.url
+    laid_out_otherwise(url, 200, "key")
+    meddled: list[bool] = []
+
+    def meddle(action: Any, outcome: object) -> None:
+        if type(action).__name__ == "CompareChunk" and outcome is not None and not meddled:
+            meddled.append(True)
+            with plain(url) as connection:
+                connection.command(f"ALTER TABLE {TABLE} DELETE WHERE status = 1 SETTINGS mutations_sync = 1")
+
+    with pytest.raises(ToolkitError) as refused:
+        run(url, Options(watch=meddle))
+    assert refused.value.code == "TV5001"
+    command("rollback", url)
+
+
+def test_a_table_without_versions_is_refused(chdb: EmbeddedHandle) -> None:
+    with plain(chdb.url) as connection:
+        connection.command(
+            f"CREATE TABLE {TABLE} (namespace_id String, run_id String) ENGINE = MergeTree ORDER BY run_id"
+        )
+    ran = temporal_visibility("schema", "upgrade", chdb.url, "--yes")
+    assert (ran.code, "TV4201" in ran.err) == (1, True), ran.err
+
+
+def test_a_failing_mutation_is_killed_with_consent_only(chdb: EmbeddedHandle) -> None:
+    laid_out_otherwise(chdb.url, 50, "key")
+    with plain(chdb.url) as connection:
+        connection.command(f"ALTER TABLE {TABLE} UPDATE history_length = throwIf(status >= 0, 'no') WHERE 1")
+    wait_for(lambda: rows(chdb.url, "SELECT count() FROM system.mutations WHERE latest_fail_reason != ''") == [(1,)])
+    ran = temporal_visibility("schema", "upgrade", chdb.url, "--yes")
+    assert (ran.code, "TV4205" in ran.err) == (1, True), ran.err
+    assert rows(chdb.url, "SELECT count() FROM system.mutations WHERE NOT is_done") == [(1,)]
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 60.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_two_runners_one_store(clickhouse_keeper: Handle) -> None:
+    """Keeper tells the second runner who is there; it leaves with 4. A dead holder's lock expires."""
+    url = clickhouse_keeper.url
+    with journeys.opened(url) as (_, client):
+        assert isinstance(client, Coordinated)
+        assert client.holder() is None
+        lease = client.take_lock("somebody@elsewhere:1", 60)
+        ran = temporal_visibility("schema", "upgrade", url, "--yes")
+        assert (ran.code, "somebody@elsewhere:1" in ran.err) == (4, True), ran.err
+        lease.release()
+        first = client.take_lock("gone@elsewhere:1", 0.2)
+        wait_for(lambda: client.holder() is not None and client.holder().expired)  # type: ignore[union-attr]
+        second = client.take_lock("next@elsewhere:1", 60)
+        assert second.fencing == first.fencing + 1
+        for call in (first.check, first.beat):
+            with pytest.raises(LockHeld) as lost:
+                call()
+            assert lost.value.code == "TV5102"
+        first.release()
+        second.check()
+        holder = client.holder()
+        assert holder is not None
+        assert (holder.owner, holder.expired) == ("next@elsewhere:1", False)
+        client.break_lock("next@elsewhere:1")
+        with pytest.raises(LockHeld):
+            second.check()
+    assert temporal_visibility("schema", "upgrade", url, "--yes").code == 0
+
+
+def test_a_woken_runner_changes_nothing(clickhouse_keeper: Handle) -> None:
+    """Its lock has gone to another run: neither a step nor a line of the journal is written."""
+    url = clickhouse_keeper.url
+    stolen: list[bool] = []
+
+    def steal(*_: object) -> None:
+        if not stolen:
+            stolen.append(True)
+            with journeys.opened(url) as (_, other):
+                assert isinstance(other, Coordinated)
+                holder = other.holder()
+                assert holder is not None
+                other.break_lock(holder.owner)
+
+    with pytest.raises(LockHeld):
+        run(url, Options(watch=steal))
+    assert rows(url, f"SELECT count() FROM system.tables WHERE database = currentDatabase() AND name = '{TABLE}'") == [
+        (0,)
+    ]
+
+
+def test_without_keeper_a_server_is_refused(clickhouse: Handle) -> None:
+    ran = temporal_visibility("schema", "upgrade", clickhouse.url.replace("?lock=table", ""), "--yes")
+    assert (ran.code, "TV4206" in ran.err, "lock=table" in ran.err) == (1, True, True), ran.err
+
+
+@both
+def test_of_two_who_claim_at_once_one_has_the_lock(engine: Handle | EmbeddedHandle) -> None:
+    with journeys.opened(engine.url) as (_, client):
+        assert isinstance(client, Coordinated)
+        lease = client.take_lock("first", 60)
+        with pytest.raises(LockHeld) as held:
+            client.take_lock("second", 60)
+        assert held.value.code == "TV5101"
+        lease.check()
+        lease.release()
+        again = client.take_lock("third", 60)
+        assert again.fencing == lease.fencing + 1
+        again.release()
+
+
+def test_two_claims_with_one_number_count_for_nobody(chdb: EmbeddedHandle) -> None:
+    with journeys.opened(chdb.url) as (_, client):
+        client.take_lock("first", 60).release()  # type: ignore[attr-defined]
+        store = client._store(client._connection)  # type: ignore[attr-defined]
+        before = store.held()
+        store.claim(before, "a", "one", 60)
+        store.claim(before, "b", "two", 60)
+        assert store.held() == locks.Held(before.fencing + 1, "", "", "", "", "", True)
+        assert client.holder() is None  # type: ignore[attr-defined]
+
+
+def test_an_insert_that_began_before_the_run_is_not_lost(clickhouse: Handle) -> None:
+    """A view sees only inserts that begin after it: the others are waited for."""
+    url = clickhouse.url
+    laid_out_otherwise(url, 100, "key")
+    slow = (
+        f"INSERT INTO {TABLE} (namespace_id, run_id, start_time, _version) SELECT '{NAMESPACE}', toString(number),"
+        " now(), 1 + sleepEachRow(0.1) FROM numbers(30) SETTINGS max_block_size = 1, min_insert_block_size_rows = 1"
+    )
+
+    def insert() -> None:
+        with plain(url) as connection:
+            connection.command(slow)
+
+    inserter = threading.Thread(target=insert, daemon=True)
+    inserter.start()
+    running = "SELECT count() FROM system.processes WHERE query_kind = 'Insert' AND position(query, 'sleepEachRow') > 0"
+    wait_for(lambda: rows(url, running) == [(1,)])
+    command("upgrade", url)
+    inserter.join(60)
+    command("finish", url)
+    assert len(stored(url)[0]) == 30
+
+
+def test_the_plan_names_every_statement_of_the_run(clickhouse: Handle) -> None:
+    laid_out_otherwise(clickhouse.url, 10, "key")
+    with journeys.opened(clickhouse.url) as (chosen, client):
+        plan = plan_store(chosen, client, find("1.14"), chain(), NO_OVERLAY)
+        assert plan.kept
+        assert [step.mode for step in plan.steps].count(Mode.SWAP) == 1
+        with pytest.raises(Unsupported):
+            plan_store(chosen, client, find("1.14"), chain(), NO_OVERLAY, offline=True)

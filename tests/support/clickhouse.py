@@ -1,0 +1,120 @@
+"""ClickHouse for tests of runs beside live writes: a writer, tables laid out otherwise, and what is left over."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from tests.support.writing import NAMESPACE, Truth, Writer
+from toolkit.engines import clickhouse as engine
+from toolkit.engines.clickhouse.connection import opener
+from toolkit.plan import Observed, Sql
+from toolkit.sample import generate
+from toolkit.targets import parse_url
+from toolkit.versions import find
+
+TABLE = "executions_visibility"
+BOOKS = {f"temporal_visibility_{name}" for name in ("lock", "claims", "run", "journal", "schema_version")}
+# What stands in the place of the usual clauses, by name.
+LAYOUTS = {
+    "key": ("ORDER BY (namespace_id, start_time, run_id)", "ORDER BY (namespace_id, run_id, start_time)"),
+    "workflow": ("ORDER BY (", "ORDER BY (workflow_id, "),
+    "engine": ("ReplacingMergeTree(_version, is_deleted)", "MergeTree"),
+    "partition": ("ORDER BY (", "PARTITION BY toYYYYMM(start_time)\nORDER BY ("),
+}  # fmt: skip
+
+
+class ClickHouseWriter(Writer):
+    """Writes to ClickHouse as a writer of versions does: each write is an insert with a greater version."""
+
+    def __init__(self, url: str, pause: float = 0.01, seed: int = 5) -> None:
+        super().__init__(url, pause, seed)
+        self._version = 0
+        self.deleted: list[str] = []
+        self._lock = threading.Lock()
+
+    def open(self) -> Any:
+        """See `Writer.open`."""
+        return opener(parse_url(self.url, {}))()
+
+    def insert(self, connection: Any, run: str, word: str) -> None:
+        """See `Writer.insert`."""
+        self.put(connection, run, 1, word)
+
+    def update(self, connection: Any, run: str, word: str) -> None:
+        """See `Writer.update`."""
+        self.put(connection, run, 2, word)
+
+    def delete(self, connection: Any, run: str) -> None:
+        """See `Writer.delete`."""
+        self.put(connection, run, 2, "", deleted=1)
+        self.deleted.append(run)
+
+    def put(
+        self, connection: Any, run: str, status: int, word: str, deleted: int = 0, version: int | None = None
+    ) -> None:
+        """One row. The start time belongs to the run: it is the same in every version."""
+        with self._lock:
+            self._version += 1
+        start = 1_700_000_000 + int(run[:6], 16) % 100_000
+        close = "now64(6, 'UTC')" if status == 2 else "NULL"
+        connection.command(
+            f"INSERT INTO {TABLE} (namespace_id, run_id, start_time, execution_time, close_time, workflow_id,"
+            " workflow_type_name, status, keyword01, _version, is_deleted) SELECT"
+            f" '{NAMESPACE}', '{run}', toDateTime64({start}, 6, 'UTC'), toDateTime64({start}, 6, 'UTC'), {close},"
+            f" 'w', 't', {status}, '{word}', {self._version if version is None else version}, {deleted}"
+        )
+
+
+@contextmanager
+def plain(url: str) -> Iterator[Any]:
+    """A client of the driver's own, as anybody would open it."""
+    connection = opener(parse_url(url, {}))()
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def rows(url: str, query: str) -> list[tuple[Any, ...]]:
+    """The answer to a query."""
+    with plain(url) as connection:
+        return [tuple(row) for row in connection.query(query).result_rows]
+
+
+def laid_out_otherwise(url: str, number: int, layout: str, version: str = "1.9") -> None:
+    """A store at `version`, as an older layout would have made it, with `number` records in it."""
+    definition = find(version)
+    old, new = LAYOUTS[layout]
+    with plain(url) as connection:
+        for step in engine.steps(Observed(engine.empty(), None, ""), definition):
+            for statement in step.statements:
+                assert isinstance(statement, Sql)
+                text = statement.text
+                if step.id == f"table.{TABLE}":
+                    assert old in text
+                    text = text.replace(old, new)
+                connection.command(text)
+    target = parse_url(url, {})
+    client = engine.connect(target)
+    try:
+        for _ in client.write(definition, generate(definition, number, 3)):
+            pass
+    finally:
+        client.close()
+
+
+def stored(url: str, table: str = TABLE) -> tuple[Truth, int]:
+    """The writer's records as a reader sees them, and the number of all others."""
+    newest = f"(SELECT * FROM {table} ORDER BY _version DESC LIMIT 1 BY namespace_id, run_id) WHERE is_deleted = 0"
+    found = rows(url, f"SELECT run_id, status, keyword01 FROM {newest} AND namespace_id = '{NAMESPACE}'")
+    ((others,),) = rows(url, f"SELECT count() FROM {newest} AND namespace_id != '{NAMESPACE}'")
+    return {run: (status, word) for run, status, word in found}, others
+
+
+def leftovers(url: str) -> list[str]:
+    """Objects of ours besides the books."""
+    found = rows(url, "SELECT name FROM system.tables WHERE database = currentDatabase() AND name LIKE 'temporal_%'")
+    return sorted(name for (name,) in found if name not in BOOKS)
