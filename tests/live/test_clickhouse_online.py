@@ -57,7 +57,6 @@ def check(url: str, writer: ClickHouseWriter, others: int = ROWS) -> None:
     assert stored(url) == (writer.truth, others)
 
 
-@pytest.mark.short
 def test_another_key_is_rebuilt_and_taken_back_and_rebuilt_under_load(clickhouse: Handle) -> None:
     """What is written after the swap is there after a rollback, too; no insert fails."""
     url = clickhouse.url
@@ -90,6 +89,19 @@ def late_writes_of_deleted_runs_stay_deleted(url: str, writer: ClickHouseWriter)
         for run in writer.deleted[:3]:
             writer.put(connection, run, 1, "late", version=1)
     check(url, writer)
+
+
+@pytest.mark.short
+def test_another_key_is_rebuilt_on_every_version(clickhouse: Handle) -> None:
+    """Without a writer: what answers for the older versions takes one statement at a time."""
+    url = clickhouse.url
+    laid_out_otherwise(url, 500, "key")
+    before = stored(url)
+    for words in ("upgrade", "rollback", "upgrade", "finish"):
+        command(words, url)
+        assert stored(url) == before
+    at(url, "1.14")
+    assert leftovers(url) == []
 
 
 @both

@@ -132,6 +132,7 @@ CLICKHOUSE_CLUSTER = replace(
     versions=(
         Version("newest", "official image only", "clickhouse/clickhouse-server:latest", default=True, process=False),
     ),
+    url=url_with_keeper,
     create=lambda address, database: _on_cluster(address, f"CREATE DATABASE `{database}`"),
     drop=lambda address, database: _on_cluster(address, f"DROP DATABASE IF EXISTS `{database}`"),
     companions=("clickhouse_cluster-2", "clickhouse_cluster-keeper"),

@@ -93,7 +93,8 @@ def make(target: Target, name: str) -> ServerScratch | DirectoryScratch:
     except EngineError as error:
         beside.close()
         raise scratches.refused(error, "The user needs CREATE DATABASE.") from None
-    options = {k: v for k, v in target.options.items() if k != "database"}
+    # The database is nobody else's: no Keeper is needed to keep others away.
+    options = {**{k: v for k, v in target.options.items() if k != "database"}, "lock": "table"}
     made = replace(target, path=name, options=options, shown=f"{target.shown} ({name})")
     return ServerScratch(made, beside)
 
