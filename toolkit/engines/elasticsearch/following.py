@@ -81,9 +81,7 @@ class Following:
 
     def claim(self) -> None:
         """Take the writer's alias, so that whoever had the lock before can no longer write."""
-        found = self.ask("GET", f"{render.path(self.target)}/_alias", None, ()).body
-        prefix = f"{self.target}{WRITER}"
-        aliases = [name for facts in found.values() for name in facts["aliases"] if name.startswith(prefix)]
+        aliases = self.writers()
         others: list[Json] = [{"remove": {"index": self.target, "alias": a}} for a in aliases if a != self.writer]
         if self.writer in aliases and not others:
             return
@@ -93,6 +91,11 @@ class Following:
         actions = add["actions"]
         assert isinstance(actions, list)
         self.ask("POST", "/_aliases", {"actions": [*others, *actions]}, ())
+
+    def writers(self) -> list[str]:
+        """The aliases through which holders of the lock, past or present, write to the target."""
+        found = self.ask("GET", f"{render.path(self.target)}/_alias", None, ()).body
+        return [name for facts in found.values() for name in facts["aliases"] if name.startswith(self.target + WRITER)]
 
     def position(self) -> Positions:
         """How far the source was followed into this target; {} when it never was."""

@@ -108,15 +108,17 @@ class SearchRebuilder:
         began = time.monotonic()
         work.send("lock")
         try:
-            if not self._caught_up(work, most):
-                return Busy("writers changed too much for the short time in which they are refused")
-            self._clone(work)
-            self._note_way_back(work)
-            self._move(work)
-        finally:
-            # A lost answer or a lost lock must not keep writers out; whoever has the lock now sees to the rest.
-            with contextlib.suppress(ToolkitError):
-                self._let_writers_in(work)
+            ready = self._caught_up(work, most)
+            if ready:
+                self._clone(work)
+                self._note_way_back(work)
+                self._move(work)
+        except BaseException:
+            self._let_writers_in(work)
+            raise
+        if not ready:
+            self._let_writers_in(work)
+            return Busy("writers changed too much for the short time in which they are refused")
         self._known.clear()
         return Swapped(time.monotonic() - began)
 
@@ -185,7 +187,12 @@ class SearchRebuilder:
             )
 
     def _let_writers_in(self, work: Following) -> None:
-        work.send("unlock", (404,))
+        """After a swap that was not done. Where that fails, whoever goes on with the run does it. After one that was
+        done the old index stays closed: a write that is late must fail and be tried again, not get lost in it."""
+        with contextlib.suppress(ToolkitError):
+            # The swap takes the writer's alias away, whether or not its answer arrived.
+            if work.writer in work.writers():
+                work.send("unlock", (404,))
 
 
 def _patient(act: Callable[[], _T]) -> _T | Busy:

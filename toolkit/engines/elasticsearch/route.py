@@ -165,11 +165,9 @@ def _steps(work: _Work) -> tuple[Step, ...]:
             mode=Mode.SWAP, needs=here,
         ),
         Step(
-            "rebuild.settle", "Let the old index be written to again, by this tool only, for `schema rollback`",
-            "", StepClass.METADATA, NO_LOCK,
-            (replace(render.put_settings(work.kept, {"blocks.write": None, "gc_deletes": shadow.REMEMBER}),
-                     part="if there"),
-             *_tidy(work, fresh)), (), (),
+            "rebuild.settle", f"Let {fresh} be an index like any other",
+            "the old one takes no writes until `schema rollback`",
+            StepClass.METADATA, NO_LOCK, _tidy(work, fresh), (), (),
         ),
     )  # fmt: skip
 

@@ -1,0 +1,489 @@
+"""Rebuilds of Elasticsearch and OpenSearch beside live writes: killed everywhere, taken back, finished; nothing lost.
+
+The writer keeps its own truth: what it indexed, changed and deleted, and in which version, must be there at the end.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.engines.handles import Handle
+from tests.engines.servers.search import request
+from tests.support import journeys
+from tests.support.catalogs import released
+from tests.support.command import temporal_visibility
+from tests.support.online import killed_again_and_again
+from tests.support.search_writing import SearchWriter, read_truth
+from tests.support.writing import NAMESPACE, Truth
+from toolkit.apply import ways_back
+from toolkit.apply.actions import Action, CompareChunk, CopyChunk, Outcome, Swap
+from toolkit.apply.limits import Limits
+from toolkit.apply.lock import Heartbeat
+from toolkit.apply.runner import perform, plan_store, upgrade_task
+from toolkit.apply.task import Options
+from toolkit.catalog import differences
+from toolkit.definition import Definition
+from toolkit.engines import elasticsearch as chosen
+from toolkit.engines.elasticsearch.client import SearchClient
+from toolkit.engines.elasticsearch.names import BOOKS
+from toolkit.engines.elasticsearch.transport import Answer
+from toolkit.engines.online import Copied, Entry
+from toolkit.errors import ConnectionFailed, EngineError, LockHeld, StoreChanged
+from toolkit.overlay import NO_OVERLAY, Overlay, SearchSettings
+from toolkit.plan import Plan, Request
+from toolkit.records import Record
+from toolkit.sample import generate
+from toolkit.versions import find
+
+pytestmark = pytest.mark.engines("elasticsearch", "opensearch")
+
+TWO_SHARDS = Overlay(elasticsearch=SearchSettings(shards=2))
+WITHOUT_SCALED_FLOAT = ("elasticsearch-8.16", "elasticsearch-9.4")
+ROWS = 1500
+QUICK = Options(limits=Limits(chunk_seconds=0.01, rows=100), lease_seconds=5)
+
+
+def newest(engine: Handle) -> str:
+    """The newest version this server can hold."""
+    return "1.10" if engine.name in WITHOUT_SCALED_FLOAT else "1.14"
+
+
+def url_of(engine: Handle) -> str:
+    """The cluster's own setting is left alone: other tests use the cluster, too."""
+    return f"{engine.url}?cluster_settings=skip"
+
+
+def name_of(engine: Handle) -> str:
+    return urlsplit(engine.url).path[1:]
+
+
+def ask(engine: Handle, method: str, path: str, body: object = None) -> dict[str, Any]:
+    answer = request(engine.address, method, path, body)
+    assert isinstance(answer, dict)
+    return answer
+
+
+@contextmanager
+def opened(engine: Handle) -> Iterator[SearchClient]:
+    with journeys.opened(url_of(engine)) as (_, client):
+        assert isinstance(client, SearchClient)
+        yield client
+
+
+def planned(client: SearchClient, version: str, overlay: Overlay = NO_OVERLAY, offline: bool = False) -> Plan:
+    return plan_store(chosen, client, find(version), released(), overlay, offline)
+
+
+def brought(
+    client: SearchClient, version: str, overlay: Overlay = NO_OVERLAY, options: Options = QUICK, offline: bool = False
+) -> Plan:
+    plan = planned(client, version, overlay, offline)
+    perform(client, upgrade_task(chosen, plan, find(version), overlay), lambda *_: None, time.monotonic, options)
+    return plan
+
+
+def prepared(engine: Handle, rows: int = ROWS, alias: bool = False) -> str:
+    """A store with two shards, which the released template does not want; its name is an index, or an alias of one."""
+    version, name = newest(engine), name_of(engine)
+    with opened(engine) as client:
+        brought(client, version, TWO_SHARDS)
+        for _ in client.write(find(version), generate(find(version), rows, 3)):
+            pass
+    if alias:
+        ask(engine, "PUT", f"/{name}/_block/write")
+        settings = {"blocks.write": None, "number_of_replicas": "0", "auto_expand_replicas": "0-2"}
+        ask(engine, "PUT", f"/{name}/_clone/{name}-first", {"settings": {"index": settings}})
+        ask(engine, "POST", "/_aliases", {"actions": [
+            {"remove_index": {"index": name}}, {"add": {"index": f"{name}-first", "alias": name}}]})  # fmt: skip
+    return version
+
+
+def stored(engine: Handle) -> tuple[Truth, dict[str, int], int]:
+    """The writer's records, their versions, and the number of all others."""
+    name = name_of(engine)
+    ask(engine, "POST", f"/{name}/_refresh")
+    query = {"size": 10_000, "version": True, "query": {"term": {"NamespaceId": NAMESPACE}}}
+    truth, versions = read_truth(ask(engine, "POST", f"/{name}/_search", query)["hits"]["hits"])
+    others = {"query": {"bool": {"must_not": [{"term": {"NamespaceId": NAMESPACE}}]}}}
+    return truth, versions, ask(engine, "POST", f"/{name}/_count", others)["count"]
+
+
+def check(engine: Handle, writer: SearchWriter, others: int = ROWS) -> None:
+    assert writer.statements > 50
+    truth, versions, found = stored(engine)
+    assert {k: v for k, v in truth.items() if writer.truth.get(k) != v} == {}, "resurrected or stale"
+    assert {k: v for k, v in writer.truth.items() if truth.get(k) != v} == {}, "lost or stale"
+    assert (versions, found) == (writer.versions, others)
+
+
+def indices(engine: Handle) -> list[str]:
+    found = ask(engine, "GET", f"/{name_of(engine)}*/_alias?expand_wildcards=all")
+    return sorted(found)
+
+
+def at(engine: Handle, version: str, overlay: Overlay = NO_OVERLAY) -> None:
+    definition = find(version)
+    with opened(engine) as client:
+        seen = client.observe()
+        wanted = chosen.catalog(overlay.apply(definition), overlay)
+        assert [str(d) for d in differences(seen.catalog, wanted)] == []
+        assert seen.recorded == chosen.label(definition)
+
+
+def finished(engine: Handle) -> None:
+    """Nothing of a run is left but the one index, without an alias of a writer."""
+    ran = temporal_visibility("schema", "finish", url_of(engine), "--yes")
+    assert ran.code == 0, ran.err
+    [index] = indices(engine)
+    facts = ask(engine, "GET", f"/{index}?flat_settings=true")[index]
+    assert set(facts["aliases"]) <= {name_of(engine)}
+    assert not {"index.gc_deletes", "index.refresh_interval", "index.blocks.write"} & set(facts["settings"])
+    assert set(facts["mappings"]["_meta"]["temporal_visibility"]) == {"label"}
+
+
+def watching(act: Callable[[Action, Outcome | None], None]) -> Options:
+    return replace(QUICK, watch=act)
+
+
+def test_killed_again_and_again_it_gets_there(engine: Handle) -> None:
+    """First move from an index to an alias, killed at ever later points."""
+    version = prepared(engine)
+    with SearchWriter(engine.url) as writer:
+        kills = killed_again_and_again(url_of(engine), False, version)
+    assert kills > 2
+    check(engine, writer)
+    at(engine, version)
+    finished(engine)
+    check(engine, writer)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("alias", [False, True], ids=["index", "alias"])
+def test_killed_everywhere_it_gets_there(engine: Handle, alias: bool) -> None:
+    """After each action before it is written down, and before the next one."""
+    version = prepared(engine, alias=alias)
+    with SearchWriter(engine.url, pause=0.01) as writer:
+        kills = killed_again_and_again(url_of(engine), True, version)
+    assert kills > 10
+    check(engine, writer)
+    at(engine, version)
+    finished(engine)
+    check(engine, writer)
+
+
+@pytest.mark.short
+def test_up_back_up_and_finished_under_load(engine: Handle) -> None:
+    """What is written after the swap is there after a rollback, too, and the other way round."""
+    version = prepared(engine)
+    with SearchWriter(engine.url) as writer:
+        for words, overlay in ((("upgrade", "--to", version), NO_OVERLAY), (("rollback",), TWO_SHARDS),
+                               (("upgrade", "--to", version), NO_OVERLAY)):  # fmt: skip
+            writer.wait_for(50)
+            ran = temporal_visibility("schema", *words, url_of(engine), "--yes")
+            assert ran.code == 0, ran.err
+            at(engine, version, overlay)
+            writer.wait_for(50)
+        finished(engine)
+        writer.wait_for(50)
+    check(engine, writer)
+    runs = temporal_visibility("schema", "runs", url_of(engine), "--output", "json").json("schema-runs")
+    assert [(r["kind"], r["status"]) for r in runs["stores"][0]["runs"]] == [
+        ("upgrade", "done"), ("upgrade", "rolled back"), ("rollback", "done"), ("upgrade", "finished"),
+        ("finish", "done"),
+    ]  # fmt: skip
+
+
+def test_two_runners_one_store(engine: Handle) -> None:
+    """The second is told who holds the lock, and leaves with 4; nobody's clock is asked."""
+    version = prepared(engine, 200)
+    with opened(engine) as client:
+        lease = client.take_lock("somebody@elsewhere:1", 60)
+        with opened(engine) as second, Heartbeat(lease, 0.5), pytest.raises(LockHeld) as told:
+            second.take_lock("me", 60)
+        assert (told.value.code, "somebody@elsewhere:1" in told.value.message) == ("TV5101", True)
+        lease = client.take_lock("somebody@elsewhere:1", 60)
+        shown = temporal_visibility("schema", "unlock", url_of(engine))
+        assert (shown.code, "somebody@elsewhere:1" in shown.err) == (4, True)
+        shown = temporal_visibility("schema", "unlock", url_of(engine), "--force", "somebody@elsewhere:1")
+        assert shown.code == 0, shown.err
+        with pytest.raises(LockHeld):
+            lease.beat()
+    ran = temporal_visibility("schema", "upgrade", url_of(engine), "--to", version, "--yes")
+    assert ran.code == 0, ran.err
+
+
+def test_a_paused_holder_that_wakes_up_after_expiry_changes_nothing(engine: Handle) -> None:
+    """Neither its next action, nor its journal, nor a copy that it had sent before it fell asleep."""
+    version = prepared(engine, 200)
+    with opened(engine) as old, opened(engine) as new:
+        plan = planned(old, version)
+        steps = {step.id: step for step in plan.steps}
+        old.take_lock("old", 0.3)
+        journal = old.journal()
+        run = journal.begin("upgrade", version, {}, {}, None)
+        work = old.rebuilding()
+        work.attempt(steps["rebuild.create"], 1.0, lambda _: None)
+        assert isinstance(work.copy(steps["rebuild.copy"], None, 10), Copied)
+        following = work._known["rebuild.copy"]
+        new.take_lock("new", 30)
+        assert isinstance(new.rebuilding().copy(steps["rebuild.copy"], None, 10), Copied)
+        for act in (
+            lambda: work.copy(steps["rebuild.copy"], None, 10),
+            lambda: work.attempt(steps["rebuild.serve"], 1.0, lambda _: None),
+            lambda: journal.append(run.id, Entry("late", {})),
+            lambda: old._lease.beat(),  # type: ignore[union-attr]
+        ):
+            with pytest.raises(LockHeld):
+                act()
+        # What left the old holder before it lost the lock: the cluster itself refuses it.
+        late = replace_writer(plan, "rebuild.copy", following.target, 1)
+        with pytest.raises(EngineError) as refused:
+            old._ask(late.method, late.path, late.body)
+        assert "is not an alias" in refused.value.message
+        new._lease.release()  # type: ignore[union-attr]
+
+
+def replace_writer(plan: Plan, id: str, target: str, fencing: int) -> Request:
+    """The copy of a step as a holder with that number sends it."""
+    step = next(s for s in plan.steps if s.id == id)
+    copy = next(s for s in step.statements if isinstance(s, Request) and s.part == "copy")
+    text = json.dumps(copy.body).replace("%(writer)s", f"{target}-writer-{fencing}").replace('"%(shard)s"', "0")
+    return replace(copy, body=json.loads(text.replace('"%(after)s"', "-1").replace('"%(upto)s"', "1000000")))
+
+
+@pytest.mark.short
+@pytest.mark.parametrize("alias", [False, True], ids=["index", "alias"])
+def test_deleted_documents_never_come_back(engine: Handle, alias: bool) -> None:
+    """Deleted while it is copied, while it is compared, right before writes are refused; and then copied late."""
+    version = prepared(engine, 600, alias)
+    name = name_of(engine)
+    ask(engine, "POST", f"/{name}/_refresh")
+    hits = ask(engine, "POST", f"/{name}/_search", {"size": 600, "version": True, "_source": False})["hits"]["hits"]
+    alive = {hit["_id"]: hit["_version"] for hit in hits}
+    gone: dict[str, int] = {}
+    late: list[int] = []
+
+    def delete(number: int) -> None:
+        for id in list(alive)[:number]:
+            gone[id] = alive.pop(id)
+            ask(engine, "DELETE", f"/{name}/_doc/{id}?version={gone[id] + 1}&version_type=external")
+
+    with opened(engine) as client:
+        plan = planned(client, version)
+        fresh = next(s for p in plan.steps for s in p.statements if isinstance(s, Request) and s.part == "create").path
+
+        def act(action: Action, outcome: Outcome | None) -> None:
+            match action, outcome:
+                case ((CopyChunk() | CompareChunk()), _):
+                    delete(20)
+                case Swap(), None if not late:
+                    for id, old in gone.items():
+                        path = f"{fresh}/_doc/{id}?version={old}&version_type=external"
+                        late.append(client._line.send("PUT", path, {"RunId": id.rpartition("~")[2]}).status)
+                    delete(7)
+                case _:
+                    pass
+
+        brought(client, version, options=watching(act))
+        assert len(gone) > 60
+        assert late.count(409) > 10, "what was copied and then deleted is remembered"
+        found = ask(engine, "POST", f"/{name}/_search", {"size": 700, "version": True, "_source": False})["hits"][
+            "hits"
+        ]
+        assert {hit["_id"]: hit["_version"] for hit in found} == alive
+
+
+def test_a_name_that_somebody_moved_stops_the_run(engine: Handle) -> None:
+    """Nothing is done to where it leads now; what the run had done is taken back."""
+    version, name = prepared(engine, 200, alias=True), name_of(engine)
+    ask(engine, "PUT", f"/{name}-theirs", {"mappings": {"properties": {"RunId": {"type": "keyword"}}}})
+    move = {"actions": [{"remove": {"index": f"{name}-first", "alias": name}},
+                        {"add": {"index": f"{name}-theirs", "alias": name}}]}  # fmt: skip
+
+    def at_once(action: Action, outcome: Outcome | None) -> None:
+        if isinstance(action, CompareChunk) and outcome is None:
+            ask(engine, "POST", "/_aliases", move)
+
+    def at_the_last_moment(action: Action, outcome: Outcome | None) -> None:
+        if isinstance(action, Swap) and outcome is None:
+            ask(engine, "POST", "/_aliases", move)
+
+    for when in (at_once, at_the_last_moment):
+        with opened(engine) as client, pytest.raises(StoreChanged) as told:
+            brought(client, version, options=watching(when))
+        assert told.value.code == "TV5001"
+        first = ask(engine, "GET", f"/{name}-first?flat_settings=true")[f"{name}-first"]
+        assert "index.blocks.write" not in first["settings"], "writers are let in again"
+        ran = temporal_visibility("schema", "rollback", url_of(engine), "--yes")
+        assert indices(engine) == [f"{name}-first", f"{name}-theirs"], ran.err
+        ask(engine, "POST", "/_aliases", {"actions": [
+            {"remove": {"index": f"{name}-theirs", "alias": name}},
+            {"add": {"index": f"{name}-first", "alias": name}}]})  # fmt: skip
+
+
+def test_a_busy_cluster_is_asked_again(engine: Handle) -> None:
+    """Every fourth request is refused for want of room, whatever it is."""
+    version = prepared(engine, 300)
+    with opened(engine) as client:
+        send, count = client._line.send, [0]
+
+        def sometimes(method: str, path: str, body: Any = None, seconds: int = 90) -> Answer:
+            count[0] += 1
+            return Answer(429, {"error": "busy"}) if count[0] % 4 == 0 else send(method, path, body, seconds)
+
+        client._line.send = sometimes  # type: ignore[method-assign]
+        brought(client, version, options=replace(QUICK, lease_seconds=60))
+        assert client.count() == 300
+    at(engine, version)
+
+
+def test_a_cluster_that_stays_busy_fails_and_can_go_on(engine: Handle) -> None:
+    version = prepared(engine, 100)
+    few = replace(QUICK, limits=Limits(attempts=1, longest_pause=0.05))
+    with opened(engine) as client:
+        send = client._line.send
+
+        def never(method: str, path: str, body: Any = None, seconds: int = 90) -> Answer:
+            return Answer(429, {"error": "busy"}) if path.startswith("/_reindex") else send(method, path, body, seconds)
+
+        client._line.send = never  # type: ignore[method-assign]
+        with pytest.raises(EngineError) as told:
+            brought(client, version, options=few)
+        assert told.value.code == "TV5112"
+    ran = temporal_visibility("schema", "upgrade", url_of(engine), "--to", version, "--yes")
+    assert ran.code == 0, ran.err
+
+
+@pytest.mark.faults
+def test_a_node_that_dies_while_it_copies(engine: Handle) -> None:
+    """With a cluster that makes no index by itself. The same command goes on once the node is back."""
+    version = prepared(engine)
+    ask(engine, "PUT", "/_cluster/settings", {"persistent": {"action.auto_create_index": "false"}})
+
+    def die(action: Action, outcome: Outcome | None) -> None:
+        if isinstance(outcome, Copied) and outcome.last is not None and outcome.rows:
+            engine.kill()
+
+    with SearchWriter(engine.url) as writer:
+        with opened(engine) as client, pytest.raises(ConnectionFailed):
+            brought(client, version, options=watching(die))
+        engine.start()
+        writer.wait_for(20)
+        with opened(engine) as client:
+            brought(client, version)
+        writer.wait_for(20)
+    check(engine, writer)
+    at(engine, version)
+    ask(engine, "PUT", "/_cluster/settings", {"persistent": {"action.auto_create_index": None}})
+
+
+@pytest.mark.short
+def test_the_first_layout_is_converted_while_it_is_written_to_and_back(engine: Handle) -> None:
+    """Documents of the first label get the later form, also those that change meanwhile; a rollback gives them back."""
+    name, last = name_of(engine), newest(engine)
+
+    def old(run: str, version: int, more: dict[str, Any]) -> None:
+        names = {"NamespaceId": "n", "WorkflowId": "w", "RunId": run, "WorkflowType": "t", "TaskQueue": "q"}
+        document = {**names, "StartTime": 1_700_000_000_123_456_789, "ExecutionTime": 0, "ExecutionStatus": 1, **more}
+        ask(engine, "PUT", f"/{name}/_doc/w~{run}?version={version}&version_type=external", document)
+
+    def act(action: Action, outcome: Outcome | None) -> None:
+        if isinstance(action, CompareChunk) and outcome is None:
+            old("a1", 20, {"ExecutionStatus": 2, "CloseTime": 1_700_000_001_123_456_789, "Attr": {"Operator": "me"}})
+            old("new", 30, {"ExecutionStatus": 7})
+            ask(engine, "DELETE", f"/{name}/_doc/w~b2?version=40&version_type=external")
+
+    with opened(engine) as client:
+        brought(client, "1.0")
+        for run in ("a1", "b2", "c3"):
+            old(run, 10, {"Attr": {"Operator": "you", "BinaryChecksums": ["x"]}})
+        plan = brought(client, last, options=watching(act))
+        assert "rebuild.swap" in {step.id for step in plan.steps}
+        at(engine, last)
+        found = {r.run_id: r for r in client.read(find(last))}
+        assert {run: (r.status, r.version) for run, r in found.items()} == {
+            "a1": (2, 20),
+            "new": (7, 30),
+            "c3": (1, 10),
+        }
+        assert found["a1"].attributes["BatcherUser"] == "me"
+        assert (found["a1"].execution_duration, found["c3"].start_time) == (1_000_000_000, 1_700_000_000_123_456_789)
+        later = replace(found["c3"], status=3, version=50, close_time=1_700_000_002_123_456_789)
+        assert sum(client.write(find(last), [later, Record("n", "late", "w", "t", 1, 1, 1, version=60)])) == 2
+        task = ways_back.rollback(chosen, client, released(), NO_OVERLAY)
+        perform(client, task, lambda *_: None, time.monotonic, QUICK)
+        before = {r.run_id: r for r in client.read(find("1.0"))}
+        assert {run: (r.status, r.version) for run, r in before.items()} == {
+            "a1": (2, 20), "new": (7, 30), "c3": (3, 50), "late": (1, 60),
+        }  # fmt: skip
+        assert before["c3"].close_time == 1_700_000_002_123_456_789
+    at(engine, "1.0")
+    assert len(indices(engine)) == 1
+
+
+def test_every_request_that_changes_anything_is_in_the_plan(engine: Handle) -> None:
+    """What the dry run shows is what is sent; besides that there are only the books, and looks at the store."""
+    version = prepared(engine, 300)
+    harmless = ("_search", "_mget", "_refresh", "_count", "_has_privileges", "_msearch")
+    with opened(engine) as client:
+        sent: list[tuple[str, str]] = []
+        send = client._line.send
+
+        def recording(method: str, path: str, body: Any = None, seconds: int = 90) -> Answer:
+            plain = path.partition("?")[0]
+            if method != "GET" and BOOKS not in path and not plain.endswith(harmless):
+                sent.append((method, plain))
+            return send(method, path, body, seconds)
+
+        client._line.send = recording  # type: ignore[method-assign]
+        plan = brought(client, version)
+        steps = [*plan.steps]
+        task = ways_back.rollback(chosen, client, released(), NO_OVERLAY)
+        perform(client, task, lambda *_: None, time.monotonic, QUICK)
+        steps += task.plan.steps
+    shown = {(s.method, s.path.partition("?")[0]) for p in steps for s in p.statements if isinstance(s, Request)}
+    # A clone left by an attempt that was cut off would be dropped first; the way back would drop it, too.
+    shown |= {(s.method, s.path) for p in plan.abandon for s in p.statements if isinstance(s, Request)}
+    assert {"/_reindex", "/_aliases"} <= {path for _, path in sent}
+    assert set(sent) - shown == set()
+    ran = temporal_visibility("schema", "upgrade", url_of(engine), "--to", version, "--dry-run")
+    for step in plan.steps:
+        assert step.title in ran.out
+
+
+def test_what_stands_in_the_way_is_found_before_anything_is_done(engine: Handle) -> None:
+    version, name = prepared(engine, 100), name_of(engine)
+    with opened(engine) as client:
+        ask(engine, "PUT", f"/{name}/_settings", {"index.blocks.write": True})
+        with pytest.raises(EngineError) as told:
+            brought(client, version)
+        assert told.value.code == "TV4517"
+        ask(engine, "PUT", f"/{name}/_settings", {"index.blocks.write": None})
+        plan = planned(client, version)
+        fresh = next(s for p in plan.steps for s in p.statements if isinstance(s, Request) and s.part == "create").path
+        ask(engine, "PUT", fresh, {})
+        assert "TV4520" in {problem.code for problem in client.preflight(plan) if problem.fatal}
+        # The next plan takes another name.
+        brought(client, version)
+        assert client.observe().names.holder == f"{fresh[1:]}-2"
+
+
+def test_documents_without_their_source_are_not_copied(engine: Handle) -> None:
+    name = name_of(engine)
+    definition: Definition = find(newest(engine))
+    properties = chosen.catalog(definition).children(("properties",))
+    ask(engine, "PUT", f"/{name}", {"mappings": {
+        "dynamic": "false", "_source": {"excludes": ["Memo"]}, "properties": properties}})  # fmt: skip
+    ask(engine, "PUT", f"/{name}/_doc/w~r?refresh=true", {"RunId": "r", "Memo": "x"})
+    with opened(engine) as client, pytest.raises(EngineError) as told:
+        brought(client, newest(engine))
+    assert told.value.code == "TV4518"
+    assert indices(engine) == [name]
