@@ -432,6 +432,7 @@ def test_the_first_layout_is_converted_while_it_is_written_to_and_back(engine: H
 def test_every_request_that_changes_anything_is_in_the_plan(engine: Handle) -> None:
     """What the dry run shows is what is sent; besides that there are only the books, and looks at the store."""
     version = prepared(engine, 300)
+    dry = temporal_visibility("schema", "upgrade", url_of(engine), "--to", version, "--dry-run")
     harmless = ("_search", "_mget", "_refresh", "_count", "_has_privileges", "_msearch")
     with opened(engine) as client:
         sent: list[tuple[str, str]] = []
@@ -454,9 +455,8 @@ def test_every_request_that_changes_anything_is_in_the_plan(engine: Handle) -> N
     shown |= {(s.method, s.path) for p in plan.abandon for s in p.statements if isinstance(s, Request)}
     assert {"/_reindex", "/_aliases"} <= {path for _, path in sent}
     assert set(sent) - shown == set()
-    ran = temporal_visibility("schema", "upgrade", url_of(engine), "--to", version, "--dry-run")
     for step in plan.steps:
-        assert step.title in ran.out
+        assert step.title in dry.out
 
 
 def test_what_stands_in_the_way_is_found_before_anything_is_done(engine: Handle) -> None:
