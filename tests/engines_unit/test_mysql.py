@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,12 +23,12 @@ from toolkit.definition import USUAL_STORES, Definition, SearchAttribute, defaul
 from toolkit.diff import AddAttribute
 from toolkit.engines import mysql
 from toolkit.engines.mysql import client as clients
-from toolkit.engines.mysql import connection, inspect, layout, render
+from toolkit.engines.mysql import connection, inspect, layout, preflight, render
 from toolkit.engines.mysql.artefacts import repeatable
 from toolkit.engines.mysql.typemap import profile
 from toolkit.errors import DefinitionError, TargetError
 from toolkit.overlay import Overlay
-from toolkit.plan import Observed, Sql, Step, StepClass
+from toolkit.plan import NO_LOCK, Observed, Plan, Sql, Step, StepClass
 from toolkit.targets import parse_url
 
 EV, CSA, CHSA = "executions_visibility", "custom_search_attributes", "chasm_search_attributes"
@@ -307,3 +308,50 @@ def test_options_that_mean_nothing(query: str) -> None:
 def test_names_a_step_is_explained_by() -> None:
     attribute = SearchAttribute("TemporalX", AttributeType.INT, Group.CHASM, default_index_name("TemporalX"))
     assert mysql.objects(AddAttribute(attribute)) == (CHSA, "TemporalX", "by_temporal_x")
+
+
+SETTLED = {
+    "read_only": 0, "super_read_only": 0, "engine_read_only": 0, "log_bin": 0, "trusts": 0, "format": "ROW",
+    "roles": "NONE", "me": "own@%",
+}  # fmt: skip
+EVERYTHING = "GRANT ALL PRIVILEGES ON *.* TO `own`@`%`"
+STEP = Step("s", "s", "", StepClass.REBUILD, NO_LOCK, (), (), ())
+KEPT = Plan("mysql", (), None, "1.14", "", "", (STEP,), finish=(STEP,))
+
+
+def problems(grants: tuple[str, ...] = (EVERYTHING,), plan: Plan = KEPT, **facts: object) -> set[str]:
+    """Codes of fatal problems on a server with other facts than the usual."""
+
+    def ask(query: str, values: Sequence[object] = ()) -> list[dict[str, Any]]:
+        if "@@read_only" in query:
+            return [{**SETTLED, **facts}]
+        if query.startswith("SHOW GRANTS"):
+            return [{"Grants": line} for line in grants]
+        if query.startswith("SHOW VARIABLES"):
+            return [{"Variable_name": "wsrep_on", "Value": facts.get("wsrep", "OFF")}]
+        return []
+
+    return {p.code for p in preflight.check(ask, plan, "db_1", ()) if p.fatal}
+
+
+def test_what_a_server_must_allow() -> None:
+    strong = (EVERYTHING, "GRANT SUPER, SELECT ON *.* TO `own`@`%`")
+    assert problems() == set()
+    assert problems(log_bin=1) == {"TV4302"}
+    assert problems(log_bin=1, trusts=1) == problems(strong, log_bin=1) == set()
+    assert problems(log_bin=1, trusts=1, format="STATEMENT") == {"TV4304"}
+    assert problems(log_bin=1, plan=replace(KEPT, finish=())) == set()
+    assert problems(wsrep="ON") == {"TV4304"}
+    assert problems(read_only=1) == problems(super_read_only=1) == problems(engine_read_only=1) == {"TV4303"}
+    assert problems(strong, read_only=1) == set()
+
+
+def test_rights_by_the_lines_of_show_grants() -> None:
+    plain, more = "CREATE, ALTER, INDEX, DROP, SELECT, INSERT, UPDATE, DELETE", "LOCK TABLES, TRIGGER"
+    for place in ("*.*", "`db_1`.*", "`db\\_1`.*", "`db%`.*", "`d__1`.*"):
+        assert problems((f"GRANT {plain}, {more} ON {place} TO `own`@`%`",)) == set(), place
+    for place in ("`db\\_2`.*", "`other`.*", "`db_1`.`executions_visibility`"):
+        assert problems((f"GRANT {plain}, {more} ON {place} TO `own`@`%`",)) == {"TV4301"}, place
+    assert problems((f"GRANT {plain} ON *.* TO `own`@`%`", f"GRANT {more} ON `db_1`.* TO `own`@`%`")) == set()
+    assert problems((f"GRANT {plain} ON *.* TO `own`@`%`",)) == {"TV4301"}
+    assert problems((f"GRANT {plain} ON *.* TO `own`@`%`",), replace(KEPT, finish=())) == set()

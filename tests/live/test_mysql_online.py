@@ -255,7 +255,7 @@ def table_rows(url: str) -> list[tuple[object, ...]]:
     return [*tables, *sql(url, f"CHECKSUM TABLE {EV}, {CSA}"), *sql(url, "SELECT * FROM temporal_visibility_journal")]
 
 
-@pytest.mark.parametrize("event", [12, 40, *(pytest.param(n, marks=pytest.mark.long) for n in range(2, 56, 3))])
+@pytest.mark.parametrize("event", [10, 27, *(pytest.param(n, marks=pytest.mark.long) for n in range(1, 35, 3))])
 def test_a_paused_run_that_wakes_up_late_changes_nothing(mysql: Handle, event: int) -> None:
     """Stopped before or after an action, until its lock has expired and another run has come to the end."""
     url = mysql.url
@@ -265,7 +265,7 @@ def test_a_paused_run_that_wakes_up_late_changes_nothing(mysql: Handle, event: i
         ran(url, "finish")
         before = table_rows(url)
         assert late.wakes() != 0
-        assert "TV5102" in late.said or "TV4002" in late.said or "LockHeld" in late.said, late.said
+        assert "LockHeld" in late.said or "ConnectionFailed" in late.said, late.said
     assert table_rows(url) == before
     assert leftovers(url) == []
 
@@ -292,6 +292,10 @@ def test_an_account_with_the_rights_that_are_asked_for(mysql: Handle) -> None:
         assert leftovers(url) == []
         ran(own, "upgrade", "--offline", "--to", "1.10")
         sql(url, f"GRANT LOCK TABLES, TRIGGER ON `{escaped}`.* TO {name}_role")
+        done = temporal_visibility("schema", "upgrade", own, "--yes")
+        assert (done.code, "by a role only" in done.err) == (1, True), done.err
+        assert leftovers(url) == []
+        sql(url, f"GRANT SELECT, INSERT, TRIGGER ON `{escaped}`.* TO {name}")
         with MysqlWriter(url) as writer:
             ran(own, "upgrade")
             writer.wait_for(10)
@@ -322,7 +326,7 @@ def test_what_a_downgrade_loses_is_counted(mysql: Handle) -> None:
     sql(url, f"UPDATE {EV} SET execution_duration = 7 ORDER BY run_id LIMIT 30")
     down = temporal_visibility("schema", "downgrade", url, "--to", "1.3", "--yes", "--output", "json")
     assert down.code == 0, down.err
-    assert down.json("schema-downgrade")["stores"][0]["losses"][f"{EV}.execution_duration"] >= 30
+    assert down.json("schema-downgrade")["losses"][f"{EV}.execution_duration"] >= 30
 
 
 @pytest.mark.faults

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from toolkit.engines.mysql import traits
-from toolkit.engines.mysql.refusals import MORE_RIGHTS, PLAIN_RIGHTS
+from toolkit.engines.mysql.refusals import DEFINER_RIGHTS, MORE_RIGHTS, PLAIN_RIGHTS
 from toolkit.engines.online import Problem
 from toolkit.errors import EngineError
 from toolkit.plan import Plan
@@ -36,7 +36,7 @@ FROM information_schema.INNODB_TRX t LEFT JOIN information_schema.PROCESSLIST p 
 WHERE t.trx_mysql_thread_id NOT IN (0, CONNECTION_ID()) AND t.trx_started < NOW() - INTERVAL %s SECOND
 ORDER BY t.trx_started LIMIT 3
 """
-_GRANT = re.compile(r"^GRANT (.+) ON (\S+?) TO ")
+_GRANT = re.compile(r"^GRANT (.+) ON (.+?) TO ")
 _LISTED = re.compile(r"[A-Z][A-Z_ ]*[A-Z]")
 
 
@@ -45,11 +45,16 @@ def check(ask: Ask, plan: Plan, database: str, tables: Sequence[str]) -> tuple[P
     if not plan.steps:
         return ()
     server = ask(_SERVER, ())[0]
-    have = rights([str(next(iter(row.values()))) for row in ask(_grants(server), ())], database)
-    found = [*_writes(server, have), *_rights(server, have, plan), *_waiting(ask)]
+    have = rights(_lines(ask, _grants(server)), database)
+    own = rights(_lines(ask, "SHOW GRANTS"), database)
+    found = [*_writes(server, have), *_rights(server, have, own, plan), *_waiting(ask)]
     if plan.kept:
         found += [*_triggers(server, have), *_cluster(ask), *_carried(ask, tables)]
     return tuple(sorted(found, key=lambda problem: not problem.fatal))
+
+
+def _lines(ask: Ask, query: str) -> list[str]:
+    return [str(next(iter(row.values()))) for row in ask(query, ())]
 
 
 def _grants(server: Mapping[str, Any]) -> str:
@@ -83,7 +88,9 @@ def _fits(scope: str, database: str) -> bool:
     return name == database or re.fullmatch(pattern, database, re.DOTALL) is not None
 
 
-def _rights(server: Mapping[str, Any], have: frozenset[str], plan: Plan) -> Iterator[Problem]:
+def _rights(server: Mapping[str, Any], have: frozenset[str], own: frozenset[str], plan: Plan) -> Iterator[Problem]:
+    """`own`: what is granted to the account itself. The triggers run as their definer, without its roles: every write
+    to the live table would be refused."""
     needed = (*PLAIN_RIGHTS, *(MORE_RIGHTS if plan.kept else ()))
     missing = [right for right in needed if right not in have]
     if missing:
@@ -91,6 +98,11 @@ def _rights(server: Mapping[str, Any], have: frozenset[str], plan: Plan) -> Iter
         hint = f"As an administrator: GRANT {', '.join(missing)} ON the database TO {server['me']}."
         other = " Or use --offline, which needs less and keeps writers waiting." if offline else ""
         yield Problem("TV4301", f"account {server['me']} lacks {', '.join(missing)} on the database", hint + other)
+    granted = [right for right in DEFINER_RIGHTS if right not in own]
+    if plan.kept and granted and not missing:
+        hint = f"As an administrator: GRANT {', '.join(granted)} ON the database TO {server['me']}. Or use --offline."
+        text = f"account {server['me']} has {', '.join(granted)} by a role only, which does not count in triggers"
+        yield Problem("TV4301", text, hint)
 
 
 def _writes(server: Mapping[str, Any], have: frozenset[str]) -> Iterator[Problem]:

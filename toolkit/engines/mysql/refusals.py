@@ -16,6 +16,8 @@ from toolkit.targets import Target
 PLAIN_RIGHTS = ("CREATE", "ALTER", "INDEX", "DROP", "SELECT", "INSERT", "UPDATE", "DELETE")
 # What a rebuild beside live writes needs besides.
 MORE_RIGHTS = ("LOCK TABLES", "TRIGGER")
+# What triggers do in the account's name; roles are not active there.
+DEFINER_RIGHTS = ("SELECT", "INSERT", "TRIGGER")
 RIGHTS = (
     f"The account needs {', '.join(PLAIN_RIGHTS)} on the database; {' and '.join(MORE_RIGHTS)} for a rebuild beside "
     "live writes."
