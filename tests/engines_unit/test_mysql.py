@@ -312,7 +312,7 @@ def test_names_a_step_is_explained_by() -> None:
 
 SETTLED = {
     "read_only": 0, "super_read_only": 0, "engine_read_only": 0, "log_bin": 0, "trusts": 0, "format": "ROW",
-    "roles": "NONE", "me": "own@%",
+    "me": "own@%",
 }  # fmt: skip
 EVERYTHING = "GRANT ALL PRIVILEGES ON *.* TO `own`@`%`"
 STEP = Step("s", "s", "", StepClass.REBUILD, NO_LOCK, (), (), ())
@@ -355,3 +355,6 @@ def test_rights_by_the_lines_of_show_grants() -> None:
     assert problems((f"GRANT {plain} ON *.* TO `own`@`%`", f"GRANT {more} ON `db_1`.* TO `own`@`%`")) == set()
     assert problems((f"GRANT {plain} ON *.* TO `own`@`%`",)) == {"TV4301"}
     assert problems((f"GRANT {plain} ON *.* TO `own`@`%`",), replace(KEPT, finish=())) == set()
+    role = "GRANT `ops`@`%` TO `own`@`%`"
+    for place, fatal in {"`db_1`.*": set(), "*.*": set(), "`db\\_1`.*": {"TV4301"}, "`db%`.*": {"TV4301"}}.items():
+        assert problems((f"GRANT {plain}, {more} ON {place} TO `own`@`%`", role)) == fatal, place
