@@ -106,8 +106,10 @@ def _route(
         return Route(tuple(step for fault in faults for step in fault.steps)), f"{error.message}. {error.hint}"
     steps = tuple(step for step in route.steps if not step.id.startswith("record.") or step.id == _TEMPLATE_STEP)
     there = {step.id for step in steps}
-    more = {step.id: step for fault in faults for step in fault.steps if step.id not in there}
-    return replace(route, steps=(*steps, *more.values())), ""
+    more = {step.id: (step, fault.first) for fault in faults for step in fault.steps if step.id not in there}
+    before = (step for step, first in more.values() if first)
+    after = (step for step, first in more.values() if not first)
+    return replace(route, steps=(*before, *steps, *after)), ""
 
 
 def _renamed(own: Drifting, have: Catalog, want: Catalog, overlay: Overlay) -> Iterator[tuple[Path, Step]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import psycopg
 import pytest
@@ -12,14 +13,17 @@ from tests.engines.embedded import EmbeddedHandle
 from tests.engines.handles import Handle
 from tests.support import journeys
 from tests.support.catalogs import released
-from tests.support.damages import MYSQL, POSTGRESQL, SQLITE, Damage
+from tests.support.damages import CLICKHOUSE, MYSQL, POSTGRESQL, SQLITE, Damage
 from tests.support.mysql import sql as mysql_sql
+from tests.support.search_damages import SEARCH, SearchDamage
 from toolkit.apply.checking import Check, check_store, repair_task
 from toolkit.apply.runner import Options, perform
 from toolkit.drift import Report
 from toolkit.engines import Client, Engine
+from toolkit.engines.clickhouse.client import ClickHouseClient
 from toolkit.engines.sqlite.client import SqliteClient
 from toolkit.overlay import NO_OVERLAY
+from toolkit.plan import NO_LOCK, Request, Step, StepClass
 from toolkit.sample import generate
 
 NEWEST = released()[-1]
@@ -28,9 +32,9 @@ PLAIN = Check(NO_OVERLAY, offline=True)
 Do = Callable[[Sequence[str]], object]
 
 
-def some(damages: Sequence[Damage]) -> list[object]:
-    """Every fourth damage by default, the others as long."""
-    return [pytest.param(damages[::4], id="some"), pytest.param(damages, id="all", marks=pytest.mark.long)]
+def some(damages: Sequence[Damage] | Sequence[SearchDamage]) -> list[object]:
+    """Every eighth damage by default, all of them as long."""
+    return [pytest.param(damages[::8], id="some"), pytest.param(damages, id="all", marks=pytest.mark.long)]
 
 
 def filled(chosen: Engine, client: Client, rows: int = 60) -> None:
@@ -54,7 +58,7 @@ def repair(chosen: Engine, client: Client, report: Report, check: Check = PLAIN)
     return report
 
 
-def is_found(damage: Damage, report: Report) -> None:
+def is_found(damage: Damage | SearchDamage, report: Report) -> None:
     findings = [(f.code, f.name) for f in report.findings]
     assert any(code == damage.code and damage.place in name for code, name in findings), (damage.name, findings)
     assert report.plan.steps, damage.name
@@ -75,7 +79,7 @@ def each(chosen: Engine, client: Client, damages: Sequence[Damage], do: Do) -> N
 
 
 def test_at_least_thirty_kinds() -> None:
-    for damages in (POSTGRESQL, MYSQL, SQLITE):
+    for damages in (POSTGRESQL, MYSQL, SQLITE, CLICKHOUSE, SEARCH):
         assert len({damage.name for damage in damages}) == len(damages) >= 30
 
 
@@ -107,6 +111,64 @@ def test_sqlite(sqlite: EmbeddedHandle, damages: Sequence[Damage]) -> None:
                 connection.execute(statement)
 
         each(chosen, client, damages, do)
+
+
+@pytest.mark.engines("clickhouse", "chdb")
+@pytest.mark.parametrize("damages", some(CLICKHOUSE))
+def test_clickhouse(engine: Handle | EmbeddedHandle, damages: Sequence[Damage]) -> None:
+    with journeys.opened(engine.url) as (chosen, client):
+        assert isinstance(client, ClickHouseClient)
+        connection = client._connection
+
+        def do(statements: Sequence[str]) -> None:
+            for statement in statements:
+                connection.command(statement, settings={"mutations_sync": 2})
+
+        each(chosen, client, damages, do)
+
+
+@pytest.mark.engines("elasticsearch", "opensearch")
+@pytest.mark.parametrize("damages", some(SEARCH))
+def test_search_engines(engine: Handle, damages: Sequence[SearchDamage]) -> None:
+    for number, damage in enumerate(damages):
+        name = f"{engine.url.rpartition('/')[2]}d{number}"
+        with journeys.opened(f"{engine.url}d{number}?cluster_settings=skip") as (chosen, client):
+            filled(chosen, client, 20)
+            report = found(chosen, client)
+            assert report.findings == (), [f.message for f in report.findings]
+            path, template = f"/{name}", f"/_template/{name}_template"
+            if damage.later:
+                raw(client, *damage.later(path, template))
+            if damage.change:
+                records = list(client.read(NEWEST))
+                # The template would fill in what the body leaves out.
+                raw(client, Request("DELETE", path), Request("DELETE", template))
+                raw(client, Request("PUT", path, body(chosen, damage)))
+                for _ in client.write(NEWEST, records):
+                    pass
+            count = client.count() if damage.code != "TV6122" else 20
+            is_found(damage, found(chosen, client))
+            left = repair(chosen, client, found(chosen, client))
+            assert [(f.code, f.message) for f in left.findings] == [], damage.name
+            assert client.count() == count
+
+
+def body(chosen: Engine, damage: SearchDamage) -> Any:
+    """The body of an adopted index at the newest label, with the damage in it."""
+    catalog = chosen.catalog(NEWEST)
+    made: Any = {
+        "settings": {"index": dict(catalog.children(("settings",)))},
+        "mappings": {"_meta": {"temporal_visibility": {"label": "v14"}}, "dynamic": "false",
+                     "properties": dict(catalog.children(("properties",)))},
+    }  # fmt: skip
+    assert damage.change
+    damage.change(made)
+    return made
+
+
+def raw(client: Client, *requests: Request) -> None:
+    for request in requests:
+        client.execute(Step("test", "", "", StepClass.METADATA, NO_LOCK, (request,), (), ()))
 
 
 def test_online_and_kept(postgresql: Handle) -> None:

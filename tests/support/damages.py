@@ -270,3 +270,55 @@ SQLITE = [
            [f"DROP TABLE {EV}_fts_text", f"CREATE VIRTUAL TABLE {EV}_fts_text USING fts5 (Text01, Text02, Text03, "
             f"content='{EV}', tokenize='porter')"], DIFFERENT, f"virtual_tables/{EV}_fts_text"),
 ]  # fmt: skip
+
+_IDX = "ALTER TABLE executions_visibility"
+UNBUILT, STUCK = "TV6125", "TV6124"
+
+
+def _anew(name: str, definition: str) -> list[str]:
+    return [f"{_IDX} DROP INDEX {name}", f"{_IDX} ADD INDEX {name} {definition}"]
+
+
+CLICKHOUSE = [
+    Damage("dropped index", _alter("DROP INDEX by_status"), MISSING, "indexes/by_status"),
+    Damage("dropped index of the table's own", _alter("DROP INDEX by_run_id"), MISSING, "indexes/by_run_id"),
+    Damage("dropped text index", _alter("DROP INDEX by_text_01"), MISSING, "indexes/by_text_01"),
+    Damage("renamed index", [*_alter("DROP INDEX by_int_01"), *_alter("ADD INDEX by_int_one int01 TYPE minmax GRANULARITY 1")],
+           MISSING, "indexes/by_int_01"),
+    Damage("index on another column", _anew("by_int_01", "int02 TYPE minmax GRANULARITY 1"), DIFFERENT, "by_int_01"),
+    Damage("index of another type", _anew("by_keyword_01", "keyword01 TYPE set(100) GRANULARITY 1"), DIFFERENT, "by_keyword_01"),
+    Damage("index with another parameter", _anew("by_keyword_02", "keyword02 TYPE bloom_filter(0.1) GRANULARITY 1"), DIFFERENT,
+           "by_keyword_02"),
+    Damage("coarser index", _anew("by_keyword_03", "keyword03 TYPE bloom_filter(0.01) GRANULARITY 4"), DIFFERENT, "by_keyword_03"),
+    Damage("text index with letters' case", _anew("by_text_02", "ifNull(text02, '') TYPE tokenbf_v1(8192, 3, 0) GRANULARITY 1"),
+           DIFFERENT, "by_text_02"),
+    Damage("smaller text index", _anew("by_text_03", "lower(ifNull(text03, '')) TYPE tokenbf_v1(256, 2, 0) GRANULARITY 1"),
+           DIFFERENT, "by_text_03"),
+    Damage("extra index", _alter("ADD INDEX by_mine workflow_id TYPE minmax GRANULARITY 1"), EXTRA, "indexes/by_mine"),
+    Damage("index that is not built",
+           [*_alter("DROP INDEX by_int_02"), *_alter("ADD INDEX by_int_02 int02 TYPE minmax GRANULARITY 1")],
+           UNBUILT, "by_int_02/built"),
+    Damage("index that was cleared", _alter("CLEAR INDEX by_int_03"), UNBUILT, "by_int_03/built"),
+    Damage("extra column", _alter("ADD COLUMN note String"), EXTRA, "columns/note"),
+    Damage("extra materialized column", _alter("ADD COLUMN note UInt64 MATERIALIZED cityHash64(run_id)"), EXTRA, "columns/note"),
+    Damage("extra alias", _alter("ADD COLUMN note String ALIAS run_id"), EXTRA, "columns/note"),
+    Damage("dropped column", [*_alter("DROP INDEX by_int_03"), *_alter("DROP COLUMN int03")], MISSING, "columns/int03"),
+    Damage("dropped memo", _alter("DROP COLUMN memo"), MISSING, "columns/memo"),
+    Damage("renamed column", _alter("RENAME COLUMN memo TO note"), RENAMED, "columns/memo"),
+    Damage("other type", [*_alter("DROP INDEX by_history_length"), *_alter("MODIFY COLUMN history_length Nullable(Int32)"),
+           *_alter("ADD INDEX by_history_length history_length TYPE minmax GRANULARITY 1")], DIFFERENT, "columns/history_length"),
+    Damage("less precise time", [*_alter("DROP INDEX by_execution_time"), *_alter("MODIFY COLUMN execution_time DateTime64(3, 'UTC')"),
+           *_alter("ADD INDEX by_execution_time execution_time TYPE minmax GRANULARITY 1")], DIFFERENT, "columns/execution_time"),
+    Damage("nullable where it is not", _alter("MODIFY COLUMN encoding LowCardinality(Nullable(String))"), DIFFERENT, "columns/encoding"),
+    Damage("no longer of few values", _alter("MODIFY COLUMN encoding String"), DIFFERENT, "columns/encoding"),
+    Damage("other default", _alter("MODIFY COLUMN task_queue DEFAULT 'x'"), DIFFERENT, "columns/task_queue"),
+    Damage("gained default", _alter("MODIFY COLUMN encoding DEFAULT 'json'"), DIFFERENT, "columns/encoding"),
+    Damage("other codec", _alter("MODIFY COLUMN memo CODEC(LZ4)"), DIFFERENT, "columns/memo"),
+    Damage("stronger codec", _alter("MODIFY COLUMN memo CODEC(ZSTD(9))"), DIFFERENT, "columns/memo"),
+    Damage("lost codec", _alter("MODIFY COLUMN memo REMOVE CODEC"), DIFFERENT, "columns/memo"),
+    Damage("rows that vanish", _alter("MODIFY TTL toDateTime(start_time) + INTERVAL 3000 DAY"), EXTRA, f"{EV}/ttl"),
+    Damage("extra projection", [*_alter("MODIFY SETTING deduplicate_merge_projection_mode = 'drop'"), *_alter("ADD PROJECTION mine (SELECT status, count() GROUP BY status)")], EXTRA, "projections"),
+    Damage("column that computes itself", _alter("MODIFY COLUMN parent_run_id Nullable(String) MATERIALIZED run_id"), DIFFERENT,
+           "columns/parent_run_id"),
+    Damage("several indexes gone", [*_alter("DROP INDEX by_bool_01"), *_alter("DROP INDEX by_bool_02")], MISSING, "indexes/by_bool_02"),
+]  # fmt: skip

@@ -18,13 +18,15 @@ from toolkit.plan import Observed, Step
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Something wrong with a live store that its catalog does not tell; `steps` repair it, () when nothing here can."""
+    """Something wrong with a live store that its catalog does not tell; `steps` repair it, () when nothing here can.
+    `first`: before anything else is repaired."""
 
     code: str
     path: Path
     message: str
     steps: tuple[Step, ...] = ()
     hint: str = ""
+    first: bool = False
 
 
 class Drifting(Protocol):

@@ -7,7 +7,7 @@ difference is refused here, and `rebuild` knows the longer way.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from toolkit.catalog import ABSENT, Absent, Catalog, Json
 from toolkit.definition import Definition
@@ -267,7 +267,7 @@ def _alter_column(placed: Placed, column: Column, have: Json, placement: Placeme
     table = placed.table.name
     old, new = (facts if isinstance(facts, dict) else {} for facts in (have, column.catalog))
     retyped = old.get("type") != new.get("type")
-    actions = [render.modify_column(column)]
+    actions = [*_filled(column, old, new), render.modify_column(column)]
     words = {"default": "DEFAULT", "materialized": "MATERIALIZED", "alias": "ALIAS", "codec": "CODEC"}
     actions += [render.remove_from_column(column.name, words[n]) for n in old if n in words and n not in new]
     return Step(
@@ -281,6 +281,16 @@ def _alter_column(placed: Placed, column: Column, have: Json, placement: Placeme
         (Expect(("catalog", "tables", table, "columns", column.name), column.catalog),),
         (column.name,),
     )
+
+
+def _filled(column: Column, old: Mapping[str, Json], new: Mapping[str, Json]) -> list[str]:
+    """What must come first where a column is no longer nullable: a value for the rows that have none."""
+    have, wanted = str(old.get("type")), str(new.get("type"))
+    if "Nullable(" not in have or "Nullable(" in wanted or "default" in new:
+        return []
+    value = f"{wanted} DEFAULT defaultValueOfTypeName({render.literal(wanted)})"
+    filling = replace(column, ddl=column.ddl.replace(wanted, value, 1))
+    return [render.modify_column(filling), render.remove_from_column(column.name, "DEFAULT")]
 
 
 def _texts(value: Json) -> list[str]:

@@ -86,7 +86,7 @@ def _blocks(store: SearchStore) -> Iterator[Fault]:
                     StepClass.METADATA, NO_LOCK, (request,), (), ())  # fmt: skip
         hint = "A full disk sets it by itself: make room first." if name.endswith("allow_delete") else ""
         message = f"index.{name} is set: Temporal's server cannot use the index"
-        yield Fault("TV6122", ("settings", name), message, (step,), hint)
+        yield Fault("TV6122", ("settings", name), message, (step,), hint, first=True)
 
 
 def _shards(store: SearchStore) -> Iterator[Fault]:

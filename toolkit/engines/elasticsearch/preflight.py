@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from fnmatch import fnmatch
 from typing import Any
 from urllib.parse import unquote
@@ -33,7 +33,8 @@ def check(ask: Ask, plan: Plan, observed: Observed) -> tuple[Problem, ...]:
         found += health(ask("GET", f"/_cluster/health{holder}", None, (403, 408)).body, observed.names.holder)
         facts = next(iter(ask("GET", holder, None, ()).body.values()))
         # A plain rebuild that was cut off left a block of ours; the plan takes it back.
-        found += () if observed.interrupted else blocks(facts, observed.names.holder)
+        mended = {step.id.removeprefix("settings.blocks.") for step in plan.steps}
+        found += () if observed.interrupted else blocks(facts, observed.names.holder, mended)
         if plan.kept:
             found += source(facts, observed.names.holder)
     if plan.kept:
@@ -75,11 +76,12 @@ def health(answer: Mapping[str, Any], index: str) -> Iterator[Problem]:
         yield Problem("TV4516", f"{index} is yellow: a copy of a shard is missing", "", fatal=False)
 
 
-def blocks(facts: Mapping[str, Any], index: str) -> Iterator[Problem]:
-    """An index that somebody made read-only stays so: it would be opened again by us."""
+def blocks(facts: Mapping[str, Any], index: str, mended: Collection[str] = ()) -> Iterator[Problem]:
+    """An index that somebody made read-only stays so: it would be opened again by us. `mended`: blocks that the plan
+    itself takes away."""
     settings = flat_settings(facts.get("settings") or {})
     names = ("write", "read_only", "read_only_allow_delete", "metadata")
-    on = [name for name in names if str(settings.get(f"blocks.{name}")).lower() == "true"]
+    on = [n for n in names if n not in mended and str(settings.get(f"blocks.{n}")).lower() == "true"]
     if on:
         text = f"{index} has the block {', '.join(f'index.blocks.{name}' for name in on)}"
         yield Problem("TV4517", text, "Find out who set it (a full disk sets read_only_allow_delete), and remove it.")
