@@ -14,6 +14,7 @@ from pathlib import Path
 
 from tests.engines.errors import Unavailable
 from tests.engines.java import java_home
+from tests.engines.leftovers import scratch
 from tests.engines.packages import debian_tree, run
 
 SYSTEM_SETTINGS = Path("/etc/maven/settings.xml")
@@ -64,8 +65,8 @@ def _maven_tags(coordinates: str) -> str:
 def _maven_plugin(goal: str, configuration: str, dependencies: str, into: Path, coordinates: Sequence[str]) -> None:
     what = f"Maven artefacts {', '.join(coordinates[:2])}{' …' if len(coordinates) > 2 else ''}"
     how = "reach Maven Central, or name a mirror of it in ~/.m2/settings.xml"
-    with tempfile.TemporaryDirectory(prefix="tv-eng-mvn-") as temporary:
-        pom = Path(temporary) / "pom.xml"
+    with scratch("mvn") as temporary:
+        pom = temporary / "pom.xml"
         pom.write_text(POM.format(goal=goal, configuration=configuration, dependencies=dependencies, into=into))
         command = [*_mvn(), "-B", "-ntp", "-q", "-f", pom, f"dependency:{goal}@fetch"]
         run(command, what, how, env={**os.environ, "MAVEN_OPTS": os.environ.get("MAVEN_OPTS", "-Xmx512m")})

@@ -13,13 +13,13 @@ import shutil
 import subprocess
 import sys
 import tarfile
-import tempfile
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from tests.engines.cache import cache_root, locked, prepared
 from tests.engines.errors import Unavailable
+from tests.engines.leftovers import scratch
 
 LOADER = "lib64/ld-linux-x86-64.so.2"
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
@@ -37,7 +37,7 @@ def run(argv: Sequence[str | Path], what: str, how: str, **options: object) -> s
     except FileNotFoundError as e:
         raise Unavailable(f"{what}: {e.filename} is missing", how) from e
     if done.returncode:
-        said = [line for line in (done.stderr + "\n" + done.stdout).splitlines() if line.strip()]
+        said = [line for line in (done.stderr.strip() or done.stdout).splitlines() if line.strip()]
         raise Unavailable(f"{what}: {argv[0]} failed ({said[-1].strip() if said else done.returncode})", how)
     return str(done.stdout)
 
@@ -81,9 +81,9 @@ def _apt(suite: str, what: str, how: str) -> Iterator[tuple[list[str], Path]]:
     (lists / "partial").mkdir(parents=True, exist_ok=True)
     with (
         locked(cache_root() / "locks" / f"apt-{suite}.lock"),
-        tempfile.TemporaryDirectory(prefix="tv-eng-apt-") as temporary,
+        scratch("apt") as temporary,
     ):
-        private = Path(temporary)
+        private = temporary
         (private / "cache/archives/partial").mkdir(parents=True)
         (private / "status").touch()
         (private / "sources.list").write_text(f"deb [signed-by={KEYRING}] {mirror} {suite} main\n")
@@ -105,8 +105,11 @@ def _apt(suite: str, what: str, how: str) -> Iterator[tuple[list[str], Path]]:
 
 
 def _mirror(what: str, how: str) -> str:
-    asked = ["apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages", "Label: Debian"]
-    found = run(asked, what, how).split()
+    """A Debian mirror of apt's sources; before the first `apt-get update` they have no labels, only addresses."""
+    asked = ["apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"]
+    addresses = run(asked, what, how).split()
+    plain = [address for address in addresses if address.rstrip("/").endswith("/debian")]
+    found = run([*asked, "Label: Debian"], what, how).split() or plain
     if not found:
         raise Unavailable(f"{what}: no Debian mirror in apt's sources", "set TEMPORAL_VISIBILITY_DEBIAN_MIRROR")
     return found[0]
@@ -155,10 +158,10 @@ def npm_package(name: str, version: str, strip: str) -> Path:
     what, how = f"npm package {name}@{version}", "reach the npm registry, or set npm's `registry`"
 
     def build(work: Path, final: Path) -> None:
-        with tempfile.TemporaryDirectory(prefix="tv-eng-npm-") as temporary:
+        with scratch("npm") as temporary:
             packed = json.loads(run([*_npm(), "pack", "--json", f"{name}@{version}"], what, how, cwd=temporary))
-            untar(Path(temporary) / packed[0]["filename"], Path(temporary))
-            for entry in (Path(temporary) / "package" / strip).iterdir():
+            untar(temporary / packed[0]["filename"], temporary)
+            for entry in (temporary / "package" / strip).iterdir():
                 shutil.move(str(entry), work / entry.name)
 
     return prepared(f"npm-{name.strip('@').replace('/', '-')}-{version}", (name, version, strip), build)

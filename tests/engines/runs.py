@@ -8,25 +8,17 @@ ones are left alone.
 from __future__ import annotations
 
 import contextlib
-import json
-import os
 import shutil
 import signal
-import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.engines import authority, containers
 from tests.engines.catalog import Kind
 from tests.engines.containers import Container
+from tests.engines.leftovers import PREFIX, abandoned, claim, owned, runs_root
 from tests.engines.process_server import AUTHORITY, Server, recorded
-from tests.engines.processes import Process, current, wait_until
-
-PREFIX = "tv-eng-run-"
-
-
-def runs_root() -> Path:
-    return Path(os.environ.get("TEMPORAL_VISIBILITY_TEST_DIR") or tempfile.gettempdir())
+from tests.engines.processes import wait_until
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +30,9 @@ class Run:
     @staticmethod
     def begin(name: str = "", keep: bool = False) -> Run:
         """A new run owned by this process; with `keep` it lives until `end`, whoever started it."""
-        directory = (
-            Path(tempfile.mkdtemp(prefix=PREFIX, dir=runs_root())) if not name else runs_root() / f"{PREFIX}{name}"
-        )
+        directory = runs_root() / f"{PREFIX}{name}" if name else owned()
         directory.mkdir(exist_ok=True)
-        directory.chmod(0o755)
-        (directory / "owner.json").write_text(json.dumps({"keep": True} if keep else asdict(current())))
+        claim(directory, keep)
         if not (directory / AUTHORITY).exists():
             authority.create(directory / AUTHORITY)
         return Run(directory)
@@ -73,11 +62,7 @@ class Run:
 
 def clean_leftovers() -> list[str]:
     """End the runs whose owner died without ending them; their names."""
-    cleaned = []
-    for directory in runs_root().glob(f"{PREFIX}*"):
-        with contextlib.suppress(OSError, ValueError, KeyError):
-            owner = json.loads((directory / "owner.json").read_text())
-            if not owner.get("keep") and not Process(owner["pid"], owner["started"]).lives():
-                Run(directory).end()
-                cleaned.append(directory.name)
-    return cleaned
+    found = abandoned()
+    for directory in found:
+        Run(directory).end()
+    return [directory.name for directory in found]

