@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import jsonschema
+
+from toolkit.cli import root
+from toolkit.cli.output import run_command
 
 SCHEMAS = Path(__file__).resolve().parent.parent.parent / "docs" / "schemas"
 
@@ -28,6 +33,14 @@ class Ran:
         data = json.loads(self.out)
         jsonschema.validate(data, json.loads((SCHEMAS / f"{schema}.json").read_text()))
         return data
+
+
+def here(*arguments: str) -> Ran:
+    """As `temporal_visibility`, in this process: quicker, for tests that are about something else."""
+    out, err = io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(err):
+        code = run_command(root, list(arguments))
+    return Ran(code, out.getvalue(), err.getvalue())
 
 
 def temporal_visibility(*arguments: str, cwd: Path | None = None, env: dict[str, str] | None = None) -> Ran:

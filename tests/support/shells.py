@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import re
+import shutil
 import sqlite3
 import subprocess
 from pathlib import Path
@@ -11,12 +14,56 @@ import psycopg
 import pymysql
 
 from tests.engines.servers.postgresql import psql
+from toolkit.engines.clickhouse.connection import opener
+from toolkit.targets import parse_url
 
 
 def feed(url: str, script: str, folder: Path) -> None:
     """Run `script` on the database at `url`; any error is an exception."""
     scheme = urlsplit(url).scheme
     {"postgresql": _psql, "mysql": _mysql, "sqlite": _sqlite}[scheme](url, script, folder)
+
+
+def run_script(url: str, script: str, folder: Path) -> None:
+    """Run what `schema plan --format sql` printed, as its first lines say; the message of a refusal is in the error."""
+    parts = urlsplit(url)
+    kind = parts.scheme.partition("+")[0]
+    file = folder / "plan.script"
+    file.write_text(script)
+    if kind in ("elasticsearch", "opensearch"):
+        address = f"{parts.scheme.rpartition('+')[2]}://{parts.netloc}{parts.path.rpartition('/')[0]}"
+        _command(["sh", str(file)], {**os.environ, "URL": address})
+    elif kind == "postgresql":
+        _command(["psql", "--no-psqlrc", "--quiet", "-v", "ON_ERROR_STOP=1", "-f", str(file), url], None)
+    elif kind == "sqlite" and shutil.which("sqlite3"):
+        _command(["sh", "-c", f'sqlite3 "{parts.path.removeprefix("/")}" < "{file}"'], None)
+    elif kind == "sqlite":
+        _sqlite(url, re.sub(r"^\.[a-z].*$", "", script, flags=re.MULTILINE), folder)
+    elif kind == "mysql":
+        _mysql(url, script, folder)
+    else:
+        _clickhouse(url, script)
+
+
+def _command(words: list[str], env: dict[str, str] | None) -> None:
+    done = subprocess.run(words, capture_output=True, text=True, check=False, env=env)
+    if done.returncode != 0:
+        raise RuntimeError(done.stderr)
+
+
+def _clickhouse(url: str, script: str) -> None:
+    """Statement by statement over the driver, in one session's settings: the client itself is not to be had."""
+    connection = opener(parse_url(url, {}))()
+    try:
+        for text in re.split(r";\n", script):
+            statement = re.sub(r"^--.*$", "", text, flags=re.MULTILINE).strip()
+            if statement.startswith("SET "):
+                for pair in statement.removeprefix("SET ").split(", "):
+                    connection.set_client_setting(*pair.split(" = "))
+            elif statement:
+                connection.command(statement)
+    finally:
+        connection.close()
 
 
 def _psql(url: str, script: str, folder: Path) -> None:

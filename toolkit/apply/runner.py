@@ -39,6 +39,15 @@ def plan_store(
     return estimated(client, make_plan(engine, client.observe(), wanted, chain, overlay, offline))
 
 
+def script_store(
+    engine: Engine, client: Client, wanted: Definition, chain: Sequence[Definition], overlay: Overlay
+) -> tuple[Plan, str]:
+    """The plain plan, and the same as a script for the engine's own client."""
+    observed = client.observe()
+    plan = make_plan(engine, observed, wanted, chain, overlay, offline=True)
+    return plan, engine.script(plan, observed, engine.catalog(overlay.apply(wanted), overlay), overlay)
+
+
 def run(
     engine: Engine,
     client: Client,

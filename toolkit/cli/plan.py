@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from toolkit.apply.plan_json import write
-from toolkit.apply.runner import plan_store
+from toolkit.apply.runner import plan_store, script_store
 from toolkit.cli.options import connected, target_argument, targets, version_option
 from toolkit.cli.output import emit, output_option
 from toolkit.cli.running import looked, planned, problems_json
@@ -18,14 +18,16 @@ from toolkit.explain.totals import Explained
 from toolkit.targets import Target
 from toolkit.versions import chain, find
 
+FORMS = ["text", "markdown", "html", "sql"]
+
 
 @click.command("plan")
 @target_argument
 @version_option()
 @click.option("--statements", is_flag=True, help="Show the statements of each step, too.")
 @click.option("--offline", is_flag=True, help="Plan the plain way, which is shorter and keeps writers waiting.")
-@click.option("--format", "form", type=click.Choice(["text", "markdown", "html"]), default="text", show_default=True,
-              help="Form for people: Markdown for a ticket, HTML for a page with a picture.")  # fmt: skip
+@click.option("--format", "form", type=click.Choice(FORMS), default="text", show_default=True,
+              help="markdown: for a ticket; html: a page with a picture; sql: a script of the plain way.")  # fmt: skip
 @click.option("--out", "file", type=click.Path(dir_okay=False, path_type=Path),
               help="Write the plan to this file, for `schema upgrade --plan`.")  # fmt: skip
 @click.option("--exit-code", is_flag=True, help="Leave with 3 when there is something to do.")
@@ -39,13 +41,16 @@ def command(
     if output == "json" and form != "text":
         two = f"--output json and --format {form} are two forms of one answer"
         raise UsageError("TV2016", two, "Give one of them.")
-    if file and len(stores) > 1:
+    if (file or form == "sql") and len(stores) > 1:
         raise UsageError("TV2013", "a plan is for one store", "Name the TARGET it is to be made for.")
-    plans = [_planned(store, wanted, offline) for store in stores]
+    if form == "sql":
+        plans = [_script(stores[0], wanted)]
+    else:
+        plans = [_planned(store, wanted, offline) for store in stores]
+        data = {"plans": [_json(explained) for explained in plans]}
+        emit(output, data, lambda: _lines(form, plans, statements))
     if file:
         write(plans[0].plan, file)
-    data = {"plans": [_json(explained) for explained in plans]}
-    emit(output, data, lambda: _lines(form, plans, statements))
     if exit_code and any(explained.plan.steps for explained in plans):
         raise Differences("TV6002", "there are steps to do", "Run `temporal-visibility schema upgrade`.")
 
@@ -54,6 +59,14 @@ def _planned(store: Target, wanted: Definition, offline: bool) -> Explained:
     with connected(store) as (engine, client):
         plan = plan_store(engine, client, wanted, chain(), store.overlay, offline)
         return Explained(store.name or store.shown, plan, looked(client, plan))
+
+
+def _script(store: Target, wanted: Definition) -> Explained:
+    """Print the plain way as a script."""
+    with connected(store) as (engine, client):
+        plan, script = script_store(engine, client, wanted, chain(), store.overlay)
+    click.echo(script, nl=False)
+    return Explained(store.name or store.shown, plan)
 
 
 def _json(explained: Explained) -> dict[str, object]:

@@ -14,7 +14,7 @@ from toolkit.definition import Definition
 from toolkit.diff import Change
 from toolkit.errors import TargetError
 from toolkit.overlay import NO_OVERLAY, Overlay
-from toolkit.plan import Observed, Step
+from toolkit.plan import Observed, Plan, Step
 from toolkit.records import Record, Write
 from toolkit.targets import Target
 
@@ -86,6 +86,10 @@ class Engine(Protocol):
 
     def artefacts(self, chain: Sequence[Definition]) -> Mapping[str, str]:
         """The files generated for this engine: path below `schema/` → content."""
+        ...
+
+    def script(self, plan: Plan, observed: Observed, goal: Catalog, overlay: Overlay = NO_OVERLAY) -> str:
+        """`plan`, made the plain way on `observed`, as a script for the engine's own command-line client."""
         ...
 
     def connect(self, target: Target) -> Client:

@@ -18,7 +18,7 @@ from toolkit.engines.elasticsearch import store as stores
 from toolkit.engines.elasticsearch.typemap import profile
 from toolkit.engines.online import Route
 from toolkit.overlay import NO_OVERLAY, Overlay
-from toolkit.plan import Observed, Step
+from toolkit.plan import Observed, Plan, Step
 from toolkit.targets import Target
 
 NAME = layout.NAME
@@ -65,6 +65,13 @@ def objects(change: Change) -> tuple[str, ...]:
 def artefacts(chain: Sequence[Definition]) -> Mapping[str, str]:
     """See `Engine.artefacts`."""
     return _artefacts.files(chain, profile())
+
+
+def script(plan: Plan, observed: Observed, goal: Catalog, overlay: Overlay = NO_OVERLAY) -> str:
+    """See `Engine.script`."""
+    from toolkit.engines.elasticsearch import plan_script
+
+    return plan_script.script(plan, stores.of(observed, profile()), goal)
 
 
 def connect(target: Target) -> Client:

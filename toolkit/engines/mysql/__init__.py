@@ -17,7 +17,7 @@ from toolkit.engines.mysql import layout, planner, rebuild
 from toolkit.engines.mysql.typemap import profile
 from toolkit.engines.online import Route
 from toolkit.overlay import NO_OVERLAY, Overlay
-from toolkit.plan import Observed, Step
+from toolkit.plan import Observed, Plan, Step
 from toolkit.targets import Target
 
 NAME = "mysql"
@@ -62,6 +62,13 @@ def objects(change: Change) -> tuple[str, ...]:
 def artefacts(chain: Sequence[Definition]) -> Mapping[str, str]:
     """See `Engine.artefacts`."""
     return _artefacts.files(chain, profile())
+
+
+def script(plan: Plan, observed: Observed, goal: Catalog, overlay: Overlay = NO_OVERLAY) -> str:
+    """See `Engine.script`."""
+    from toolkit.engines.mysql import plan_script
+
+    return plan_script.script(plan, observed, goal)
 
 
 def connect(target: Target) -> Client:

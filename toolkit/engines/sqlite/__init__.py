@@ -16,7 +16,7 @@ from toolkit.engines.sqlite import artefacts as _artefacts
 from toolkit.engines.sqlite import layout, planner
 from toolkit.engines.sqlite.typemap import profile
 from toolkit.overlay import NO_OVERLAY, Overlay
-from toolkit.plan import Observed, Step
+from toolkit.plan import Observed, Plan, Step
 from toolkit.targets import Target
 
 NAME = "sqlite"
@@ -56,6 +56,13 @@ def objects(change: Change) -> tuple[str, ...]:
 def artefacts(chain: Sequence[Definition]) -> Mapping[str, str]:
     """See `Engine.artefacts`."""
     return _artefacts.files(chain, profile())
+
+
+def script(plan: Plan, observed: Observed, goal: Catalog, overlay: Overlay = NO_OVERLAY) -> str:
+    """See `Engine.script`."""
+    from toolkit.engines.sqlite import plan_script
+
+    return plan_script.script(plan, observed, goal)
 
 
 def connect(target: Target) -> Client:

@@ -1,0 +1,262 @@
+"""Plans on every engine: what is shown is what runs, a plan in a file runs on its own store only, scripts get there.
+
+A script is what `schema plan --format sql` prints, run by the engine's own client where there is one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.engines.embedded import EmbeddedHandle
+from tests.engines.handles import Handle
+from tests.support import journeys
+from tests.support.command import Ran, here
+from tests.support.shells import run_script
+from toolkit.apply import runner
+from toolkit.apply.runner import Options, perform, plan_store, upgrade_task
+from toolkit.catalog import Catalog, differences
+from toolkit.describe import statement_text
+from toolkit.engines import Client, Engine
+from toolkit.engines.online import Coordinated
+from toolkit.overlay import NO_OVERLAY
+from toolkit.plan import Plan, Step
+from toolkit.sample import generate
+from toolkit.versions import chain, find
+
+AnyHandle = Handle | EmbeddedHandle
+EVERY = pytest.mark.engines("postgresql", "mysql", "sqlite", "elasticsearch", "chdb")
+
+
+def prepared(url: str, version: str = "1.9", rows: int = 100) -> None:
+    """A store at `version` with some records."""
+    with journeys.opened(url) as (chosen, client):
+        journeys.upgrade(chosen, client, find(version))
+        for _ in client.write(find(version), generate(find(version), rows, 3)):
+            pass
+
+
+def catalog(url: str) -> tuple[Catalog, str | None, int | None]:
+    """What a store is."""
+    with journeys.opened(url) as (_, client):
+        seen = client.observe()
+        return seen.catalog, seen.recorded, client.count()
+
+
+def done(*words: str) -> Ran:
+    """A command that must succeed."""
+    ran = here(*words)
+    assert ran.code == 0, ran.err
+    return ran
+
+
+def script_for(url: str, version: str = "1.14") -> str:
+    """What the command prints."""
+    return done("schema", "plan", url, "--to", version, "--format", "sql").out
+
+
+def shape(steps: Any) -> list[tuple[str, list[str]]]:
+    """Ids and statements, of steps as JSON or as values."""
+    return [
+        (s.id, [statement_text(t) for t in s.statements]) if isinstance(s, Step) else (s["id"], s["statements"])
+        for s in steps
+    ]
+
+
+@pytest.mark.short
+@EVERY
+def test_what_is_shown_is_what_runs(engine: AnyHandle, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The plan, the dry run and the run: the same steps with the same statements, and every one of them done."""
+    url = engine.url
+    prepared(url)
+    plan = done("schema", "plan", url, "--statements", "--output", "json").json("schema-plan")["plans"][0]
+    dry = done("schema", "upgrade", url, "--dry-run", "--output", "json").json("schema-upgrade")["runs"][0]
+    assert shape(plan["steps"]) == shape(dry["steps"])
+    with journeys.opened(url) as (chosen, client):
+        ran = _recorded(chosen, client, monkeypatch)
+    assert shape(ran.plan.steps) == shape(plan["steps"])
+    assert set(ran.reported) == set(range(len(plan["steps"])))
+    assert [step for n, step in enumerate(ran.plan.steps) if step not in ran.asked.get(n, [])] == []
+
+
+class Recorded:
+    """A run: its plan, the steps reported, and the steps that the engine was handed, by number."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.reported: list[int] = []
+        self.asked: dict[int, list[Step]] = {}
+
+
+def _recorded(chosen: Engine, client: Client, monkeypatch: pytest.MonkeyPatch) -> Recorded:
+    plan = plan_store(chosen, client, find("1.14"), chain(), NO_OVERLAY)
+    seen = Recorded(plan)
+
+    def report(number: int, step: Step, seconds: float | None) -> None:
+        seen.reported.append(number)
+        assert step == plan.steps[number]
+
+    def watched(target: Any, names: tuple[str, ...]) -> Any:
+        for name in names:
+            call = getattr(target, name)
+
+            def recording(step: Step, *rest: Any, call: Callable[..., Any] = call) -> Any:
+                seen.asked.setdefault(seen.reported[-1], []).append(step)
+                return call(step, *rest)
+
+            monkeypatch.setattr(target, name, recording, raising=True)
+        return target
+
+    if isinstance(client, Coordinated):
+        open_ = client.rebuilding
+        kept: list[Any] = []
+
+        def rebuilding() -> Any:
+            if not kept:
+                kept.append(watched(open_(), ("attempt", "copy", "compare", "replay", "swap")))
+            return kept[0]
+
+        monkeypatch.setattr(client, "rebuilding", rebuilding)
+    else:
+        watched(client, ("execute",))
+    task = upgrade_task(chosen, plan, find("1.14"), NO_OVERLAY)
+    perform(client, task, report, lambda: 0.0, Options())
+    if isinstance(client, Coordinated):
+        (run,) = [r for r in client.journal().runs() if r.kind == "upgrade" and r.wanted == "1.14"]
+        journaled = runner.plan_json.load(run.plan)
+        assert shape(journaled.steps) == shape(plan.steps)
+    return seen
+
+
+@EVERY
+def test_a_plan_in_a_file_runs_on_its_store_only(engine: AnyHandle, tmp_path: Path) -> None:
+    """Not when the file was touched, not on a store that is another or has changed, and then exactly what it says."""
+    url, file = engine.url, tmp_path / "plan.json"
+    prepared(url)
+    done("schema", "plan", url, "--to", "1.13", "--out", str(file))
+    upgrade = ("schema", "upgrade", url, "--yes", "--plan")
+
+    touched = tmp_path / "touched.json"
+    content = json.loads(file.read_text())
+    content["steps"][0]["title"] += " and more"
+    touched.write_text(json.dumps(content))
+    refused(2, "TV2012", *upgrade, str(touched))
+    touched.write_text("{}")
+    refused(2, "TV2011", *upgrade, str(touched))
+
+    before = catalog(url)
+    other = engine.new_database()
+    prepared(other, "1.10", 20)
+    refused(1, "TV5001", "schema", "upgrade", other, "--yes", "--plan", str(file))
+    assert catalog(url) == before
+
+    done(*upgrade, str(file))
+    assert catalog(url)[1] in ("1.13", "v13")
+    finish(url)
+    done("schema", "plan", url, "--to", "1.14", "--out", str(file))
+    with journeys.opened(url) as (chosen, client):
+        journeys.upgrade(chosen, client, find("1.12"))
+    finish(url)
+    before = catalog(url)
+    refused(1, "TV5001", *upgrade, str(file))
+    assert catalog(url) == before
+
+
+def refused(code: int, error: str, *words: str) -> None:
+    """A command that must not do it."""
+    ran = here(*words)
+    assert (ran.code, error in ran.err) == (code, True), ran.err
+
+
+def finish(url: str) -> None:
+    """Drop what a run kept for its rollback, where it kept something."""
+    ran = here("schema", "finish", url, "--yes")
+    assert ran.code == 0 or "TV5109" in ran.err or "TV5111" in ran.err, ran.err
+
+
+@EVERY
+def test_a_plan_for_another_engine_is_refused(engine: AnyHandle, tmp_path: Path) -> None:
+    file = tmp_path / "plan.json"
+    other = f"sqlite:///{tmp_path}/other.db"
+    if engine.url.startswith("sqlite:"):
+        other = f"chdb://{tmp_path}/other?database=visibility"
+    done("schema", "plan", other, "--out", str(file))
+    refused(2, "TV2013", "schema", "upgrade", engine.url, "--yes", "--plan", str(file))
+
+
+def starts(engine: AnyHandle, version: str) -> Iterator[str]:
+    """Stores to begin with: with records, fresh, and stopped half-way between two versions."""
+    url = engine.new_database()
+    prepared(url, version)
+    yield url
+    yield engine.new_database()
+    url = engine.new_database()
+    prepared(url, version)
+    with journeys.opened(url) as (chosen, client):
+        plan = plan_store(chosen, client, find("1.14"), chain(), NO_OVERLAY, offline=True)
+        for step in plan.steps[: max(1, len(plan.steps) // 2)]:
+            client.execute(step)
+    yield url
+
+
+@EVERY
+def test_the_script_gets_there(engine: AnyHandle, tmp_path: Path) -> None:
+    """From 1.9, from nothing, and from half-way: catalog and recorded version are those of a run, records stay."""
+    with journeys.opened(engine.url) as (chosen, client):
+        journeys.upgrade(chosen, client, find("1.14"))
+        goal, label = client.observe().catalog, client.observe().recorded
+    for url in starts(engine, "1.9"):
+        with journeys.opened(url) as (_, client):
+            before = client.count() if client.observe().recorded else 0
+        run_script(url, script_for(url), tmp_path)
+        seen, recorded, count = catalog(url)
+        assert differences(seen, goal) == ()
+        assert (recorded, count) == (label, before)
+        assert done("schema", "plan", url, "--output", "json").json("schema-plan")["plans"][0]["steps"] == []
+
+
+@EVERY
+def test_a_script_stops_on_another_state_of_the_store(engine: AnyHandle, tmp_path: Path) -> None:
+    """Its guard is as strict as the fingerprint: on the next version, and when it is run twice."""
+    url = engine.url
+    prepared(url)
+    script = script_for(url, "1.13")
+    other = engine.new_database()
+    prepared(other, "1.11", 20)
+    before = catalog(other)
+    with pytest.raises(Exception, match="another state of the store"):
+        run_script(other, script, tmp_path)
+    assert catalog(other) == before
+    run_script(url, script, tmp_path)
+    with pytest.raises(Exception, match="another state of the store"):
+        run_script(url, script, tmp_path)
+
+
+@pytest.mark.engines("elasticsearch")
+def test_a_script_rebuilds_an_index(engine: AnyHandle, tmp_path: Path) -> None:
+    """From v0, which no index can be changed from in place."""
+    prepared(engine.url, "1.0", 200)
+    run_script(engine.url, script_for(engine.url), tmp_path)
+    _, recorded, count = catalog(engine.url)
+    assert (recorded, count) == ("v14", 200)
+
+
+@EVERY
+def test_estimates_are_measured(engine: AnyHandle) -> None:
+    """A step that touches rows knows how many; what is not known is null, and nothing says 0 that is more."""
+    prepared(engine.url, rows=600)
+    plan = done("schema", "plan", engine.url, "--output", "json").json("schema-plan")["plans"][0]
+    heavy = [s["estimate"] for s in plan["steps"] if s["class"] in ("rebuild", "online")]
+    known = [e for e in heavy if e["rows"]]
+    if not engine.url.startswith(("elasticsearch", "opensearch")):
+        assert known
+    for estimate in known:
+        assert 400 <= estimate["rows"] <= 2000
+        assert estimate["seconds"] is None or estimate["seconds"] > 0
+        assert estimate["basis"]
+    assert all(e["basis"] for e in heavy if e["rows"] is None and e["seconds"] is None and e["basis"])
+    assert plan["totals"]["seconds"] > 0
