@@ -55,15 +55,28 @@ def _clickhouse(url: str, script: str) -> None:
     """Statement by statement over the driver, in one session's settings: the client itself is not to be had."""
     connection = opener(parse_url(url, {}))()
     try:
-        for text in re.split(r";\n", script):
-            statement = re.sub(r"^--.*$", "", text, flags=re.MULTILINE).strip()
+        for statement in _split(script):
             if statement.startswith("SET "):
                 for pair in statement.removeprefix("SET ").split(", "):
                     connection.set_client_setting(*pair.split(" = "))
-            elif statement:
+            else:
                 connection.command(statement)
     finally:
         connection.close()
+
+
+_TOKEN = re.compile(r"""'(?:[^'\\]|\\.|'')*'|--[^\n]*|;|[^';-]+|.""", re.DOTALL)
+
+
+def _split(script: str) -> list[str]:
+    """Statements as the client's own lexer sees them: a semicolon in a text ends nothing, comments are left out."""
+    found = [""]
+    for token in _TOKEN.findall(script):
+        if token == ";":
+            found.append("")
+        elif not token.startswith("--"):
+            found[-1] += token
+    return [text.strip() for text in found if text.strip()]
 
 
 def _psql(url: str, script: str, folder: Path) -> None:

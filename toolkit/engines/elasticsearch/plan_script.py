@@ -77,7 +77,9 @@ def _guard(index: str, store: SearchStore, goal: Catalog) -> Iterator[str]:
     have, want = store.catalog.children(("properties",)), goal.children(("properties",))
     yield f"ask GET {shlex.quote(f'{index}/_mapping')}"
     yield from _fields(have)
-    yield from (f"lacks {shlex.quote(_start(name))}" for name in sorted(want.keys() - have.keys()))
+    yield from (
+        f"lacks {shlex.quote(_start(name))}" for name in sorted(want.keys() - _names(dict(store.kept.properties)))
+    )
     yield f"has {shlex.quote(_label(store.recorded))}" if store.recorded else f"lacks {shlex.quote(_NOTE)}"
 
 
@@ -89,6 +91,14 @@ def _check(index: str, plan: Plan, store: SearchStore, goal: Catalog) -> Iterato
     if label:
         yield f"has {shlex.quote(_label(label))}"
     yield "echo Done."
+
+
+def _names(properties: Json) -> set[str]:
+    """All words that stand before a brace in a mapping, at whatever depth: names of fields, and of what fields have."""
+    if not isinstance(properties, dict):
+        return set()
+    inner = (_names(value) for value in properties.values())
+    return set(properties).union(*inner)
 
 
 def _fields(properties: Mapping[str, Json]) -> Iterator[str]:
