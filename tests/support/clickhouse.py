@@ -16,7 +16,7 @@ from toolkit.targets import parse_url
 from toolkit.versions import find
 
 TABLE = "executions_visibility"
-BOOKS = {f"temporal_visibility_{name}" for name in ("lock", "claims", "run", "journal", "schema_version")}
+BOOKS = {f"temporal_visibility_{name}" for name in ("lock", "claims", "run", "journal", "throttle", "schema_version")}
 # What stands in the place of the usual clauses, by name.
 LAYOUTS = {
     "key": ("ORDER BY (namespace_id, start_time, run_id)", "ORDER BY (namespace_id, run_id, start_time)"),

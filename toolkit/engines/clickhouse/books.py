@@ -14,7 +14,7 @@ from toolkit.catalog import Json
 from toolkit.engines.clickhouse.layout import Placement
 from toolkit.engines.clickhouse.locks import Ask, ClickHouseLease, lost
 from toolkit.engines.clickhouse.locks import Run as RunStatement
-from toolkit.engines.clickhouse.names import JOURNAL, RUN
+from toolkit.engines.clickhouse.names import JOURNAL, RUN, THROTTLE
 from toolkit.engines.clickhouse.render import literal, on_cluster
 from toolkit.engines.clickhouse.versions import everywhere
 from toolkit.engines.online import Entry, Run
@@ -28,6 +28,7 @@ _RUN = {
 _LINE = {
     "run": "UInt64", "line": "UInt64", "fencing": "UInt64", "action": "String", "note": "String", "state": "String",
 }  # fmt: skip
+_ASKED = {"run": "UInt64", "asked": "String"}
 _RUNS = f"""
 SELECT r.id AS id, r.kind AS kind, r.status AS status, r.wanted AS wanted, r.owner AS owner, r.started AS started,
        r.ended AS ended, r.plan AS plan, r.of AS of, r.ends AS ends,
@@ -41,6 +42,7 @@ LEFT JOIN (SELECT run, argMax(state, line) AS state, argMax(note, line) AS note 
   ON j.run = r.id
 ORDER BY id
 """
+_TABLES = ((RUN, _RUN, "id, line"), (JOURNAL, _LINE, "run, line"), (THROTTLE, _ASKED, "run, at"))
 
 
 class ClickHouseJournal:
@@ -55,7 +57,7 @@ class ClickHouseJournal:
 
     def create(self) -> None:
         """Make the tables, if they are not there."""
-        for table, columns, key in ((RUN, _RUN, "id, line"), (JOURNAL, _LINE, "run, line")):
+        for table, columns, key in _TABLES:
             listed = ", ".join(f"{name} {type}" for name, type in columns.items())
             self._run(
                 f"CREATE TABLE IF NOT EXISTS {table}{on_cluster(self._placement.cluster)}"
@@ -110,6 +112,15 @@ class ClickHouseJournal:
         rows = [(id, ends[id] + 1, "", word, "", "", None, "", "") for id, word in pairs]
         self._insert(RUN, _RUN, rows)
 
+    def asked(self, run: int) -> Json:
+        """See `toolkit.engines.online.Throttling.throttle`."""
+        found = self._ask(f"SELECT argMax(asked, at) AS v FROM {THROTTLE} WHERE run = {int(run)}")[0]["v"]
+        return json.loads(found) if found else None
+
+    def ask(self, run: int, asked: Json) -> None:
+        """See `toolkit.engines.online.Throttling.set_throttle`."""
+        self._insert(THROTTLE, _ASKED, [(run, json.dumps(asked))])
+
     def _insert(self, table: str, columns: Iterable[str], rows: Sequence[Sequence[str | int | None]]) -> None:
         """As text: the driver's way loads libraries for tables of numbers, which takes longer than a whole run."""
         listed = ", ".join("(" + ", ".join("NULL" if v is None else literal(v) for v in row) + ")" for row in rows)
@@ -127,9 +138,9 @@ class ClickHouseJournal:
     def _is_there(self) -> bool:
         there = self._ask(
             "SELECT count() AS n FROM system.tables WHERE database = currentDatabase()"
-            f" AND name IN ({literal(RUN)}, {literal(JOURNAL)})"
+            f" AND name IN ({', '.join(literal(table) for table, *_ in _TABLES)})"
         )
-        return int(there[0]["n"]) == 2
+        return int(there[0]["n"]) == len(_TABLES)
 
     def _fence(self) -> ClickHouseLease:
         if self._lease is None:

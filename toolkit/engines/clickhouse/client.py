@@ -5,7 +5,6 @@ It decides nothing; what to run comes as Steps, what to store as Records.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import cached_property
@@ -25,6 +24,7 @@ from toolkit.engines.clickhouse.names import CAPTURE, CLAIMS, LOCK, OTHER
 from toolkit.engines.clickhouse.rebuilder import ClickHouseRebuilder
 from toolkit.engines.clickhouse.render import identifier, literal
 from toolkit.engines.clickhouse.typemap import Profile
+from toolkit.engines.clickhouse.waiting import Background
 from toolkit.engines.online import Holder, Problem
 from toolkit.errors import ConnectionFailed, EngineError
 from toolkit.plan import Estimate, Observed, Plan, Sql, Step
@@ -36,17 +36,10 @@ BATCH = 20_000
 # Counting without duplicates is exact and reads the keys of all rows; beyond this many the engine's own number must do.
 EXACT_BELOW = 2_000_000
 _SKIP, _EXACT = "use_skip_indexes_if_final", "use_skip_indexes_if_final_exact_mode"
-_POLL_SECONDS = 0.1
 _HAS_TABLE = "SELECT count() AS n FROM system.tables WHERE database = currentDatabase() AND name = {}"
 _ROWS = "SELECT total_rows AS n, engine FROM system.tables WHERE database = currentDatabase() AND name = {}"
-_MUTATIONS = """
-SELECT table, mutation_id, command, latest_fail_reason
-FROM {source}
-WHERE database = {database} AND NOT is_done AND table IN ({tables})
-"""
+_OTHERS = "SELECT count() AS n FROM system.processes WHERE is_initial_query"
 _ENGINE = "SELECT engine FROM system.tables WHERE database = currentDatabase() AND name = {}"
-# How long a server of the cluster may take to do its part before the run stops and says which.
-AGREE_SECONDS = 180.0
 # Read whole ticks and bytes instead of texts and datetimes cut to microseconds.
 _FORMATS = {"DateTime64*": "int"}
 
@@ -149,10 +142,7 @@ class ClickHouseClient:
     def _run(self, text: str, values: Mapping[str, str | int] | None = None) -> None:
         """One statement, and all it starts here and on the other servers."""
         self._command_on(self._connection, text, values)
-        if text.startswith("ALTER"):
-            self._settle()
-        if self._placement.cluster is not None and " ON CLUSTER " in text:
-            self._agree()
+        self._background.after(text)
 
     def _command_on(self, connection: Connection, text: str, values: Mapping[str, str | int] | None = None) -> None:
         try:
@@ -164,54 +154,24 @@ class ClickHouseClient:
     def _database(self) -> str:
         return str(self._ask("SELECT currentDatabase() AS v")[0]["v"])
 
-    def _our_tables(self) -> tuple[str, ...]:
-        return (stored_table(self._rules, self._placement), self._rules.table, OTHER, CAPTURE)
-
-    def _settle(self) -> None:
-        while pending := self._ask(self._mutations):
-            for mutation in pending:
-                if mutation["latest_fail_reason"]:
-                    self._mutation_fails(mutation)
-            time.sleep(_POLL_SECONDS)
-
     @cached_property
-    def _mutations(self) -> str:
-        cluster, source = self._placement.cluster, "system.mutations"
-        if cluster is not None:
-            source = f"clusterAllReplicas({literal(cluster)}, {source})"
-        tables = ", ".join(literal(name) for name in (*self._our_tables(), versions.MIGRATIONS_TABLE))
-        return _MUTATIONS.format(source=source, database=literal(self._database), tables=tables)
-
-    def _mutation_fails(self, mutation: Mapping[str, Any]) -> None:
-        """Tell it; and where the URL allows that, kill it first, so that nothing waits for it any longer."""
-        kills = own_option(self._target, "mutations") == "kill"
-        which = f"mutation_id = {literal(mutation['mutation_id'])}"
-        hint = f"Mend the cause, or give it up: KILL MUTATION WHERE {which}. Until then later mutations wait."
-        if kills:
-            table = f"database = {literal(self._database)} AND table = {literal(mutation['table'])}"
-            self._command_on(self._connection, f"KILL MUTATION WHERE {table} AND {which} SYNC")
-            hint = "It was killed, as mutations=kill in the URL asks. `schema rollback` takes the change back."
-        raise EngineError(
-            "TV4205",
-            f"{self._target.shown}: {mutation['command']} of table {mutation['table']} fails: "
-            f"{self._target.redact(mutation['latest_fail_reason'])[:500]}",
-            hint,
+    def _background(self) -> Background:
+        stored = stored_table(self._rules, self._placement)
+        return Background(
+            ask=self._ask,
+            command=lambda text: self._command_on(self._connection, text),
+            shown=self._target.shown,
+            redact=self._target.redact,
+            kills=self._kills(),
+            cluster=self._placement.cluster,
+            database=self._database,
+            tables=(stored, self._rules.table, OTHER, versions.MIGRATIONS_TABLE),
+            # Before a move to the cluster is finished, the table in front is on this server only.
+            alike=(stored, OTHER, CAPTURE),
         )
 
-    def _agree(self) -> None:
-        """Wait until every server of the cluster shows the same tables, whatever the queue of DDL says."""
-        cluster, deadline = self._placement.cluster, time.monotonic() + AGREE_SECONDS
-        assert cluster is not None
-        # Before a move is finished, the table in front is on this server only.
-        names = {stored_table(self._rules, self._placement), OTHER, CAPTURE}
-        while left := replicas.disagreements(self._ask, cluster, self._database, names):
-            if time.monotonic() > deadline:
-                raise EngineError(
-                    "TV4211",
-                    f"the servers of cluster {cluster} differ: {'; '.join(left[:3])}",
-                    "The work is in the DDL queue of those that are behind. The same command goes on from here.",
-                )
-            time.sleep(_POLL_SECONDS)
+    def _kills(self) -> bool:
+        return own_option(self._target, "mutations") == "kill"
 
     def write(self, definition: Definition, writes: Iterable[Write]) -> Iterator[int]:
         """See `toolkit.engines.Client.write`: one columnar insert a batch; versions decide what stays, so the order of
@@ -322,17 +282,28 @@ class ClickHouseClient:
     def rebuilding(self) -> ClickHouseRebuilder:
         """See `toolkit.engines.online.Coordinated.rebuilding`; only for the holder of the lock."""
         assert self._lease is not None
-        return ClickHouseRebuilder(self._ask, self._run, self._lag, self._lease)
+        return ClickHouseRebuilder(self._ask, self._run, self.strain, self._lease)
 
-    def _lag(self) -> float:
-        cluster = self._placement.cluster
-        return 0.0 if cluster is None else replicas.lag(self._ask, cluster, self._database, self._our_tables())
+    def strain(self) -> tuple[float, float]:
+        """See `toolkit.engines.online.Sensing.strain`. As load counts what this account may see of others' queries."""
+        cluster, tables = self._placement.cluster, (stored_table(self._rules, self._placement), OTHER)
+        lag = 0.0 if cluster is None else replicas.lag(self._ask, cluster, self._database, tables)
+        return lag, max(0.0, float(self._ask(_OTHERS)[0]["n"]) - 1)
+
+    def throttle(self, run: int) -> Json:
+        """See `toolkit.engines.online.Throttling.throttle`."""
+        return self.journal().asked(run)
+
+    def set_throttle(self, run: int, asked: Json) -> None:
+        """See `toolkit.engines.online.Throttling.set_throttle`."""
+        self.journal().ask(run, asked)
 
     def preflight(self, plan: Plan) -> tuple[Problem, ...]:
         """See `toolkit.engines.online.Checking.preflight`."""
-        kills = own_option(self._target, "mutations") == "kill"
         version = str(self._connection.server_version)
-        return preflight.check(self._ask, self._granted, version, plan, self._live_table(), self._placement, kills)
+        return preflight.check(
+            self._ask, self._granted, version, plan, self._live_table(), self._placement, self._kills()
+        )
 
     def _granted(self, text: str) -> str:
         try:

@@ -11,6 +11,7 @@ LOCK = f"{PREFIX}lock"
 CLAIMS = f"{PREFIX}claims"
 RUN = f"{PREFIX}run"
 JOURNAL = f"{PREFIX}journal"
+THROTTLE = f"{PREFIX}throttle"
 # The row that proves a view: a deletion of a run that never was, in a namespace that cannot be.
 MARKER_NAMESPACE = "temporal-visibility"
 MARKER_RUN = "proof-of-capture"

@@ -26,15 +26,16 @@ SCALE = 10
 PROOF_SECONDS = 10.0
 ROUNDS = 6
 _ROUND_SECONDS = 0.05
+_PATIENCE = ("TOO_MANY_PARTS", "MEMORY_LIMIT_EXCEEDED", "TOO_MANY_SIMULTANEOUS_QUERIES")
 
 
 class ClickHouseRebuilder:
-    """`lag`: by how many seconds the slowest replica is behind."""
+    """`strain`: lag of the slowest replica in seconds, and how many others are at work."""
 
-    def __init__(self, ask: Ask, run: Run, lag: Callable[[], float], lease: ClickHouseLease) -> None:
+    def __init__(self, ask: Ask, run: Run, strain: Callable[[], tuple[float, float]], lease: ClickHouseLease) -> None:
         self._ask = ask
         self._run = run
-        self._lag = lag
+        self._strain = strain
         self._lease = lease
 
     def attempt(self, step: Step, wait: float, tick: Tick) -> Ran | Busy:
@@ -52,8 +53,14 @@ class ClickHouseRebuilder:
             tick(number)
         return Ran()
 
-    def copy(self, step: Step, after: Key | None, rows: int) -> Copied:
+    def copy(self, step: Step, after: Key | None, rows: int) -> Copied | Busy:
         """See `Rebuilding.copy`."""
+        try:
+            return self._copy(step, after, rows)
+        except EngineError as error:
+            return _patience(error)
+
+    def _copy(self, step: Step, after: Key | None, rows: int) -> Copied:
         began = time.monotonic()
         self._lease.check()
         upto = self._bound(step, after, rows)
@@ -61,16 +68,23 @@ class ClickHouseRebuilder:
         self._lease.check()
         self._part(step, "copy", values)
         copied = rows * SCALE if upto else self._number(_one(step, "size"), values)
-        return Copied(upto, copied, time.monotonic() - began, self._lag())
+        seconds = time.monotonic() - began
+        return Copied(upto, copied, seconds, *self._strain())
 
-    def compare(self, step: Step, after: Key | None, rows: int) -> Compared:
+    def compare(self, step: Step, after: Key | None, rows: int) -> Compared | Busy:
         """See `Rebuilding.compare`. Rows that are just being written differ for a moment: only what differs in the
         same way again and again, though it was copied anew, is different."""
+        try:
+            return self._compare(step, after, rows)
+        except EngineError as error:
+            return _patience(error)
+
+    def _compare(self, step: Step, after: Key | None, rows: int) -> Compared:
         began = time.monotonic()
         self._lease.check()
         upto = self._bound(step, after, rows)
         values = _places(after, upto)
-        found = left = self._differing(step, values)
+        left = self._differing(step, values)
         for number in range(ROUNDS):
             if not left:
                 break
@@ -78,8 +92,7 @@ class ClickHouseRebuilder:
             for part in ("repair", "repair back"):
                 self._part(step, part, values)
             time.sleep(_ROUND_SECONDS * 2**number)
-            found = self._differing(step, values)
-            left = left & found
+            left = left & self._differing(step, values)
         compared = rows * SCALE if upto else self._number(_one(step, "size"), values)
         different = tuple(sorted({key[:-1] for key in left}))
         return Compared(upto, compared, time.monotonic() - began, different)
@@ -125,6 +138,13 @@ class ClickHouseRebuilder:
         for statement in _sql(step):
             if statement.part == part:
                 self._run(statement.text, values)
+
+
+def _patience(error: EngineError) -> Busy:
+    """The server's way to ask for less at a time; any other error is raised again."""
+    if any(word in error.message for word in _PATIENCE):
+        return Busy(error.message[:200])
+    raise error
 
 
 def _sql(step: Step) -> list[Sql]:

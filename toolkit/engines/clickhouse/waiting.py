@@ -1,0 +1,89 @@
+"""Waits for what ClickHouse does by itself: mutations, and the work of other servers of a cluster.
+
+It looks at the state of each server and never believes a queue; what it cannot wait for it raises, with the reason.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from toolkit.engines.clickhouse import replicas
+from toolkit.engines.clickhouse.render import literal, on_cluster
+from toolkit.errors import EngineError
+
+Ask = Callable[[str], Sequence[Mapping[str, Any]]]
+Command = Callable[[str], None]
+
+_POLL_SECONDS = 0.1
+# How long a server of the cluster may take to do its part before the run stops and says which.
+AGREE_SECONDS = 180.0
+_MUTATIONS = """
+SELECT table, mutation_id, command, latest_fail_reason
+FROM {source}
+WHERE database = {database} AND NOT is_done AND table IN ({tables})
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Background:
+    """What goes on behind the statements. `shown`: the store's address, `redact` takes secrets out of a text; `kills`:
+    a mutation that fails may be killed; `alike`: tables that every server of `cluster` must have alike."""
+
+    ask: Ask
+    command: Command
+    shown: str
+    redact: Callable[[str], str]
+    kills: bool
+    cluster: str | None
+    database: str
+    tables: Collection[str]
+    alike: Collection[str]
+
+    def after(self, statement: str) -> None:
+        """Return when all that `statement` has started is done. Raises EngineError."""
+        if statement.startswith("ALTER"):
+            self._settle()
+        if self.cluster is not None and " ON CLUSTER " in statement:
+            self._agree(self.cluster)
+
+    def _settle(self) -> None:
+        source = "system.mutations"
+        if self.cluster is not None:
+            source = f"clusterAllReplicas({literal(self.cluster)}, {source})"
+        listed = ", ".join(literal(name) for name in self.tables)
+        query = _MUTATIONS.format(source=source, database=literal(self.database), tables=listed)
+        while pending := self.ask(query):
+            for mutation in pending:
+                if mutation["latest_fail_reason"]:
+                    self._fails(mutation)
+            time.sleep(_POLL_SECONDS)
+
+    def _fails(self, mutation: Mapping[str, Any]) -> None:
+        """Tell it; where that is allowed, kill it first, so that nothing waits for it any longer."""
+        which = f"mutation_id = {literal(mutation['mutation_id'])}"
+        hint = f"Mend the cause, or give it up: KILL MUTATION WHERE {which}. Until then later mutations wait."
+        if self.kills:
+            where = f"database = {literal(self.database)} AND table = {literal(mutation['table'])} AND {which}"
+            self.command(f"KILL MUTATION{on_cluster(self.cluster)} WHERE {where}")
+            hint = "It was killed, as mutations=kill in the URL asks. `schema rollback` takes the change back."
+        raise EngineError(
+            "TV4205",
+            f"{self.shown}: {mutation['command']} of table {mutation['table']} fails: "
+            f"{self.redact(mutation['latest_fail_reason'])[:500]}",
+            hint,
+        )
+
+    def _agree(self, cluster: str) -> None:
+        """Until every server shows the same tables, whatever the queue of DDL says."""
+        deadline = time.monotonic() + AGREE_SECONDS
+        while left := replicas.disagreements(self.ask, cluster, self.database, self.alike):
+            if time.monotonic() > deadline:
+                raise EngineError(
+                    "TV4211",
+                    f"the servers of cluster {cluster} differ: {'; '.join(left[:3])}",
+                    "The work is in the DDL queue of those that are behind. The same command goes on from here.",
+                )
+            time.sleep(_POLL_SECONDS)
