@@ -1,52 +1,234 @@
-"""Two ClickHouse replicas and a Keeper, out of official images: what the stand-in cannot show."""
+"""ClickHouse clusters: what an embedded engine can prove of it, and the whole on official images.
+
+Embedded, a cluster has one server: `cluster()`, `clusterAllReplicas()` and Distributed tables are real; ON CLUSTER and
+replication are taken out of the statements. The tests with `clickhouse_cluster` run on two replicas with a Keeper.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import clickhouse_connect
 import pytest
 
 from tests.engines.handles import Handle
-from tests.engines.processes import wait_until
-from tests.engines.servers.clickhouse import CLUSTER
-from tests.support import journeys
 from tests.support.catalogs import released
-from toolkit.apply.runner import plan_store, run
+from tests.support.clickhouse import LAYOUTS, TABLE, leftovers, plain, rows
+from toolkit.apply.runner import Options, perform, plan_store, run
+from toolkit.apply.task import Task
+from toolkit.apply.ways_back import finish, rollback
 from toolkit.catalog import differences
 from toolkit.engines import clickhouse as engine
+from toolkit.engines.clickhouse import inspect, rebuild, replicas, traits
+from toolkit.engines.clickhouse.layout import Placement
+from toolkit.engines.clickhouse.rebuilder import ClickHouseRebuilder
+from toolkit.engines.clickhouse.typemap import profile
+from toolkit.engines.online import Compared, Copied, Key, Ran
 from toolkit.overlay import ClickHouseSettings, Overlay
-from toolkit.sample import generate
+from toolkit.plan import Mode, Observed, Sql, Step
+from toolkit.targets import parse_url
+from toolkit.versions import find
 
-CHAIN = [definition for definition in released() if engine.supports(definition)]
-ROWS = 100
-ON_CLUSTER = Overlay(clickhouse=ClickHouseSettings(cluster=CLUSTER))
-
-
-@pytest.mark.short
-def test_every_replica_gets_the_schema_and_the_records(clickhouse_cluster: Handle) -> None:
-    """Planned and run through one server; the other one has the same tables, and the rows written to the first."""
-    writes = list(generate(CHAIN[0], ROWS, seed=1, attributes=CHAIN[0]))
-    with journeys.opened(clickhouse_cluster.url) as (chosen, first):
-        for wanted in (CHAIN[0], CHAIN[-1]):
-            plan = plan_store(chosen, first, wanted, released(), ON_CLUSTER)
-            run(chosen, first, plan, wanted, ON_CLUSTER, lambda *_: None, lambda: 0.0)
-            if wanted is CHAIN[0]:
-                for _ in first.write(wanted, writes):
-                    pass
-        catalog = first.observe().catalog
-    assert differences(catalog, chosen.catalog(CHAIN[-1], ON_CLUSTER)) == ()
-    (url,) = clickhouse_cluster.neighbour_urls
-    with journeys.opened(url) as (_, second):
-        assert differences(second.observe().catalog, catalog) == ()
-        wait_until(lambda: len(list(second.read(CHAIN[-1]))) == ROWS, 60, "the second replica has the records")
+CLUSTER = "temporal"
+LOCAL = f"{TABLE}_local"
+CONFIGURATION = f"""<clickhouse><tcp_port>9876</tcp_port><remote_servers><{CLUSTER}><shard><replica>
+<host>127.0.0.1</host><port>9876</port></replica></shard></{CLUSTER}></remote_servers></clickhouse>"""
+OVERLAY = Overlay(clickhouse=ClickHouseSettings(cluster=CLUSTER))
+NUMBER = 3000
 
 
-@pytest.mark.short
-@pytest.mark.faults
-def test_a_killed_replica_keeps_the_schema(clickhouse_cluster: Handle) -> None:
-    """The first server is killed after an install and started again: the schema and its record are there."""
-    with journeys.opened(clickhouse_cluster.url) as (chosen, client):
-        plan = plan_store(chosen, client, CHAIN[-1], released(), ON_CLUSTER)
-        run(chosen, client, plan, CHAIN[-1], ON_CLUSTER, lambda *_: None, lambda: 0.0)
-    clickhouse_cluster.kill()
-    clickhouse_cluster.start()
-    with journeys.opened(clickhouse_cluster.url) as (chosen, client):
-        assert plan_store(chosen, client, CHAIN[-1], released(), ON_CLUSTER).steps == ()
+class _Alone:
+    """The lock of a test."""
+
+    def check(self) -> None:
+        """Always held."""
+
+
+class Solo:
+    """A cluster of one embedded server."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+        lease: Any = _Alone()
+        self._rebuilder = ClickHouseRebuilder(self.ask, self.run, lambda: (0.0, 0.0), lease)
+
+    def ask(self, query: str, values: Any = None) -> list[dict[str, Any]]:
+        answer = self._connection.query(query, dict(values) if values else None)
+        return [dict(zip(answer.column_names, row, strict=True)) for row in answer.result_rows]
+
+    def run(self, text: str, values: Any = None) -> None:
+        self._connection.command(text, dict(values) if values else None)
+
+    def observed(self, table: str) -> Observed:
+        return Observed(inspect.read(self.ask, {"storage_policy"}), "1.9", "", traits=traits.read(self.ask, table))
+
+    def do(self, steps: Sequence[Step]) -> None:
+        """All but what clickhouse-migrations is told."""
+        for step in steps:
+            if step.id != "record.clickhouse-migrations":
+                self._one(replace(step, statements=tuple(_alone(s) for s in step.statements if isinstance(s, Sql))))
+
+    def _one(self, step: Step) -> None:
+        match step.mode:
+            case Mode.COPY | Mode.COMPARE:
+                after: Key | None = None
+                act = self._rebuilder.copy if step.mode is Mode.COPY else self._rebuilder.compare
+                while True:
+                    outcome = act(step, after, 50)
+                    assert isinstance(outcome, Copied | Compared)
+                    assert not (isinstance(outcome, Compared) and outcome.different)
+                    after = outcome.last
+                    if after is None:
+                        return
+            case Mode.SWAP:
+                # An embedded engine has no queue of DDL.
+                step = replace(step, statements=step.statements[-1:])
+                self._rebuilder.swap(step, 1, 1)
+            case _:
+                assert self._rebuilder.attempt(step, 1, lambda _: None) == Ran()
+
+    def fill(self) -> None:
+        self.run(
+            f"INSERT INTO {TABLE} (namespace_id, run_id, start_time, keyword01, _version)"
+            f" SELECT 'n' || toString(number % 3), toString(number), toDateTime64(number, 6, 'UTC'), 'w', 1"
+            f" FROM numbers({NUMBER})"
+        )
+
+    def count(self) -> int:
+        return int(self.ask(f"SELECT count() AS n FROM {TABLE} FINAL")[0]["n"])
+
+    def key(self, table: str) -> str:
+        return str(
+            self.ask(f"SELECT sorting_key AS v FROM system.tables WHERE database = 'v' AND name = '{table}'")[0]["v"]
+        )
+
+    def names(self) -> dict[str, str]:
+        found = self.ask("SELECT name, engine FROM system.tables WHERE database = 'v'")
+        return {row["name"]: row["engine"] for row in found if row["name"] != "temporal_visibility_schema_version"}
+
+
+def _alone(statement: Sql) -> Sql:
+    text = statement.text.replace(f" ON CLUSTER `{CLUSTER}`", "").replace("ENGINE = Replicated", "ENGINE = ")
+    return replace(statement, text=text.replace("('/clickhouse/tables/{uuid}/all', '{shard}-{replica}')", ""))
+
+
+@pytest.fixture
+def solo(tmp_path: Path) -> Iterator[Solo]:
+    (tmp_path / "server.xml").write_text(CONFIGURATION)
+    options = {"config-file": str(tmp_path / "server.xml")}
+    connection = clickhouse_connect.get_client(interface="chdb", path=str(tmp_path / "data"), chdb_options=options)
+    try:
+        connection.command("CREATE DATABASE v")
+        connection.command("USE v")
+        yield Solo(connection)
+    finally:
+        connection.close()
+
+
+def route(store: Solo, table: str) -> Any:
+    return rebuild.route(store.observed(table), find("1.14"), profile(), Placement(CLUSTER), (), None)
+
+
+def test_another_key_on_a_cluster(solo: Solo) -> None:
+    """There, back, and there again to the end; the table in front follows."""
+    old, new = LAYOUTS["key"]
+    for step in engine.steps(Observed(engine.empty(), None, ""), find("1.9"), OVERLAY):
+        texts = [replace(s, text=s.text.replace(old, new)) for s in step.statements if isinstance(s, Sql)]
+        solo.do([replace(step, statements=tuple(texts))])
+    solo.fill()
+    assert replicas.disagreements(solo.ask, CLUSTER, "v", [TABLE, LOCAL]) == ()
+    before = solo.observed(LOCAL).catalog
+    plan = route(solo, LOCAL)
+    assert all(" ON CLUSTER " in s.text for step in plan.steps for s in step.statements
+               if s.text.startswith(("CREATE", "ALTER", "EXCHANGE", "DROP")))  # fmt: skip
+    ids = [step.id for step in plan.steps]
+    assert ids.index(f"rebuild.{LOCAL}.swap") < ids.index(f"columns.{TABLE}.add")
+    solo.do(plan.steps)
+    assert (solo.key(LOCAL), solo.count()) == ("namespace_id, start_time, run_id", NUMBER)
+    ids = [step.id for step in plan.rollback]
+    assert ids.index(f"columns.{TABLE}.add.undo") < ids.index(f"rebuild.{LOCAL}.back")
+    solo.do(plan.rollback)
+    assert (differences(solo.observed(LOCAL).catalog, before), solo.count()) == ((), NUMBER)
+    again = route(solo, LOCAL)
+    solo.do([*again.steps, *again.finish])
+    assert (solo.key(LOCAL), solo.count()) == ("namespace_id, start_time, run_id", NUMBER)
+    assert solo.names() == {TABLE: "Distributed", LOCAL: "ReplacingMergeTree"}
+
+
+def test_from_one_server_to_a_cluster(solo: Solo) -> None:
+    """The table becomes the distributed one; what is written there after the swap is there after a rollback, too."""
+    solo.do(engine.steps(Observed(engine.empty(), None, ""), find("1.9")))
+    solo.fill()
+    plan = route(solo, TABLE)
+    solo.do(plan.steps)
+    names = solo.names()
+    assert (names[TABLE], names[LOCAL], solo.count()) == ("Distributed", "ReplacingMergeTree", NUMBER)
+    solo.run(
+        f"INSERT INTO {TABLE} (namespace_id, run_id, start_time, _version) SELECT 'n', 'new', now(), 1"
+        " SETTINGS insert_distributed_sync = 1"
+    )
+    solo.do(plan.rollback)
+    assert (solo.names(), solo.count()) == ({TABLE: "ReplacingMergeTree"}, NUMBER + 1)
+    again = route(solo, TABLE)
+    solo.do([*again.steps, *again.finish])
+    assert (solo.names(), solo.count()) == ({TABLE: "Distributed", LOCAL: "ReplacingMergeTree"}, NUMBER + 1)
+
+
+def test_servers_that_differ_are_seen(solo: Solo) -> None:
+    solo.run("CREATE TABLE here (a UInt8) ENGINE = MergeTree ORDER BY a")
+    assert replicas.disagreements(solo.ask, CLUSTER, "v", ["here"]) == ()
+    assert replicas.disagreements(solo.ask, CLUSTER, "w", ["here"]) == ()
+    assert replicas.lag(solo.ask, CLUSTER, "v", ["here"]) == 0.0
+
+
+@contextmanager
+def clustered(url: str) -> Iterator[Any]:
+    client = engine.connect(parse_url(url, {}, OVERLAY))
+    try:
+        yield client
+    finally:
+        client.close()
+
+
+def upgrade(client: Any, version: str) -> None:
+    plan = plan_store(engine, client, find(version), released(), OVERLAY)
+    run(engine, client, plan, find(version), OVERLAY, lambda *_: None, lambda: 0.0)
+
+
+def end(client: Any, task: Task) -> None:
+    perform(client, task, lambda *_: None, lambda: 0.0, Options())
+
+
+def test_up_and_down_on_two_replicas(clickhouse_cluster: Handle) -> None:
+    with clustered(clickhouse_cluster.url) as client:
+        for version in ("1.9", "1.10", "1.14", "1.9"):
+            upgrade(client, version)
+            assert differences(client.observe().catalog, engine.catalog(find(version), OVERLAY)) == ()
+            assert replicas.disagreements(client._ask, CLUSTER, clickhouse_cluster.database, [TABLE, LOCAL]) == ()
+
+
+def test_a_move_to_two_replicas(clickhouse_cluster: Handle) -> None:
+    url = clickhouse_cluster.url
+    with plain(url) as connection:
+        for step in engine.steps(Observed(engine.empty(), None, ""), find("1.9")):
+            for statement in step.statements:
+                assert isinstance(statement, Sql)
+                connection.command(statement.text)
+        connection.command(
+            f"INSERT INTO {TABLE} (namespace_id, run_id, start_time, _version) SELECT 'n', toString(number), now(), 1"
+            " FROM numbers(1000)"
+        )
+    with clustered(url) as client:
+        upgrade(client, "1.14")
+        assert client.count() == 1000
+        end(client, rollback(engine, client, released(), OVERLAY))
+        upgrade(client, "1.14")
+        end(client, finish(engine, client))
+        assert client.count() == 1000
+        assert replicas.disagreements(client._ask, CLUSTER, clickhouse_cluster.database, [TABLE, LOCAL]) == ()
+    assert leftovers(url) == []
+    assert rows(url, f"SELECT count() FROM {TABLE} FINAL") == [(1000,)]

@@ -166,8 +166,7 @@ class ClickHouseClient:
             cluster=self._placement.cluster,
             database=self._database,
             tables=(stored, self._rules.table, OTHER, versions.MIGRATIONS_TABLE),
-            # Before a move to the cluster is finished, the table in front is on this server only.
-            alike=(stored, OTHER, CAPTURE),
+            alike=(stored, self._rules.table, OTHER, CAPTURE),
         )
 
     def _kills(self) -> bool:

@@ -64,13 +64,20 @@ def route(
     )  # fmt: skip
     further = (work.placed.table.name,) if work.moved else ()
     entrance = _entrance(goal, placement) if work.moved else ()
+    undone = (
+        *planner.reverses(parts.changes),
+        *_back(work),
+        _drop(work, "Drop the newer table", further, placement.cluster),
+        *planner.reverses(parts.drops),
+        *versions.restore_steps(observed, wanted, migrations, placement),
+    )
+    dropped = _drop(work, "Drop the shadow table", further, placement.cluster)
     return Route(
         steps=(*parts.drops, *_forward(work, placement), *parts.changes, *parts.records),
-        rollback=(*_back(work), _drop(work, "Drop the newer table", further, placement.cluster),
-                  *versions.restore_steps(observed, wanted, migrations, placement)),
-        abandon=(_drop(work, "Drop the shadow table", further, placement.cluster), *planner.reverses(parts.drops)),
+        rollback=undone,
+        abandon=(dropped, *planner.reverses(parts.drops)),
         finish=(_drop(work, "Drop the old table"), *entrance),
-    )  # fmt: skip
+    )
 
 
 def _work(goal: Sequence[Placed], observed: Observed, rules: Profile, placement: Placement) -> _Work | None:
@@ -262,7 +269,7 @@ def _forward(work: _Work, placement: Placement) -> tuple[Step, ...]:
         Step(
             f"rebuild.{name}.swap", f"Swap: the shadow becomes {name}, which stays as {OTHER}",
             "one act; the view then keeps the old table current", StepClass.REBUILD, SHORT,
-            (shadow.exchange(pair),), (), (Expect(_OTHER, work.uuid),), mode=Mode.SWAP,
+            (*shadow.pending(pair), shadow.exchange(pair)), (), (Expect(_OTHER, work.uuid),), mode=Mode.SWAP,
             needs=(Expect(_TABLE, work.facts),),
         ),
         *_divided(work, "swapped"),
@@ -304,10 +311,11 @@ def _turned(pair: shadow.Pair) -> shadow.Pair:
 def _back(work: _Work) -> tuple[Step, ...]:
     swap = Step(
         f"rebuild.{work.live}.back", f"Swap back: {OTHER} becomes {work.live} again", "the view kept it current",
-        StepClass.REBUILD, SHORT, (shadow.exchange(work.pair),), (), (Expect((*_TABLE, "uuid"), work.uuid),),
+        StepClass.REBUILD, SHORT, (*shadow.pending(work.pair), shadow.exchange(work.pair)), (),
+        (Expect((*_TABLE, "uuid"), work.uuid),),
         mode=Mode.SWAP, needs=(Expect(_OTHER, work.uuid),),
     )  # fmt: skip
-    return (swap, *_divided(work, "swapped back"))
+    return (swap, *_divided(work, "swapped.back"))
 
 
 def _drop(work: _Work, title: str, further: Sequence[str] = (), cluster: str | None = None) -> Step:

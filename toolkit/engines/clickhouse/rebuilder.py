@@ -104,6 +104,9 @@ class ClickHouseRebuilder:
 
     def swap(self, step: Step, wait: float, most: int) -> Swapped | Busy:
         """See `Rebuilding.swap`."""
+        for statement in _sql(step):
+            if statement.part == "wait" and self._number(statement, {}):
+                return Busy("a server of the cluster still has an earlier swap to do")
         self._lease.check()
         began = time.monotonic()
         self._part(step, "swap", {})

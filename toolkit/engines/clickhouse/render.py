@@ -100,10 +100,15 @@ def add_plain_index(name: str, ddl: str) -> str:
 
 def restore_column(name: str, facts: Mapping[str, Json]) -> str:
     """An action of `alter`: the column as a catalog says that it was."""
+    return f"MODIFY COLUMN {identifier(name)} {column_ddl(facts)}"
+
+
+def column_ddl(facts: Mapping[str, Json]) -> str:
+    """What follows a column's name, from what a catalog says of it."""
     words = {"default": "DEFAULT", "materialized": "MATERIALIZED", "alias": "ALIAS"}
     more = "".join(f" {word} {facts[key]}" for key, word in words.items() if key in facts)
     codec = f" CODEC({facts['codec']})" if "codec" in facts else ""
-    return f"MODIFY COLUMN {identifier(name)} {facts.get('type')}{more}{codec}"
+    return f"{facts.get('type')}{more}{codec}"
 
 
 def drop_column(name: str) -> str:

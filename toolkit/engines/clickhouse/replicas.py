@@ -42,6 +42,8 @@ FROM clusterAllReplicas({cluster}, system.replicas) WHERE database = {database} 
 
 def disagreements(ask: Ask, cluster: str, database: str, names: Collection[str]) -> tuple[str, ...]:
     """What is not the same on every server of `cluster`, in words; () when all have the same tables."""
+    if not names:
+        return ()
     return tuple(
         f"{row['what']} of {row['name']}: {row['kinds']} kinds on {row['hosts']} of {row['all']} servers"
         for row in ask(_fill(_MARKS, cluster, database, names))

@@ -197,6 +197,20 @@ def _place(pair: Pair, word: str, number: int) -> str:
     return f"accurateCastOrDefault({{{word}_{number + 1}:String}}, {literal(type)})"
 
 
+def pending(pair: Pair) -> tuple[Sql, ...]:
+    """How many servers of the cluster still have an earlier swap to do: a second one would undo it there."""
+    if pair.cluster is None:
+        return ()
+    return (
+        Sql(
+            "SELECT count() AS n FROM system.distributed_ddl_queue\n"
+            f"WHERE cluster = {literal(pair.cluster)} AND status IN ('Inactive', 'Active')\n"
+            f"  AND startsWith(query, 'EXCHANGE TABLES') AND position(query, {literal(OTHER)}) > 0",
+            part="wait",
+        ),
+    )
+
+
 def exchange(pair: Pair) -> Sql:
     """The swap: on one server in one act, after which the view runs the other way."""
     return Sql(f"EXCHANGE TABLES {identifier(pair.live)} AND {OTHER}{on_cluster(pair.cluster)}", part="swap")

@@ -5,6 +5,7 @@ It looks at the state of each server and never believes a queue; what it cannot 
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,7 +31,8 @@ WHERE database = {database} AND NOT is_done AND table IN ({tables})
 @dataclass(frozen=True, slots=True)
 class Background:
     """What goes on behind the statements. `shown`: the store's address, `redact` takes secrets out of a text; `kills`:
-    a mutation that fails may be killed; `alike`: tables that every server of `cluster` must have alike."""
+    a mutation that fails may be killed; `alike`: tables that a statement for the whole `cluster` leaves alike on every
+    server of it."""
 
     ask: Ask
     command: Command
@@ -47,7 +49,7 @@ class Background:
         if statement.startswith("ALTER"):
             self._settle()
         if self.cluster is not None and " ON CLUSTER " in statement:
-            self._agree(self.cluster)
+            self._agree(self.cluster, [name for name in self.alike if re.search(rf"\b{name}\b", statement)])
 
     def _settle(self) -> None:
         source = "system.mutations"
@@ -76,10 +78,10 @@ class Background:
             hint,
         )
 
-    def _agree(self, cluster: str) -> None:
+    def _agree(self, cluster: str, names: Collection[str]) -> None:
         """Until every server shows the same tables, whatever the queue of DDL says."""
         deadline = time.monotonic() + AGREE_SECONDS
-        while left := replicas.disagreements(self.ask, cluster, self.database, self.alike):
+        while left := replicas.disagreements(self.ask, cluster, self.database, names):
             if time.monotonic() > deadline:
                 raise EngineError(
                     "TV4211",
