@@ -107,7 +107,7 @@ def _work(table: Table, live: traits.TableTraits, ours: Sequence[Step], observed
     fulltext = {name for name, clause in built.items() if clause.startswith("ADD FULLTEXT ")}
     text = frozenset(name for name in copied if live.plain[name])
     names_ = (table.name, names.shadow(table.name), names.log(table.name))
-    values = {name: shadow.column(name, defaults.get(name)) for name in copied}
+    values = {name: shadow.column(table.name, name, defaults.get(name)) for name in copied}
     first, second = layout.PRIMARY_KEY
     return _Work(
         table=table,
@@ -117,7 +117,7 @@ def _work(table: Table, live: traits.TableTraits, ours: Sequence[Step], observed
         forward=shadow.Pair(*names_, (first, second), values, text),
         back=shadow.Pair(
             table.name, names.old(table.name), names.back(table.name), (first, second),
-            {name: shadow.column(name) for name in copied}, text,
+            {name: shadow.column(table.name, name) for name in copied}, text,
         ),
         fulltext={n: clause for n, clause in built.items() if n in fulltext},
         others={n: clause for n, clause in built.items() if n not in fulltext},

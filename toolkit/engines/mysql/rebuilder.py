@@ -164,8 +164,11 @@ class MysqlRebuilder:
             for start in range(0, len(rows), KEYS_AT_ONCE):
                 part = [list(row.values()) for row in rows[start : start + KEYS_AT_ONCE]]
                 places = list(dict.fromkeys(tuple(key) for _, *key in part))
-                for text in _every(step, f"refresh {number}"):
-                    run(self._connection, text, {"keys": places})
+                found = ask(self._connection, _one(step, f"there {number}"), {"keys": places})
+                gone = set(places) - {tuple(row.values()) for row in found}
+                if gone:
+                    run(self._connection, _one(step, f"gone {number}"), {"keys": sorted(gone)})
+                run(self._connection, _one(step, f"refresh {number}"), {"keys": places})
                 run(self._connection, _one(step, f"taken {number}"), {"ids": [row[0] for row in part]})
             total += len(rows)
         return total

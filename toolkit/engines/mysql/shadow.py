@@ -47,9 +47,10 @@ def _id(name: str) -> str:
     return identifier(name).replace("%", "%%")
 
 
-def column(name: str, default: str | None = None) -> str:
-    """What is copied into a column: its own value, or `default` where there is none."""
-    return _id(name) if default is None else f"COALESCE({_id(name)}, {literal(default).replace('%', '%%')})"
+def column(table: str, name: str, default: str | None = None) -> str:
+    """What is copied from a column of `table`: its value, or `default` where there is none."""
+    value = f"{_id(table)}.{_id(name)}"
+    return value if default is None else f"COALESCE({value}, {literal(default).replace('%', '%%')})"
 
 
 def create(live: str, indexes: Sequence[str]) -> tuple[Sql, ...]:
@@ -136,13 +137,17 @@ def bound(pair: Pair) -> Sql:
 
 def copy(pair: Pair) -> Sql:
     """One chunk; rows that a repeated chunk finds there already stay."""
-    first = _id(pair.key[0])
     return Sql(
         f"INSERT INTO {_id(pair.target)} ({pair.names})\nSELECT {', '.join(pair.values.values())} "
-        f"FROM {_id(pair.source)}\nWHERE {_range(pair, pair.source)}\n"
-        f"ON DUPLICATE KEY UPDATE {first} = {_id(pair.target)}.{first}",
+        f"FROM {_id(pair.source)}\nWHERE {_range(pair, pair.source)}\nON DUPLICATE KEY UPDATE {_nothing(pair)}",
         part="copy",
     )
+
+
+def _nothing(pair: Pair) -> str:
+    """What a row is updated with that stays as it is."""
+    first = f"{_id(pair.target)}.{_id(pair.key[0])}"
+    return f"{first} = {first}"
 
 
 def compare(pair: Pair) -> Sql:
@@ -169,15 +174,19 @@ def compare(pair: Pair) -> Sql:
 
 def replay(pair: Pair, number: int) -> tuple[Sql, ...]:
     """Take recorded keys and make the target's rows of these keys what the source's are. Rows are read after the keys
-    were seen, so what is read has the change that recorded them; a later change records its key again. No aliases:
-    LOCK TABLES would ask for each."""
+    were seen, so what is read has the change that recorded them; a later change records its key again. Which keys are
+    gone is asked for first, as a DELETE that looks at the source would wait for its writers. Rows are updated where
+    they are: not every index has something new. No aliases: LOCK TABLES would ask for each."""
     values, where = ", ".join(pair.values.values()), f"WHERE ({pair.keys}) IN %(keys)s"
+    updates = ", ".join(f"{_id(pair.target)}.{_id(n)} = {v}" for n, v in pair.values.items() if n not in pair.key)
     source, target, log = _id(pair.source), _id(pair.target), _id(pair.log)
     return (
         Sql(f"SELECT id, {pair.keys} FROM {log} ORDER BY id LIMIT %(keys)s", part=f"take {number}"),
-        Sql(f"DELETE FROM {target} {where}", part=f"refresh {number}"),
+        Sql(f"SELECT {pair.keys} FROM {source} {where}", part=f"there {number}"),
+        Sql(f"DELETE FROM {target} {where}", part=f"gone {number}"),
         Sql(
-            f"INSERT INTO {target} ({pair.names})\nSELECT {values} FROM {source} {where}",
+            f"INSERT INTO {target} ({pair.names})\nSELECT {values} FROM {source} {where}\n"
+            f"ON DUPLICATE KEY UPDATE {updates or _nothing(pair)}",
             part=f"refresh {number}",
         ),
         Sql(f"DELETE FROM {log} WHERE id IN %(ids)s", part=f"taken {number}"),
