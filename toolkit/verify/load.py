@@ -49,6 +49,7 @@ class Writer:
     _took: list[float] = field(default_factory=list)
     _refused: int = 0
     _number: int = 0
+    _client: Client | None = None
     _stop: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
     _failure: BaseException | None = None
@@ -92,19 +93,17 @@ class Writer:
 
     def _run(self) -> None:
         try:
-            client = self.connect()
-            try:
-                self._write(client, Random(self.seed))
-            finally:
-                client.close()
+            self._write(Random(self.seed))
         except BaseException as error:
             self._failure = error
+        finally:
+            self._disconnect()
 
-    def _write(self, client: Client, random: Random) -> None:
+    def _write(self, random: Random) -> None:
         while not self._stop.is_set():
             run, live = self._next(random)
             began = time.monotonic()
-            self._send(client, self._as_write(run, live), began)
+            self._send(self._as_write(run, live), began)
             self._took.append(time.monotonic() - began)
             if live is None:
                 self._live.pop(run, None)
@@ -112,18 +111,26 @@ class Writer:
                 self._live[run] = live
             self._stop.wait(self.pause)
 
-    def _send(self, client: Client, write: Write, began: float) -> None:
+    def _send(self, write: Write, began: float) -> None:
         """Until the store has taken it. One that may have arrived is sent again: its version makes that harmless."""
         while True:
             try:
-                for _ in client.write(self.definition, (write,)):
+                if self._client is None:
+                    self._client = self.connect()
+                for _ in self._client.write(self.definition, (write,)):
                     pass
                 return
             except ToolkitError:
                 self._refused += 1
+                self._disconnect()
                 if time.monotonic() - began > PATIENCE_SECONDS:
                     raise
                 time.sleep(0.02)
+
+    def _disconnect(self) -> None:
+        if self._client is not None:
+            self._client.close()
+            self._client = None
 
     def _next(self, random: Random) -> tuple[str, _Live | None]:
         choice = random.random()
