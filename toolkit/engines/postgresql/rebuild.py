@@ -54,6 +54,8 @@ def route(plain: Sequence[Step], observed: Observed, wanted: Definition, rules: 
         rollback=(
             _swap_back(work),
             _drop(work.table.name, SHADOW, "Drop the newer table"),
+            # What was made for the newer table only: the function and the extension of 1.2.
+            *_reverses(before),
             *versions.restore_steps(observed, wanted),
         ),
         abandon=(_drop(work.table.name, SHADOW, "Drop the shadow table"), *_reverses(before)),
