@@ -56,7 +56,7 @@ def check(found: list[Evidence]) -> None:
     assert shown(found) == ""
     for one in found:
         assert set(one.checks) == set(Check), one.path.name
-        assert one.felt.writes >= 40
+        assert one.felt.writes >= 40 or not one.path.steady
 
 
 @pytest.mark.parametrize("part", range(3))

@@ -17,7 +17,8 @@ from toolkit.plan import StepClass
 @dataclass(frozen=True, slots=True)
 class UpgradePath:
     """From a published schema to a version on one engine. `start` is a name of the lineage (1.9, 1.12-combined, v9);
-    `definition` what records of that schema hold; `label`: what such a store claims to be."""
+    `definition` what records of that schema hold; `label`: what such a store claims to be; `steady`: who writes to the
+    old schema can go on with the new one."""
 
     engine: str
     start: str
@@ -25,6 +26,7 @@ class UpgradePath:
     label: str | None
     goal: Definition
     overlay: Overlay = NO_OVERLAY
+    steady: bool = True
 
     @property
     def name(self) -> str:

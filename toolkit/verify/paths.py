@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from toolkit.attributes import Family
+from toolkit.catalog import Catalog, Json, objects
 from toolkit.definition import Definition, version_key
 from toolkit.engines import Engine
 from toolkit.errors import UsageError
@@ -15,6 +16,8 @@ from toolkit.lineage import Known, members
 from toolkit.overlay import NO_OVERLAY, Overlay
 from toolkit.routes import PublishedRoute
 from toolkit.verify.evidence import UpgradePath
+
+_MEMBERS = (("columns",), ("properties",))
 
 
 def paths(
@@ -27,8 +30,21 @@ def paths(
     for one in known:
         definition = definition_of(engine, chain, one, known)
         if version_key(definition.version) < version_key(goal.version):
-            found.append(UpgradePath(engine.NAME, one.name, definition, one.records, goal, overlay))
+            wanted = engine.catalog(overlay.apply(goal), overlay)
+            steady = not retyped(one.catalog, wanted)
+            found.append(UpgradePath(engine.NAME, one.name, definition, one.records, goal, overlay, steady))
     return tuple(found)
+
+
+def retyped(old: Catalog, new: Catalog) -> tuple[str, ...]:
+    """Columns or fields that both have, with another type: a writer must know which of the two it writes to."""
+    before, after = objects(old), objects(new)
+    both = (path for path in before.keys() & after.keys() if path[-2:-1] in _MEMBERS)
+    return tuple(sorted(path[-1] for path in both if _type(before[path]) != _type(after[path])))
+
+
+def _type(facts: Json) -> Json:
+    return facts.get("type") if isinstance(facts, dict) else facts
 
 
 def chosen(found: Sequence[UpgradePath], starts: Sequence[str]) -> tuple[UpgradePath, ...]:

@@ -11,7 +11,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 
 from toolkit.apply import ways_back
@@ -74,15 +74,16 @@ def walk(engine: Engine, path: UpgradePath, place: Place, rows: int, chain: Sequ
         server = client.observe().server
         asked = _biggest(before)
         said = answers(engine, client, path.definition, asked)
-        with _sizes(place) as size, Writer(lambda: engine.connect(place.target), path.definition, _PAUSE, SEED) as load:
-            load.wait_for(_WRITES_BEFORE)
+        load = Writer(lambda: engine.connect(place.target), path.definition, _PAUSE, SEED)
+        with _sizes(place) as size, load if path.steady else nullcontext():
+            load.wait_for(_WRITES_BEFORE if path.steady else 0)
             began = time.monotonic()
             _upgrade(engine, client, path, chain, notes)
             seconds = time.monotonic() - began
-            load.wait_for(_WRITES_AFTER)
+            load.wait_for(_WRITES_AFTER if path.steady else 0)
             felt = load.felt()
             _way_back(engine, client, path, chain, notes)
-            load.wait_for(_WRITES_AFTER)
+            load.wait_for(_WRITES_AFTER if path.steady else 0)
         disk = size()
         _compare(engine, client, path, before, load, said, asked, notes)
     except ToolkitError as error:
@@ -138,6 +139,7 @@ def _way_back(engine: Engine, client: Client, path: UpgradePath, chain: Sequence
         except (Unsupported, UsageError) as error:
             notes.back = f"none: {error.message}"
             return
+    _finish(engine, client)
     notes.found(Check.BACK, "TV8206", *_unlike(engine, client, path.definition, path, strict=False))
     _run(engine, client, path.goal, chain, path, "upgrade")
     _finish(engine, client)

@@ -55,6 +55,8 @@ def _section(one: Evidence) -> Iterator[str]:
             f"longest {_milliseconds(felt.longest)}; {felt.slow} took longer than {SLOW * 1000:.0f} ms; "
             f"{felt.refused} were refused and sent again."
         )
+    if not one.path.steady:
+        yield "No writer ran beside it: records are written in another form after this upgrade."
     if one.back:
         yield f"Way back: {one.back}."
     yield ""
