@@ -55,7 +55,7 @@ def walked(handle: Handle | EmbeddedHandle, goal: Definition, wanted: slice) -> 
 def check(found: list[Evidence]) -> None:
     assert shown(found) == ""
     for one in found:
-        assert set(one.checks) == set(Check), one.path.name
+        assert set(one.checks) >= set(Check) - (set() if one.path.steady else {Check.QUERIES}), one.path.name
         assert one.felt.writes >= 40 or not one.path.steady
 
 

@@ -44,15 +44,17 @@ class Content:
     mine: Mapping[str, tuple[int, str]]
 
 
-def content(client: Client, definition: Definition, mine: str) -> Content:
-    """All records as `definition` sees them; those of the namespace `mine` apart. Raises EngineError."""
+def content(client: Client, definition: Definition, mine: str, whole: bool = True) -> Content:
+    """All records as `definition` sees them; those of the namespace `mine` apart. `whole` False: only what every form
+    of a record tells alike, for an upgrade that brings another form. Raises EngineError."""
+    number = fingerprint if whole else _core
     others: dict[Key, int] = {}
     own: dict[str, tuple[int, str]] = {}
     for record in client.read(definition):
         if record.namespace_id == mine:
             own[record.run_id] = (record.status, record.workflow_type)
         else:
-            others[record.namespace_id, record.run_id] = fingerprint(record)
+            others[record.namespace_id, record.run_id] = number(record)
     return Content(others, own)
 
 
@@ -61,6 +63,13 @@ def fingerprint(record: Record) -> int:
     parts = [repr(getattr(record, name)) for name in record.__slots__ if name != "attributes"]
     parts += [f"{name}={value!r}" for name, value in sorted(record.attributes.items())]
     return int.from_bytes(hashlib.blake2b("\0".join(parts).encode(), digest_size=8).digest(), "big")
+
+
+def _core(record: Record) -> int:
+    """Who and when: the first layout of search engines has no durations and no search attributes of other types."""
+    times = (record.start_time // 1000, None if record.close_time is None else record.close_time // 1000)
+    parts = (record.workflow_id, record.workflow_type, record.status, *times)
+    return int.from_bytes(hashlib.blake2b(repr(parts).encode(), digest_size=8).digest(), "big")
 
 
 def different(before: Mapping[Key, int], after: Mapping[Key, int]) -> tuple[str, ...]:

@@ -1,0 +1,130 @@
+"""Reports of upgrade paths, and `schema verify-paths` as a user meets it, on embedded engines."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import replace
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from tests.support.command import temporal_visibility
+from toolkit.catalog import Catalog
+from toolkit.engines import ENGINES, engine
+from toolkit.plan import StepClass
+from toolkit.routes import published
+from toolkit.verify import containers, report
+from toolkit.verify.evidence import Check, Disk, Evidence, Felt, Finding, StepTaken, UpgradePath, passed
+from toolkit.verify.paths import paths, retyped
+from toolkit.versions import chain, find
+
+FULL_TEXT_PARTS = ("_data", "_idx", "_docsize", "_config", "_content")
+PATH = UpgradePath("postgresql", "1.9", find("1.9"), "1.9", find("1.14"))
+GOOD = Evidence(
+    PATH, "PostgreSQL 15.18", 100, 12.5, (StepTaken("Swap | now", StepClass.REBUILD, "ACCESS EXCLUSIVE", "all", 0.02),),
+    Felt(400, 1, 0.061, 0.002, 0), Disk(1024, 5 * 2**20, 2**21), 0.02, tuple(Check), (), "rollback",
+)  # fmt: skip
+BAD = replace(GOOD, findings=(Finding(Check.RECORDS, "TV8203", "3 records lost,\n50% of <all> \x07"),))
+
+
+def test_a_page_for_a_stranger() -> None:
+    page = "\n".join(report.markdown([GOOD, BAD]))
+    assert "**1 failed.**" in page
+    for words in ("longest lock", "at most", "61 ms", "20 ms", "5.0 MiB", "Way back: rollback", "TV8203", "1 findings"):
+        assert words in page, words
+    assert "Swap \\| now" in page
+    assert "None could be walked" in "\n".join(report.markdown([]))
+    assert not passed([])
+
+
+def test_junit() -> None:
+    root = ElementTree.fromstring(report.junit([GOOD, BAD]).encode())
+    (suite,) = root
+    assert suite.attrib["tests"] == str(2 * len(Check))
+    assert suite.attrib["failures"] == "1"
+    (failure,) = root.iter("failure")
+    assert failure.attrib["type"] == "TV8203"
+
+
+def test_annotations_are_one_line_each() -> None:
+    (notice,), (error,) = list(report.github([GOOD])), list(report.github([BAD]))
+    assert notice.startswith("::notice title=postgresql 1.9 -> 1.14::")
+    assert "\n" not in error
+    assert "%0A50%25 of" in error
+
+
+@pytest.mark.parametrize("name", list(ENGINES))
+def test_paths_begin_at_every_published_schema(name: str) -> None:
+    known = engine(name)
+    found = paths(known, chain(), published().routes, chain()[-1])
+    labels = {known.label(d) for d in chain()[:-1] if known.supports(d)}
+    assert labels <= {path.start for path in found}
+    assert all(path.definition.version != "1.14" for path in found)
+    assert paths(known, chain(), published().routes, chain()[0]) == ()
+
+
+def test_what_has_another_type_is_seen() -> None:
+    old = Catalog("elasticsearch", {"properties": {"a": {"type": "long"}, "b": {"type": "keyword"}}})
+    new = Catalog(
+        "elasticsearch", {"properties": {"a": {"type": "date"}, "b": {"type": "keyword"}, "c": {"type": "x"}}}
+    )
+    assert retyped(old, new) == ("a",)
+
+
+def test_the_command(tmp_path: Path) -> None:
+    page, junit = tmp_path / "paths.md", tmp_path / "paths.xml"
+    ran = temporal_visibility(
+        "schema", "verify-paths", "--engine", "sqlite", "--from", "1.13", "--rows", "50", "--output", "json",
+        "--markdown", str(page), "--junit", str(junit),
+    )  # fmt: skip
+    assert ran.code == 0, ran.err
+    (path,) = ran.json("schema-verify-paths")["paths"]
+    assert (path["from"], path["passed"], path["rows"]) == ("1.13", True, 50)
+    assert "sqlite 1.13 -> 1.14" in page.read_text()
+    ElementTree.fromstring(junit.read_text().encode())
+    ran = temporal_visibility(
+        "schema", "verify-paths", "--engine", "sqlite", "--from", "1.13", "--rows", "0", "--format", "github"
+    )
+    assert ran.out.startswith("::notice title=sqlite 1.13 -> 1.14::")
+
+
+def test_from_a_dump(tmp_path: Path) -> None:
+    store, dump = tmp_path / "mine.db", tmp_path / "dump.sql"
+    url = f"sqlite:///{store}"
+    assert temporal_visibility("schema", "upgrade", url, "--to", "1.8", "--yes").code == 0
+    assert temporal_visibility("sample", url, "--rows", "30").code == 0
+    with sqlite3.connect(store) as connection:
+        made = connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
+    # As `.schema` prints it: SQLite makes the tables behind a full-text table itself.
+    dump.write_text("".join(f"{sql};\n" for name, sql in made if not name.endswith(FULL_TEXT_PARTS)))
+    for source in (store, dump):
+        before = store.read_bytes()
+        ran = temporal_visibility("schema", "verify-paths", "--engine", "sqlite", "--dump", str(source), "--rows", "20",
+                                  "--output", "json")  # fmt: skip
+        (found,) = ran.json("schema-verify-paths")["paths"]
+        assert store.read_bytes() == before
+        assert (ran.code, found["findings"], found["from"]) == (0, [], f"1.8 ({source.name})")
+
+
+def refused(words: tuple[str, ...], code: str, exit_code: int, **env: str) -> None:
+    ran = temporal_visibility("schema", "verify-paths", *words, env=env)
+    assert (ran.code, code in ran.err) == (exit_code, True), ran
+
+
+def test_wrong_words(tmp_path: Path) -> None:
+    refused(("--engine", "mysql"), "TV2081", 2)
+    refused(("--from", "9.9"), "TV2080", 2)
+    refused(("--image", "oracle=x"), "TV2082", 2)
+    refused(("--engine", "sqlite", "--containers"), "TV2082", 2)
+    refused(("--dump", str(tmp_path / "none.db")), "TV2084", 2)
+    refused(("--engine", "sqlite", "--dump", str(tmp_path / "none.db")), "TV2083", 2)
+    refused(("--on", "postgresql://u:secret@127.0.0.1:1/x"), "TV4001", 1)
+    refused(("--engine", "mysql", "--containers"), "TV8209", 1, PATH=str(tmp_path))
+
+
+def test_images() -> None:
+    assert containers.images(("postgresql=reg.example.com/postgres:16",)) == {
+        "postgresql": "reg.example.com/postgres:16"
+    }
+    assert set(containers.IMAGES) < set(ENGINES)
