@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
@@ -16,6 +17,8 @@ from toolkit.errors import EngineError, UsageError
 from toolkit.targets import Target
 
 _MAGIC = b"SQLite format 3\0"
+# The shell prints these too, and SQLite makes them itself and lets nobody else do it.
+_OWN = re.compile(r"^CREATE TABLE sqlite_\w+\s*\(.*\);$", re.MULTILINE)
 # The file, and what SQLite keeps beside it while it writes.
 _PARTS = ("", "-journal", "-wal", "-shm")
 
@@ -56,7 +59,7 @@ class SqliteScratch:
                     with closing(sqlite3.connect(f"file:{quote(str(dump))}?mode=ro", uri=True)) as original:
                         original.backup(copy)
                 else:
-                    copy.executescript(script.read(dump))
+                    copy.executescript(_OWN.sub("", script.read(dump)))
             except sqlite3.Error as error:
                 raise EngineError("TV8210", f"SQLite refuses the dump: {error}", "Is it whole?") from None
 
