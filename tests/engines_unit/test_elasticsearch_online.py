@@ -1,0 +1,171 @@
+"""Rebuilds beside live writes without a server: slices, windows, requests, and what stands in the way."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.engines_unit.test_elasticsearch import BY_LABEL, store
+from toolkit.apply import plan_json
+from toolkit.catalog import Json
+from toolkit.engines import elasticsearch as engine
+from toolkit.engines.elasticsearch import preflight, shadow
+from toolkit.engines.elasticsearch.rebuilder import _windows
+from toolkit.engines.elasticsearch.slices import LIST, Mark, Slice, differing, grid, small
+from toolkit.engines.elasticsearch.store import SearchStore
+from toolkit.engines.online import Route
+from toolkit.plan import Mode, Plan, Request
+
+IDS = st.one_of(st.uuids().map(str), st.text("0123456789abcdefgz-_~é", max_size=14))
+
+
+def inside(slice_: Slice, id: str | None) -> bool:
+    if id is None or slice_.missing:
+        return slice_.missing and id is None
+    low, high = slice_.low, slice_.high
+    return (low is None or id >= low) and (high is None or id < high)
+
+
+@given(IDS)
+def test_every_document_is_in_one_slice_and_in_one_part_of_it(id: str) -> None:
+    [found] = [s for s in grid() if inside(s, id)]
+    for _ in range(5):
+        parts = found.parts()
+        if not parts:
+            break
+        [found] = [part for part in parts if inside(part, id)]
+    assert [s for s in grid() if inside(s, None)] == [Slice(missing=True)]
+
+
+@given(st.lists(IDS, max_size=60, unique=True), st.sets(st.integers(0, 59), max_size=4))
+def test_documents_that_are_on_one_side_only_are_found(ids: list[str], lost: set[int]) -> None:
+    there = {id: 900 for id in ids}
+    here = {id: 900 for number, id in enumerate(ids) if number not in lost}
+
+    def marks(side: dict[str, int]):  # type: ignore[no-untyped-def]
+        return lambda slices: [Mark(sum(n for id, n in side.items() if inside(s, id)), None) for s in slices]
+
+    leaves = list(differing(grid(), marks(there), marks(here)))
+    for number in lost & set(range(len(ids))):
+        assert sum(inside(leaf, ids[number]) for leaf in leaves) == 1
+    listed = list(small(grid(), marks(there), marks(here)))
+    for id in ids:
+        assert sum(inside(leaf, id) for leaf in listed) == 1
+    assert all(marks(there)([leaf])[0].count <= LIST or not leaf.parts() for leaf in listed)
+
+
+@given(
+    st.dictionaries(st.sampled_from("0123"), st.integers(-1, 500), min_size=1), st.integers(-1, 500), st.integers(1, 99)
+)
+def test_windows_are_what_lies_between(goal: dict[str, int], at: int, width: int) -> None:
+    found = [(shard, n) for shard, low, high in _windows(goal, at, at + width) for n in range(low + 1, high + 1)]
+    wanted = [(shard, n) for shard, end in goal.items() for n in range(at + 1, min(at + width, end) + 1)]
+    assert sorted(found) == sorted(wanted)
+
+
+def test_texts_are_filled_in_as_values() -> None:
+    request = Request("POST", "/a/_search?preference=_shards:%(shard)s", {"a": ["%(x)s", "%(y)s"], "b": "100 %(x)s"})
+    found = shadow.filled(request, {"shard": 3, "x": {"q": 1}})
+    assert found == Request("POST", "/a/_search?preference=_shards:3", {"a": [{"q": 1}, "%(y)s"], "b": "100 %(x)s"})
+
+
+def seen(start: str = "v1", holder: str | None = None, rows: int = 5) -> SearchStore:
+    """A store in use, whose shards are not those of the template."""
+    made = store(engine.catalog(BY_LABEL[start]), start, holder=holder)
+    settings: dict[str, Json] = {**made.catalog.children(("settings",)), "number_of_shards": "3"}
+    catalog = replace(made.catalog, body={**made.catalog.body, "settings": settings})
+    return replace(made, catalog=catalog, rows=rows, uuid="u-1", taken=("visibility", "visibility-v14"))
+
+
+def test_the_route_of_a_rebuild() -> None:
+    route = engine.online(seen(), BY_LABEL["v14"])
+    assert [s.id for s in route.steps if s.id.startswith("rebuild")] == [
+        f"rebuild.{w}" for w in ("create", "copy", "follow", "serve", "compare", "swap", "settle")
+    ]
+    assert [s.mode for s in route.steps if s.mode is not Mode.ONCE] == [
+        Mode.COPY, Mode.REPLAY, Mode.COMPARE, Mode.SWAP,
+    ]  # fmt: skip
+    swap = next(s for s in route.steps if s.mode is Mode.SWAP)
+    actions = shadow.part(swap.statements, "swap").body
+    assert actions == {"actions": [
+        {"remove": {"index": "visibility-v14-2", "alias": "%(writer)s", "must_exist": True}},
+        {"remove_index": {"index": "visibility"}},
+        {"add": {"index": "visibility-v14-2", "alias": "visibility", "is_write_index": True}},
+    ]}  # fmt: skip
+    assert shadow.clone_name(shadow.part(swap.statements, "clone")) == "visibility-v1"
+    later = engine.online(seen(holder="visibility-old"), BY_LABEL["v14"])
+    moved = shadow.part(next(s for s in later.steps if s.mode is Mode.SWAP).statements, "swap").body
+    assert {"remove": {"index": "visibility-old", "alias": "visibility", "must_exist": True}} in moved["actions"]  # type: ignore[index,call-overload,operator]
+    [drop] = later.finish
+    assert drop.statements == (Request("DELETE", "/visibility-old"),)
+
+
+def test_what_needs_no_rebuild_or_has_no_documents_takes_the_plain_way() -> None:
+    for observed in (seen(rows=0), store(engine.catalog(BY_LABEL["v13"]), "v13")):
+        plain = engine.steps(observed, BY_LABEL["v14"])
+        assert engine.online(observed, BY_LABEL["v14"]) == Route(plain)
+
+
+def plan(route: Route) -> Plan:
+    return Plan("elasticsearch", (), None, "1.14", "b", "g", route.steps, (), route.rollback, route.abandon,
+                route.finish)  # fmt: skip
+
+
+def test_a_plan_survives_being_written_down() -> None:
+    made = plan(engine.online(seen(), BY_LABEL["v14"]))
+    assert plan_json.load(plan_json.dump(made)) == made
+
+
+def codes(problems: object) -> list[tuple[str, bool]]:
+    return [(problem.code, problem.fatal) for problem in problems]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(("status", "wanted"), [
+    ("green", []), ("yellow", [("TV4516", False)]), ("red", [("TV4516", True)]),
+])  # fmt: skip
+def test_health(status: str, wanted: list[tuple[str, bool]]) -> None:
+    assert codes(preflight.health({"status": status}, "i")) == wanted
+
+
+def test_rights() -> None:
+    lacks = {
+        "username": "me", "has_all_requested": False, "cluster": {"monitor": True},
+        "index": {"visibility": {"manage": False, "read": True}},
+    }  # fmt: skip
+    [problem] = preflight.privileges(lacks)
+    assert (problem.code, problem.message) == ("TV4515", "user me may not: manage on visibility")
+    assert codes(preflight.privileges({})) == codes(preflight.privileges({"has_all_requested": True})) == []
+
+
+@pytest.mark.parametrize(("free", "wanted"), [
+    (900, []), (200, [("TV4521", False)]), (50, [("TV4521", True)]),
+])  # fmt: skip
+def test_room(free: int, wanted: list[tuple[str, bool]]) -> None:
+    disk = {"fs": {"total": {"available_in_bytes": free << 20, "total_in_bytes": 1000 << 20}}}
+    assert codes(preflight.room({"nodes": {"a": disk}}, 100 << 20)) == wanted
+    assert codes(preflight.room({}, 100 << 20)) == []
+
+
+def test_old_servers_templates_and_names() -> None:
+    assert codes(preflight.version("Elasticsearch 7.9.3")) == [("TV4519", True)]
+    assert codes(preflight.version("Elasticsearch 7.17.15")) == codes(preflight.version("OpenSearch 1.0.0")) == []
+    observed = seen()
+    made = plan(engine.online(observed, BY_LABEL["v14"]))
+    others = {"index_templates": [
+        {"name": "all", "index_template": {"index_patterns": ["*"]}},
+        {"name": "visibility_template", "index_template": {"index_patterns": ["visibility-*"]}},
+    ]}  # fmt: skip
+    assert codes(preflight.hidden(others, made, observed)) == [("TV4522", False)]
+    assert codes(preflight.taken(made, observed)) == []
+    assert codes(preflight.taken(made, replace(observed, taken=("visibility-v14-2",)))) == [("TV4520", True)]
+
+
+@pytest.mark.parametrize("name", ["write", "read_only", "read_only_allow_delete"])
+def test_blocks_and_sources(name: str) -> None:
+    assert codes(preflight.blocks({"settings": {"index": {"blocks": {name: "true"}}}}, "i")) == [("TV4517", True)]
+    assert codes(preflight.blocks({"settings": {"index": {"blocks": {name: "false"}}}}, "i")) == []
+    assert codes(preflight.source({"mappings": {"_source": {"enabled": False}}}, "i")) == [("TV4518", True)]
+    assert codes(preflight.source({"mappings": {}}, "i")) == []
