@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -105,11 +106,11 @@ def _apt(suite: str, what: str, how: str) -> Iterator[tuple[list[str], Path]]:
 
 
 def _mirror(what: str, how: str) -> str:
-    """A Debian mirror of apt's sources; before the first `apt-get update` they have no labels, only addresses."""
-    asked = ["apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"]
-    addresses = run(asked, what, how).split()
-    plain = [address for address in addresses if address.rstrip("/").endswith("/debian")]
-    found = run([*asked, "Label: Debian"], what, how).split() or plain
+    """A Debian mirror of apt's sources; before the first `apt-get update` only the addresses of releases are known."""
+    asked = ["apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages", "Label: Debian"]
+    found = run(asked, what, how).split()
+    if not found:
+        found = re.findall(r"'(\S+/debian)/dists/", run(["apt-get", "update", "--print-uris"], what, how))
     if not found:
         raise Unavailable(f"{what}: no Debian mirror in apt's sources", "set TEMPORAL_VISIBILITY_DEBIAN_MIRROR")
     return found[0]
