@@ -37,7 +37,7 @@ OPENSEARCH_VERSIONS = (
     ),
     Version("3.6", "Maven integ-test-zip 3.6.0", "opensearchproject/opensearch:3.6.0"),
 )
-START_SECONDS = 180
+START_SECONDS = 300  # 20 when the machine is idle; many times that while everything else starts, too
 HEAP = os.environ.get("TEMPORAL_VISIBILITY_TEST_HEAP", "512m")
 JVM = ["-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError", "-XX:MaxDirectMemorySize=256m"]
 # The quick compiler only: a node is ready in half the time, and tests are too short to earn the other one back.
