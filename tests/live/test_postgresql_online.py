@@ -6,6 +6,8 @@ The writer keeps its own truth: what it inserted, changed and deleted is what mu
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from typing import Any
 
 import psycopg
 import pytest
@@ -14,13 +16,16 @@ from tests.engines.handles import Handle
 from tests.support import journeys
 from tests.support.catalogs import published, released
 from tests.support.command import temporal_visibility
-from tests.support.online import killed_again_and_again, prepared
+from tests.support.online import go, killed_again_and_again, prepared
 from tests.support.writing import NAMESPACE, PostgresWriter, Truth, Writer
+from toolkit.apply.actions import Action, Outcome, Replay
 from toolkit.apply.limits import Limits
 from toolkit.apply.runner import Options, perform, plan_store, upgrade_task
 from toolkit.catalog import differences
+from toolkit.engines.postgresql.names import SHADOW
 from toolkit.errors import EngineError
 from toolkit.overlay import NO_OVERLAY
+from toolkit.plan import Sql
 from toolkit.versions import find
 
 
@@ -50,19 +55,59 @@ def check(url: str, writer: Writer, others: int) -> None:
     assert stored(url) == (writer.truth, others)
 
 
-def test_killed_again_and_again_it_gets_there(postgresql: Handle, request: pytest.FixtureRequest) -> None:
-    """With --all-versions at every point: after each action before it is written down, and before the next one."""
-    url = postgresql.url
-    prepared(url, 1500)
-    everywhere = request.config.getoption("--all-versions")
-    with PostgresWriter(url) as writer:
-        kills = killed_again_and_again(url, everywhere)
-    assert kills > 3
-    check(url, writer, 1500)
+def at_version(url: str, version: str) -> None:
     with journeys.opened(url) as (_, client):
-        assert differences(client.observe().catalog, published("postgresql", "1.14")) == ()
-    assert temporal_visibility("schema", "finish", url, "--yes").code == 0
-    check(url, writer, 1500)
+        assert differences(client.observe().catalog, published("postgresql", version)) == ()
+
+
+def killed_there_and_back(url: str, everywhere: bool, every: int) -> None:
+    """An upgrade, its rollback, an upgrade and its finish, each killed again and again, beside a writer."""
+    prepared(url, 600)
+    with PostgresWriter(url, pause=0.005) as writer:
+        for kind, version in (("upgrade", "1.14"), ("rollback", "1.9"), ("upgrade", "1.14"), ("finish", "1.14")):
+            assert killed_again_and_again(url, everywhere, every=every, kind=kind) > 0
+            at_version(url, version)
+            writer.wait_for(20)
+    check(url, writer, 600)
+    assert leftovers(url) == []
+
+
+def test_killed_again_and_again_it_gets_there(postgresql: Handle) -> None:
+    """At ever later events: after an action before it is written down, or before the next one."""
+    killed_there_and_back(postgresql.url, everywhere=False, every=11)
+
+
+@pytest.mark.long
+def test_killed_before_and_after_every_action(postgresql: Handle) -> None:
+    """All points, as the machine passes them: after each action before it is written down, and before the next one."""
+    killed_there_and_back(postgresql.url, everywhere=True, every=1)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("upper", [d.version for d in released()[1:]])
+def test_start_rollback_start_finish_for_every_version(postgresql: Handle, upper: str) -> None:
+    """Where the way keeps the old table there is a rollback; where it does not, `downgrade` goes back."""
+    url, names = postgresql.url, [d.version for d in released()]
+    lower = names[names.index(upper) - 1]
+    prepared(url, 60, lower)
+    first = temporal_visibility("schema", "upgrade", url, "--to", upper, "--yes")
+    assert first.code == 0, first.err
+    at_version(url, upper)
+    if "schema rollback" in first.out:
+        back = temporal_visibility("schema", "rollback", url, "--yes")
+    else:
+        back = temporal_visibility("schema", "downgrade", url, "--to", lower, "--yes")
+        if "schema rollback" in back.out:
+            assert temporal_visibility("schema", "finish", url, "--yes").code == 0
+    assert back.code == 0, back.err
+    at_version(url, lower)
+    again = temporal_visibility("schema", "upgrade", url, "--to", upper, "--yes")
+    assert again.code == 0, again.err
+    if "schema rollback" in again.out:
+        assert temporal_visibility("schema", "finish", url, "--yes").code == 0
+    at_version(url, upper)
+    with psycopg.connect(url) as connection:
+        assert connection.execute("SELECT count(*) FROM executions_visibility").fetchone() == (60,)
     assert leftovers(url) == []
 
 
@@ -130,3 +175,37 @@ def test_a_view_on_the_table_is_not_lost(postgresql: Handle) -> None:
     with journeys.opened(url) as (_, client):
         left = differences(client.observe().catalog, published("postgresql", "1.14"))
     assert ["/".join(d.path) for d in left] == ["other_relations"]
+
+
+def test_a_replay_reads_by_key_however_empty_the_server_takes_the_shadow_for(postgresql: Handle) -> None:
+    """The shadow is counted when it is empty. Joined freely, each replay would read all of it."""
+    url = postgresql.url
+    prepared(url, 300)
+    with journeys.opened(url) as (chosen, client):
+        plan = plan_store(chosen, client, find("1.14"), released(), NO_OVERLAY)
+    step = next(step for step in plan.steps if step.id.endswith(".follow"))
+
+    def watch(action: Action, outcome: Outcome | None) -> None:
+        if isinstance(action, Replay) and outcome is None and not found:
+            with psycopg.connect(url) as connection:
+                for statement in step.statements:
+                    if isinstance(statement, Sql) and statement.part == "set":
+                        connection.execute(statement.text.encode())
+                    if isinstance(statement, Sql) and statement.part == "replay":
+                        text = f"EXPLAIN (FORMAT JSON) {statement.text}".encode()
+                        found.append((connection.execute(text, {"keys": 100}).fetchone() or ((),))[0])
+                connection.rollback()
+
+    found: list[Any] = []
+    go(url, options=Options(watch=watch))
+    scans = [n for n in _nodes(found[0][0]["Plan"]) if n.get("Relation Name") in (SHADOW, "executions_visibility")]
+    assert scans
+    for node in scans:
+        by_key = "Index Cond" in node or "TID Cond" in node
+        assert by_key or node["Node Type"] == "ModifyTable", node
+
+
+def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for inner in plan.get("Plans", ()):
+        yield from _nodes(inner)

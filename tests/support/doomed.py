@@ -25,6 +25,7 @@ def main() -> None:
     parser.add_argument("number", type=int)
     parser.add_argument("--signal", default="KILL")
     parser.add_argument("--statements", action="store_true")
+    parser.add_argument("--kind", default="upgrade")
     arguments = parser.parse_args()
     events = [0]
 
@@ -36,7 +37,7 @@ def main() -> None:
     tick = happened if arguments.statements else lambda _: None
     options = Options(limits=Limits(chunk_seconds=0.01), lease_seconds=0.6, watch=happened, tick=tick)
     try:
-        go(arguments.url, arguments.version, options)
+        go(arguments.url, arguments.version, options, arguments.kind)
     except ToolkitError as error:
         print(f"{type(error).__name__} {error.code}: {error.message}", file=sys.stderr)
         sys.exit(error.exit_code)

@@ -16,6 +16,7 @@ from pathlib import Path
 from tests.support import journeys
 from toolkit.apply import plan_json
 from toolkit.apply.runner import Options, perform, plan_store, unfinished, upgrade_task
+from toolkit.apply.ways_back import finish, rollback
 from toolkit.engines.online import Coordinated
 from toolkit.overlay import NO_OVERLAY
 from toolkit.sample import generate
@@ -33,22 +34,29 @@ def prepared(url: str, rows: int, version: str = "1.9") -> None:
             pass
 
 
-def go(url: str, version: str = "1.14", options: Options | None = None) -> None:
-    """Upgrade, or go on with the upgrade that was cut off, in this process; errors as the runner raises them."""
+def go(url: str, version: str = "1.14", options: Options | None = None, kind: str = "upgrade") -> None:
+    """Upgrade (or `rollback`, or `finish`), or go on with what was cut off, in this process; errors as the runner
+    raises them."""
     wanted = find(version)
     with journeys.opened(url) as (chosen, client):
+        if kind != "upgrade":
+            back = rollback(chosen, client, chain(), NO_OVERLAY) if kind == "rollback" else finish(chosen, client)
+            perform(client, back, lambda *_: None, time.monotonic, options or Options())
+            return
         known = unfinished(client) if isinstance(client, Coordinated) else None
         plan = plan_json.load(known.plan) if known else plan_store(chosen, client, wanted, chain(), NO_OVERLAY)
         task = upgrade_task(chosen, plan, wanted, NO_OVERLAY)
         perform(client, task, lambda *_: None, time.monotonic, options or Options())
 
 
-def doomed(url: str, event: int, version: str = "1.14", seconds: float = 60.0, statements: bool = False) -> bool:
+def doomed(
+    url: str, event: int, version: str = "1.14", seconds: float = 60.0, statements: bool = False, kind: str = "upgrade"
+) -> bool:
     """Run the upgrade in a process that dies (SIGKILL) at its `event`-th event: events are counted before and after
     every action (`statements`: and after each statement of a step). Whether it got to the end before. A lock left by
     the process killed before is waited for."""
     deadline = time.monotonic() + seconds
-    words = ["--statements"] if statements else []
+    words = ["--kind", kind, *(["--statements"] if statements else [])]
     while True:
         command = [sys.executable, "-m", "tests.support.doomed", url, version, str(event), *words]
         done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
@@ -91,12 +99,20 @@ def paused(url: str, event: int, version: str = "1.14", seconds: float = 60.0) -
 
 
 def killed_again_and_again(
-    url: str, everywhere: bool, version: str = "1.14", statements: bool = False, every: int = 3
+    url: str,
+    everywhere: bool,
+    version: str = "1.14",
+    statements: bool = False,
+    every: int = 3,
+    kind: str = "upgrade",
 ) -> int:
     """Kill and repeat until the upgrade gets to its end; how often it was killed. `everywhere`: after each action
     before it is written down, and before the next one; otherwise ever later ones."""
     kills = 0
-    while not doomed(url, (2 + kills % 2) if everywhere else 1 + every * kills, version, statements=statements):
+    while True:
+        event = (2 + kills % 2) if everywhere else 1 + every * kills
+        if doomed(url, event, version, statements=statements, kind=kind):
+            break
         kills += 1
         assert kills < 1000, "the run never ends"
     return kills

@@ -27,6 +27,8 @@ from toolkit.records import Record, Write
 from toolkit.targets import Target
 
 CONNECT_TIMEOUT = "10"
+# A network that is gone is noticed within a minute; by itself TCP would wait for hours.
+_KEEPALIVES = {"keepalives_idle": "30", "keepalives_interval": "10", "keepalives_count": "3"}
 _VERSION = "SELECT curr_version AS v FROM schema_version WHERE version_partition = 0 AND db_name = current_database()"
 _ALEMBIC = "SELECT version_num AS v FROM alembic_version"
 _ROWS = "SELECT greatest(reltuples, 0)::bigint AS v FROM pg_class WHERE oid = to_regclass(%s)"
@@ -34,7 +36,8 @@ _ROWS = "SELECT greatest(reltuples, 0)::bigint AS v FROM pg_class WHERE oid = to
 
 def connect(target: Target, rules: Profile) -> PostgresClient:
     """An open connection. Raises ConnectionFailed (unreachable, refused, wrong password) or TargetError."""
-    options: dict[str, str] = {"connect_timeout": CONNECT_TIMEOUT, "application_name": "temporal-visibility"}
+    options: dict[str, str] = {"connect_timeout": CONNECT_TIMEOUT, "application_name": "temporal-visibility",
+                               **_KEEPALIVES}  # fmt: skip
     if not target.path:
         raise TargetError(
             "TV3008", "the URL names no database", "Example: postgresql://user@host:5432/temporal_visibility"

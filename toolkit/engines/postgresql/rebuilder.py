@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import psycopg
@@ -22,6 +22,7 @@ from toolkit.plan import Mode, Sql, Step
 # Waiting for this lock blocks nobody; an autovacuum is made to step aside after `deadlock_timeout`, usually one second.
 WEAK_LOCK_SECONDS = 3.0
 JOBS = 2
+CANCEL_SECONDS = 5.0
 
 
 class PostgresRebuilder:
@@ -176,7 +177,9 @@ class PostgresRebuilder:
                     for future in waiting:
                         future.cancel()
                     for session in sessions:
-                        session.cancel()
+                        # A server that is gone may never answer.
+                        with suppress(psycopg.Error):
+                            session.cancel_safe(timeout=CANCEL_SECONDS)
                     raise
             run(last)
             tick(len(statements))
