@@ -30,6 +30,11 @@ class Lock:
     blocks: str
     brief: bool = False
 
+    @property
+    def waits(self) -> bool:
+        """Whether it keeps anybody waiting."""
+        return not self.blocks.startswith("nobody")
+
 
 NO_LOCK = Lock("none", "nobody")
 

@@ -1,4 +1,4 @@
-"""What the documentation shows is what the program prints; set UPDATE_GOLDEN to write the README's screen anew."""
+"""What the documentation shows is what the program prints; set UPDATE_GOLDEN to write the screens anew."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 from toolkit import __version__
 
@@ -30,18 +32,21 @@ def settled(text: str) -> str:
     return re.sub(r" {2,}", "  ", re.sub(r"[\d.]+ (?:kB|MB)\b", "N MB", text))
 
 
-def test_the_screen_in_the_readme(tmp_path: Path) -> None:
-    readme = ROOT / "README.md"
-    text = readme.read_text(encoding="utf-8")
-    (screen,) = SCREEN.findall(text)
+@pytest.mark.parametrize("page", ["README.md", "docs/upgrading.md"])
+def test_the_screens_of_a_page(page: str, tmp_path: Path) -> None:
+    """All screens of a page, in their order, on one store."""
+    file = ROOT / page
+    screens = SCREEN.findall(file.read_text(encoding="utf-8"))
+    assert screens
     shell(f"temporal-visibility schema upgrade {URL} --to 1.9 --yes", tmp_path)
     shell(f"temporal-visibility sample {URL} --rows 2000 --seed 7", tmp_path)
-    commands = [line.removeprefix("$ ") for line in screen.splitlines() if line.startswith("$ ")]
-    assert commands
-    printed = "\n".join(f"$ {command}\n{shell(command, tmp_path)}" for command in commands)
-    if os.environ.get("UPDATE_GOLDEN") and settled(screen) != settled(printed):
-        readme.write_text(text.replace(screen, printed), encoding="utf-8")
-    assert settled(screen) == settled(printed)
+    for screen in screens:
+        commands = [line.removeprefix("$ ") for line in screen.splitlines() if line.startswith("$ ")]
+        assert commands
+        printed = "\n".join(f"$ {command}\n{shell(command, tmp_path)}" for command in commands)
+        if os.environ.get("UPDATE_GOLDEN") and settled(screen) != settled(printed):
+            file.write_text(file.read_text(encoding="utf-8").replace(screen, printed), encoding="utf-8")
+        assert settled(screen) == settled(printed)
 
 
 def test_the_changelog_names_this_version() -> None:

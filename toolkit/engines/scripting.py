@@ -47,7 +47,7 @@ def line(text: str) -> str:
 
 
 def _reason(step: Step) -> list[str]:
-    waits = "" if step.lock.blocks == "nobody" else f" Blocks {step.lock.blocks} ({step.lock.name})."
+    waits = f" Blocks {step.lock.blocks} ({step.lock.name})." if step.lock.waits else ""
     return [f"--    {line(step.step_class.value + '.' + waits + (' ' + step.reason if step.reason else ''))}"]
 
 

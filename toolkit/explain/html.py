@@ -73,7 +73,7 @@ def _keys(plan: Plan) -> list[tuple[str, str]]:
     used = {step.step_class.value for step in plan.steps}
     if any(step.estimate is None or step.estimate.seconds is None for step in plan.steps):
         used.add("unknown")
-    if any(step.lock.blocks != "nobody" for step in plan.steps):
+    if any(step.lock.waits for step in plan.steps):
         used.add("waits")
     return [(name, words) for name, words in _KEYS if name in used]
 

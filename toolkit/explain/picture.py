@@ -113,7 +113,7 @@ def _locks(placed: Sequence[_Placed], top: float) -> Iterator[str]:
     yield f'<rect class="lane" x="{LEFT}" y="{top}" width="{WIDTH - LEFT - RIGHT}" height="{LOCK_HEIGHT}" rx="2"/>'
     for bar in placed:
         lock = bar.span.step.lock
-        if lock.blocks == "nobody":
+        if not lock.waits:
             continue
         kind = "moment" if lock.brief else "waits"
         wide = THIN if lock.brief else max(THIN, bar.right - bar.left)

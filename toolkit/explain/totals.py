@@ -88,7 +88,7 @@ def _block(spans: list[Span]) -> Block | None:
     found = None
     for span in spans:
         lock = span.step.lock
-        if lock.blocks == "nobody":
+        if not lock.waits:
             continue
         block = Block(span.number, lock.blocks, span.end - span.start if span.known else None, lock.brief)
         if found is None or _weight(block) > _weight(found):

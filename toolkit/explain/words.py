@@ -44,7 +44,7 @@ def duration(seconds: float | None) -> str:
 
 def blocks(lock: Lock) -> str:
     """Whom a step keeps waiting, and by which lock."""
-    return "nobody" if lock.blocks == "nobody" else f"{lock.blocks} ({lock.name})"
+    return f"{lock.blocks} ({lock.name})" if lock.waits else lock.blocks
 
 
 def seen_by(step: Step) -> str:

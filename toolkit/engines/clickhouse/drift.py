@@ -21,7 +21,7 @@ from toolkit.plan import NO_LOCK, Expect, Lock, Observed, Sql, Step, StepClass
 
 Ask = Callable[[str], Sequence[Mapping[str, Any]]]
 
-ALTER = Lock("alter", "other ALTERs")
+ALTER = Lock("alter", "other ALTERs", brief=True)
 # An index that no part has takes no room, while its table has rows.
 _UNBUILT = """
 SELECT i.table AS tab, i.name AS name

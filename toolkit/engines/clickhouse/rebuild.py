@@ -20,7 +20,7 @@ from toolkit.engines.online import Route
 from toolkit.errors import Unsupported
 from toolkit.plan import NO_LOCK, Estimate, Expect, Lock, Mode, Observed, Sql, Step, StepClass
 
-SHORT = Lock("names of both tables", "nobody: inserts under way go on into both")
+SHORT = Lock("names of both tables", "nobody: inserts under way go on into both", brief=True)
 _OTHER = ("traits", "other")
 _TABLE = ("traits", "table")
 

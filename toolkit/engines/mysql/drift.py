@@ -16,7 +16,7 @@ from toolkit.overlay import Overlay
 from toolkit.plan import Expect, Lock, Observed, Sql, Step, StepClass
 
 EXCLUSIVE = Lock("exclusive metadata", "writes, while the table is copied")
-MOMENT = Lock("exclusive metadata", "everybody for a moment")
+MOMENT = Lock("exclusive metadata", "everybody for a moment", brief=True)
 # What an operator may say about a table without changing what it holds.
 _TUNING = frozenset({"options", "comment"})
 # MySQL shows a unique constraint as the index that it is.

@@ -17,7 +17,7 @@ from toolkit.engines.online import Route
 from toolkit.engines.physical import Table
 from toolkit.plan import NO_LOCK, Expect, Lock, Mode, Observed, Sql, Step, StepClass
 
-SHORT = Lock("METADATA", "reads and writes, for milliseconds")
+SHORT = Lock("METADATA", "reads and writes, for milliseconds", brief=True)
 READ = Lock("none", "nobody")
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from toolkit.engines.online import Problem
 from toolkit.engines.postgresql import traits
-from toolkit.plan import Plan, Step
+from toolkit.plan import Plan, Sql, Step
 
 Ask = Callable[[str, Sequence[object]], Sequence[Mapping[str, Any]]]
 
@@ -38,6 +38,11 @@ WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type 
 ORDER BY xact_start LIMIT 3
 """
 _PREPARED = "SELECT gid, owner FROM pg_prepared_xacts WHERE database = current_database() ORDER BY prepared LIMIT 3"
+_STANDBYS = "SELECT count(*) AS n FROM pg_stat_replication"
+_PARTITIONED = """
+SELECT relkind = 'p' AS partitioned FROM pg_class
+WHERE oid = to_regclass(quote_ident(current_schema()) || '.' || quote_ident(%s))
+"""
 _SLOTS = (
     "SELECT count(*) AS logical FROM pg_replication_slots WHERE slot_type = 'logical' AND database = current_database()"
 )
@@ -48,7 +53,7 @@ def check(ask: Ask, plan: Plan, table: str) -> tuple[Problem, ...]:
     if not plan.steps:
         return ()
     server = ask(_SERVER, ())[0]
-    found = [*_server(server), *_rights(ask, server, plan, table), *_waiting(ask)]
+    found = [*_server(server), *_rights(ask, server, plan, table), *_shape(ask, plan, table), *_waiting(ask)]
     if plan.kept:
         found += _carried(ask, table)
     return tuple(sorted(found, key=lambda problem: not problem.fatal))
@@ -79,6 +84,14 @@ def _rights(ask: Ask, server: Mapping[str, Any], plan: Plan, table: str) -> Iter
         elif not (server["super"] or (server["may_extend"] and server["version"] >= 130000)):
             hint = "As a superuser: CREATE EXTENSION btree_gin."
             yield Problem("TV5202", f"role {server['me']} may not create the extension btree_gin", hint)
+
+
+def _shape(ask: Ask, plan: Plan, table: str) -> Iterator[Problem]:
+    """Neither way serves a table that Temporal's schema does not have."""
+    concurrent = any(isinstance(s, Sql) and s.autocommit for step in plan.steps for s in step.statements)
+    if concurrent and any(row["partitioned"] for row in ask(_PARTITIONED, (table,))):
+        text = f"{table} is partitioned, and PostgreSQL builds no index concurrently on such a table"
+        yield Problem("TV5211", text, "Temporal's table is a plain one: move the records into one first.")
 
 
 def _extends(step: Step) -> bool:
@@ -118,7 +131,10 @@ def _carried(ask: Ask, table: str) -> Iterator[Problem]:
         yield Problem("TV5203", text, "The server cannot tell how much is free: please look.", fatal=False)
     if ask(_SLOTS, ())[0]["logical"]:
         text = "this database has logical replication slots: the copy passes through them"
-        yield Problem("TV5209", text, "Their subscribers need the same change first.", fatal=False)
+        yield Problem("TV5210", text, "Their subscribers need the same change first.", fatal=False)
+    if standbys := ask(_STANDBYS, ())[0]["n"]:
+        text = f"{standbys} standby{'s' * (standbys > 1)} or subscribers follow this server: the copy goes to them, too"
+        yield Problem("TV5212", text, "--max-lag makes the copy wait for them.", fatal=False)
 
 
 def _size(size: int) -> str:

@@ -16,6 +16,10 @@ from toolkit.plan import Sql
 NARROW = tuple(Sql(f"SET LOCAL enable_{way} = off", part="set") for way in ("seqscan", "hashjoin", "mergejoin"))
 
 
+# Letters of pg_class.relreplident; another index than the primary key is an obstacle.
+_REPLICA = {"f": "FULL", "n": "NOTHING"}
+
+
 @dataclass(frozen=True, slots=True)
 class Pair:
     """Where rows come from and go to: `values` maps each column to what is copied into it, as SQL over alias `l`;
@@ -66,10 +70,17 @@ def primary_key(key: Mapping[str, str]) -> Sql:
 
 
 def dress(
-    owner: str, options: Sequence[str], comment: str | None, grants: Sequence[tuple[str | None, str, str, bool]]
+    owner: str,
+    options: Sequence[str],
+    replica: str,
+    comment: str | None,
+    grants: Sequence[tuple[str | None, str, str, bool]],
 ) -> tuple[Sql, ...]:
-    """What LIKE does not bring: storage options, comment, grants, and last the owner, as that may take rights away."""
+    """What LIKE does not bring: storage options, what a subscriber is told of a changed row, comment, grants, and last
+    the owner, as that may take rights away."""
     found = []
+    if replica in _REPLICA:
+        found.append(f"ALTER TABLE {SHADOW} REPLICA IDENTITY {_REPLICA[replica]}")
     if options:
         pairs = (option.partition("=") for option in options)
         found.append(

@@ -21,7 +21,10 @@ _TAIL = """substr(pg_get_indexdef(i.indexrelid), 1 + length(format('CREATE %%sIN
 _QUERY = f"""
 SELECT json_build_object(
   'oid', c.oid::bigint, 'schema', n.nspname, 'owner', pg_get_userbyid(c.relowner), 'kind', c.relkind,
-  'persistence', c.relpersistence, 'options', coalesce(to_json(c.reloptions), '[]'),
+  'persistence', c.relpersistence, 'replica', c.relreplident,
+  'options', (SELECT coalesce(json_agg(o.value), '[]') FROM (
+      SELECT unnest(c.reloptions) AS value
+      UNION ALL SELECT 'toast.' || unnest(t.reloptions) FROM pg_class t WHERE t.oid = c.reltoastrelid) AS o),
   'comment', obj_description(c.oid, 'pg_class'),
   'grants', coalesce((SELECT json_agg(json_build_array(NULL, CASE WHEN a.grantee = 0 THEN 'PUBLIC'
                 ELSE quote_ident(pg_get_userbyid(a.grantee)) END, a.privilege_type, a.is_grantable)
@@ -46,7 +49,7 @@ SELECT json_build_object(
       UNION ALL SELECT 'trigger', t.tgname FROM pg_trigger t
         WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgname NOT LIKE 'temporal\\_visibility\\_%%'
       UNION ALL SELECT 'policy', p.polname FROM pg_policy p WHERE p.polrelid = c.oid
-      UNION ALL SELECT 'row security', c.relname WHERE c.relrowsecurity
+      UNION ALL SELECT 'row security', c.relname WHERE c.relrowsecurity OR c.relforcerowsecurity
       UNION ALL SELECT 'foreign key', k.conname FROM pg_constraint k
         WHERE k.contype = 'f' AND (k.conrelid = c.oid OR k.confrelid = c.oid)
       UNION ALL SELECT 'constraint', k.conname FROM pg_constraint k
@@ -61,7 +64,23 @@ SELECT json_build_object(
           AND s.relkind = 'S'
       UNION ALL SELECT 'function', f.proname FROM pg_depend d JOIN pg_proc f ON f.oid = d.objid
         WHERE d.classid = 'pg_proc'::regclass AND d.refobjid IN (c.oid, c.reltype)
-      UNION ALL SELECT 'replica identity', c.relreplident::text WHERE c.relreplident NOT IN ('d', 'n')
+      UNION ALL SELECT 'column of its type', a.attrelid::regclass::text || '.' || a.attname
+        FROM pg_attribute a JOIN pg_class u ON u.oid = a.attrelid JOIN pg_type y ON y.oid = c.reltype
+        WHERE a.atttypid IN (y.oid, y.typarray) AND a.attnum > 0 AND NOT a.attisdropped AND u.relkind IN ('r', 'p', 'm')
+      UNION ALL SELECT 'constraint that was never checked', k.conname FROM pg_constraint k
+        WHERE k.conrelid = c.oid AND k.contype = 'c' AND NOT k.convalidated
+      UNION ALL SELECT 'comment on', coalesce(x.relname, k.conname) FROM pg_description s
+        LEFT JOIN pg_class x ON s.classoid = 'pg_class'::regclass AND x.oid = s.objoid
+        LEFT JOIN pg_constraint k ON s.classoid = 'pg_constraint'::regclass AND k.oid = s.objoid
+        WHERE x.oid IN (SELECT i.indexrelid FROM pg_index i WHERE i.indrelid = c.oid)
+          OR (k.conrelid = c.oid AND k.contype <> 'c')
+      UNION ALL SELECT 'security label on', c.relname FROM pg_seclabel l
+        WHERE l.classoid = 'pg_class'::regclass AND l.objoid = c.oid
+      UNION ALL SELECT 'clustering by', x.relname FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
+        WHERE i.indrelid = c.oid AND i.indisclustered
+      UNION ALL SELECT 'unlogged table', c.relname WHERE c.relpersistence <> 'p'
+      UNION ALL SELECT 'replica identity by index', x.relname FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
+        WHERE i.indrelid = c.oid AND i.indisreplident
       UNION ALL SELECT 'tablespace of', x.relname FROM pg_class x
         WHERE x.reltablespace <> 0 AND (x.oid = c.oid
               OR x.oid IN (SELECT i.indexrelid FROM pg_index i WHERE i.indrelid = c.oid))
@@ -81,12 +100,14 @@ SELECT to_regclass(quote_ident(current_schema()) || '.{OLD}')::oid::bigint AS oi
 
 @dataclass(frozen=True, slots=True)
 class TableTraits:
-    """One live table. `indexes`: name → DDL after the table's name, or None for the primary key; `obstacles`: what a
-    swap would lose and cannot carry over, in words; grants: column or None, grantee as quoted, privilege, grantable."""
+    """One live table. `replica`: the letter of its replica identity in pg_class; `indexes`: name → DDL after the
+    table's name, or None for the primary key; `obstacles`: what a swap would lose and cannot carry over, in words;
+    grants: column or None, grantee as quoted, privilege, grantable."""
 
     schema: str
     owner: str
     options: tuple[str, ...]
+    replica: str
     comment: str | None
     grants: tuple[tuple[str | None, str, str, bool], ...]
     columns: Mapping[str, str]
@@ -116,6 +137,7 @@ def decode(value: Json) -> TableTraits:
         schema=facts["schema"],
         owner=facts["owner"],
         options=tuple(facts["options"]),
+        replica=facts["replica"],
         comment=facts["comment"],
         grants=tuple((g[0], g[1], g[2], g[3]) for g in [*facts["grants"], *facts["column_grants"]]),
         columns={name: column["type"] for name, column in facts["columns"].items()},

@@ -1,0 +1,237 @@
+"""What hangs on a PostgreSQL table, kind by kind: carried over to the new table or refused; never dropped."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.engines.handles import Handle
+from tests.support import journeys
+from tests.support.command import here
+from toolkit.apply.runner import plan_store
+from toolkit.engines.online import Checking, Problem
+from toolkit.engines.postgresql import preflight
+from toolkit.overlay import NO_OVERLAY
+from toolkit.sample import generate
+from toolkit.versions import chain, find
+
+TABLE = "executions_visibility"
+# What is found → the statements that make it, and those that take it away.
+REFUSED: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "view own_view": ((f"CREATE VIEW own_view AS SELECT run_id FROM {TABLE}",), ("DROP VIEW own_view",)),
+    "materialized view own_copy": (
+        (f"CREATE MATERIALIZED VIEW own_copy AS SELECT run_id FROM {TABLE}",),
+        ("DROP MATERIALIZED VIEW own_copy",),
+    ),
+    "rule own_rule": (
+        (f"CREATE RULE own_rule AS ON DELETE TO {TABLE} WHERE OLD.status = 99 DO INSTEAD NOTHING",),
+        (f"DROP RULE own_rule ON {TABLE}",),
+    ),
+    "trigger own_trigger": (
+        (
+            "CREATE FUNCTION own_trigger() RETURNS trigger AS $$ BEGIN RETURN NEW; END $$ LANGUAGE plpgsql",
+            f"CREATE TRIGGER own_trigger BEFORE UPDATE ON {TABLE} FOR EACH ROW EXECUTE FUNCTION own_trigger()",
+        ),
+        (f"DROP TRIGGER own_trigger ON {TABLE}", "DROP FUNCTION own_trigger()"),
+    ),
+    "policy own_policy": (
+        (f"CREATE POLICY own_policy ON {TABLE} USING (true)",),
+        (f"DROP POLICY own_policy ON {TABLE}",),
+    ),
+    f"row security {TABLE}": (
+        (f"ALTER TABLE {TABLE} ENABLE ROW LEVEL SECURITY",),
+        (f"ALTER TABLE {TABLE} DISABLE ROW LEVEL SECURITY",),
+    ),
+    "foreign key own_child": (
+        (
+            "CREATE TABLE own_children (namespace_id CHAR(64), run_id CHAR(64), CONSTRAINT own_child "
+            f"FOREIGN KEY (namespace_id, run_id) REFERENCES {TABLE} (namespace_id, run_id))",
+        ),
+        ("DROP TABLE own_children",),
+    ),
+    "constraint own_unique": (
+        (f"ALTER TABLE {TABLE} ADD CONSTRAINT own_unique UNIQUE (namespace_id, run_id, status)",),
+        (f"ALTER TABLE {TABLE} DROP CONSTRAINT own_unique",),
+    ),
+    "constraint that was never checked own_check": (
+        (f"ALTER TABLE {TABLE} ADD CONSTRAINT own_check CHECK (status < 1) NOT VALID",),
+        (f"ALTER TABLE {TABLE} DROP CONSTRAINT own_check",),
+    ),
+    "publication own_publication": (
+        (f"CREATE PUBLICATION own_publication FOR TABLE {TABLE}",),
+        ("DROP PUBLICATION own_publication",),
+    ),
+    "inheritance own_heir": ((f"CREATE TABLE own_heir () INHERITS ({TABLE})",), ("DROP TABLE own_heir",)),
+    "statistics own_statistics": (
+        (f"CREATE STATISTICS own_statistics ON status, workflow_type_name FROM {TABLE}",),
+        ("DROP STATISTICS own_statistics",),
+    ),
+    "sequence own_sequence": (
+        (f"CREATE SEQUENCE own_sequence OWNED BY {TABLE}.status",),
+        ("DROP SEQUENCE own_sequence",),
+    ),
+    "function own_function": (
+        (f"CREATE FUNCTION own_function(r {TABLE}) RETURNS int AS $$ SELECT 1 $$ LANGUAGE sql",),
+        (f"DROP FUNCTION own_function({TABLE})",),
+    ),
+    "column of its type own_rows.r": ((f"CREATE TABLE own_rows (r {TABLE}[])",), ("DROP TABLE own_rows",)),
+    "comment on by_execution_time": (
+        ("COMMENT ON INDEX by_execution_time IS 'own'",),
+        ("COMMENT ON INDEX by_execution_time IS NULL",),
+    ),
+    f"comment on {TABLE}_pkey": (
+        (f"COMMENT ON CONSTRAINT {TABLE}_pkey ON {TABLE} IS 'own'",),
+        (f"COMMENT ON CONSTRAINT {TABLE}_pkey ON {TABLE} IS NULL",),
+    ),
+    f"clustering by {TABLE}_pkey": (
+        (f"ALTER TABLE {TABLE} CLUSTER ON {TABLE}_pkey",),
+        (f"ALTER TABLE {TABLE} SET WITHOUT CLUSTER",),
+    ),
+    f"replica identity by index {TABLE}_pkey": (
+        (f"ALTER TABLE {TABLE} REPLICA IDENTITY USING INDEX {TABLE}_pkey",),
+        (f"ALTER TABLE {TABLE} REPLICA IDENTITY DEFAULT",),
+    ),
+    "settings of column status": (
+        (f"ALTER TABLE {TABLE} ALTER COLUMN status SET STATISTICS 500",),
+        (f"ALTER TABLE {TABLE} ALTER COLUMN status SET STATISTICS -1",),
+    ),
+    f"unlogged table {TABLE}": ((f"ALTER TABLE {TABLE} SET UNLOGGED",), (f"ALTER TABLE {TABLE} SET LOGGED",)),
+}
+# Everything that moves to the new table, as the server's own catalog says it.
+CARRIED = f"""
+SELECT c.relowner::regrole::text, c.relacl::text, c.reloptions, c.relreplident::text, obj_description(c.oid),
+       (SELECT reloptions FROM pg_class t WHERE t.oid = c.reltoastrelid),
+       (SELECT array_agg(a.attname || col_description(c.oid, a.attnum) ORDER BY a.attname) FROM pg_attribute a
+        WHERE a.attrelid = c.oid AND col_description(c.oid, a.attnum) IS NOT NULL),
+       (SELECT array_agg(a.attname || a.attacl::text ORDER BY a.attname) FROM pg_attribute a
+        WHERE a.attrelid = c.oid AND a.attacl IS NOT NULL),
+       (SELECT array_agg(k.conname || pg_get_constraintdef(k.oid) || coalesce(obj_description(k.oid), '')
+                         ORDER BY k.conname) FROM pg_constraint k WHERE k.conrelid = c.oid AND k.contype <> 'n'),
+       (SELECT array_agg(pg_get_indexdef(i.indexrelid) ORDER BY 1) FROM pg_index i JOIN pg_class x
+        ON x.oid = i.indexrelid WHERE i.indrelid = c.oid AND x.relname LIKE 'own%')
+FROM pg_class c WHERE c.oid = '{TABLE}'::regclass
+"""
+
+
+def prepared(url: str) -> None:
+    with journeys.opened(url) as (chosen, client):
+        journeys.upgrade(chosen, client, find("1.9"))
+        for _ in client.write(find("1.9"), generate(find("1.9"), 60, 3)):
+            pass
+
+
+def looked(url: str, offline: bool = False) -> list[Problem]:
+    with journeys.opened(url) as (chosen, client):
+        assert isinstance(client, Checking)
+        return list(client.preflight(plan_store(chosen, client, find("1.14"), chain(), NO_OVERLAY, offline)))
+
+
+@pytest.mark.short
+def test_what_would_be_lost_is_refused(postgresql: Handle) -> None:
+    """Each kind is named while it is there, and not when it is gone; the plain way, which loses nothing, is open."""
+    url = postgresql.url
+    prepared(url)
+    with psycopg.connect(url, autocommit=True) as connection:
+        for name, (make, unmake) in REFUSED.items():
+            for statement in make:
+                connection.execute(statement)
+            found = [p for p in looked(url) if p.code == "TV5206"]
+            assert len(found) == 1, name
+            assert name in found[0].message
+            assert found[0].fatal
+            assert not [p for p in looked(url, offline=True) if p.fatal], name
+            for statement in unmake:
+                connection.execute(statement)
+            assert not [p for p in looked(url) if p.code == "TV5206"], name
+
+
+def test_what_stands_in_the_way_is_in_the_plan(postgresql: Handle) -> None:
+    """In every form; and the run refuses, with the same words, and leaves nothing behind."""
+    url = postgresql.url
+    prepared(url)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"CREATE VIEW own_view AS SELECT run_id FROM {TABLE}")
+        before = objects(connection)
+        plan = here("schema", "plan", url, "--output", "json").json("schema-plan")["plans"][0]
+        (problem,) = [p for p in plan["preflight"] if p["code"] == "TV5206"]
+        assert problem["fatal"] is True
+        assert "view own_view" in problem["message"]
+        for form in ("text", "markdown", "html"):
+            shown = here("schema", "plan", url, "--format", form).out
+            assert "TV5206" in shown, form
+            assert "own" in shown, form
+            assert "must be mended" in shown, form
+        ran = here("schema", "upgrade", url, "--yes")
+        assert (ran.code, problem["message"] in ran.err) == (1, True), ran.err
+        assert objects(connection) == before
+
+
+def objects(connection: psycopg.Connection[Any]) -> list[Any]:
+    """All relations and triggers besides the books."""
+    rows = connection.execute(
+        "SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace UNION ALL "
+        "SELECT tgname::text FROM pg_trigger WHERE NOT tgisinternal ORDER BY 1"
+    ).fetchall()
+    books = ("temporal_visibility_lock", "temporal_visibility_run", "temporal_visibility_journal")
+    return [name for (name,) in rows if not name.startswith(books)]
+
+
+def test_what_moves_to_the_new_table(postgresql: Handle) -> None:
+    """Owner, grants, options, comments, checks, own indexes, replica identity: as before, after, and back again."""
+    url = postgresql.url
+    prepared(url)
+    with psycopg.connect(url, autocommit=True) as connection:
+        for statement in (
+            f"GRANT SELECT, UPDATE ON {TABLE} TO PUBLIC",
+            f"GRANT INSERT ON {TABLE} TO pg_monitor WITH GRANT OPTION",
+            f"GRANT UPDATE (status) ON {TABLE} TO pg_monitor",
+            f"ALTER TABLE {TABLE} SET (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05)",
+            f"ALTER TABLE {TABLE} SET (toast.autovacuum_enabled = false)",
+            f"ALTER TABLE {TABLE} REPLICA IDENTITY FULL",
+            f"ALTER TABLE {TABLE} ADD CONSTRAINT own_check CHECK (status < 100)",
+            f"COMMENT ON CONSTRAINT own_check ON {TABLE} IS 'of the check'",
+            f"COMMENT ON TABLE {TABLE} IS 'it''s ours'",
+            f"COMMENT ON COLUMN {TABLE}.status IS 'of the column'",
+            f"CREATE INDEX own_partial ON {TABLE} (status) WITH (fillfactor = 70) WHERE close_time IS NULL",
+            f"CREATE UNIQUE INDEX own_unique ON {TABLE} (namespace_id, run_id, start_time) INCLUDE (status)",
+        ):
+            connection.execute(statement)
+        before = connection.execute(CARRIED).fetchone()
+        oid = connection.execute(f"SELECT '{TABLE}'::regclass::oid").fetchone()
+        for words in (("upgrade",), ("rollback",), ("upgrade",), ("finish",)):
+            ran = here("schema", *words, url, "--yes")
+            assert ran.code == 0, ran.err
+            assert connection.execute(CARRIED).fetchone() == before, words
+        assert connection.execute(f"SELECT '{TABLE}'::regclass::oid").fetchone() != oid
+
+
+def test_a_partitioned_table_is_refused_at_once(postgresql: Handle) -> None:
+    """Not after its columns were added: no index is built concurrently there."""
+    url = postgresql.url
+    prepared(url)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"ALTER TABLE {TABLE} RENAME TO own_old")
+        connection.execute(f"CREATE TABLE {TABLE} (LIKE own_old INCLUDING DEFAULTS INCLUDING GENERATED) "
+                           "PARTITION BY HASH (namespace_id)")  # fmt: skip
+        connection.execute(f"CREATE TABLE own_part PARTITION OF {TABLE} FOR VALUES WITH (MODULUS 1, REMAINDER 0)")
+        before = objects(connection)
+        assert "TV5211" in [p.code for p in looked(url) if p.fatal]
+        ran = here("schema", "upgrade", url, "--yes")
+        assert (ran.code, "TV5211" in ran.err) == (1, True), ran.err
+        assert objects(connection) == before
+
+
+def test_what_a_run_can_wait_for_is_a_note(postgresql: Handle, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A transaction that is open, and the disk that is needed: told, and no reason to stop."""
+    url = postgresql.url
+    prepared(url)
+    monkeypatch.setattr(preflight, "LONG_SECONDS", 0)
+    with psycopg.connect(url, application_name="own-session") as waiting:
+        waiting.execute("SELECT 1")
+        notes = looked(url)
+    assert [p.fatal for p in notes if p.code == "TV5203"] == [False]
+    assert [p.fatal for p in notes if "own-session" in p.message] == [False]
+    assert not [p for p in notes if p.fatal]
