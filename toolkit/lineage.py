@@ -59,6 +59,11 @@ class Partial:
     progress: tuple[Progress, ...]
     unfinished: tuple[str, ...]
 
+    @property
+    def unfinished_parts(self) -> bool:
+        """Whether anything is left to do."""
+        return bool(self.unfinished) or any(part.done < part.total for part in self.progress)
+
 
 @dataclass(frozen=True, slots=True)
 class Identity:
@@ -136,6 +141,11 @@ def identify(recorded: str | None, observed: Catalog, known: Sequence[Known], em
     exact = [one for one in known if fingerprint(one.catalog) == mark]
     if exact:
         ordered = sorted(exact, key=lambda one: (one.records != recorded, one.defect))
+        if recorded is not None and ordered[0].records != recorded:
+            # Half-way up, a version may look like an older one: 1.6 drops what 1.5 brought before it makes it anew.
+            half = _nearest(blank, objects(ours), known)
+            if half.partial is not None and half.partial.unfinished_parts:
+                return half
         return replace(blank, exact=tuple(ordered), nearest=ordered[0], confidence=1.0)
     return _nearest(blank, objects(ours), known)
 
@@ -159,7 +169,7 @@ def _nearest(blank: Identity, have: Mapping[Path, Json], known: Sequence[Known])
     every = {one.name: objects(one.catalog) for one in known}
     fits = [_fit(have, base, goal, every) for base, goal in _pairs(blank.recorded, known)]
     fits = [fit for fit in fits if fit.base is fit.goal or _begun(fit, have, every)]
-    best = min(fits, key=lambda fit: (*fit.rank[:2], fit.base.records != blank.recorded, fit.rank[2]))
+    best = min(fits, key=lambda fit: (fit.rank[0], fit.base.records != blank.recorded, *fit.rank[1:]))
     total = len(have.keys() | every[best.base.name].keys())
     confidence = round(max(0.0, 1 - len(best.wrong) / max(1, total)), 3)
     if best.base is not best.goal and not best.wrong:
@@ -194,9 +204,9 @@ def _fit(have: Mapping[Path, Json], base: Known, goal: Known, every: Mapping[str
 
 
 def _begun(fit: _Fit, have: Mapping[Path, Json], every: Mapping[str, Mapping[Path, Json]]) -> bool:
-    """Whether anything of the later schema is there already, or anything gone that it makes anew or drops."""
+    """Whether the store is no longer as before the upgrade."""
     old, new = every[fit.base.name], every[fit.goal.name]
-    return any(have.get(p, ABSENT) != old.get(p, ABSENT) for p in old.keys() | new.keys() if old.get(p) != new.get(p))
+    return any(have.get(p, ABSENT) != old.get(p, ABSENT) for p in old.keys() | new.keys())
 
 
 def _explained(

@@ -88,24 +88,24 @@ def _is_foreign(finding: Finding, identity: Identity) -> bool:
 def _wanted(engine: Engine, identity: Identity, check: Check) -> Definition:
     """The definition to judge by: as asked, as recorded, or the schema that the store is nearest to."""
     if check.version is not None:
-        return _labelled(find(check.version), check.version)
+        return labelled(find(check.version), check.version)
     fitting = [one for one in identity.exact if one.records == identity.recorded]
     if fitting:
-        return _labelled(find(fitting[0].version), fitting[0].name)
+        return labelled(find(fitting[0].version), fitting[0].name)
     if identity.partial is not None:
-        return _labelled(find(identity.partial.base.version), identity.partial.base.name)
+        return labelled(find(identity.partial.base.version), identity.partial.base.name)
     if identity.recorded is not None:
-        return _labelled(find(identity.recorded), identity.recorded)
+        return labelled(find(identity.recorded), identity.recorded)
     best = identity.best
     if best is None or identity.confidence < LIKELY:
         shown = next(iter(lines(identity)), "")
         raise UsageError("TV6102", f"nothing tells which version this store should have: {shown}", "Say it with "
                          "--version.")  # fmt: skip
-    return _labelled(find(best.version), best.records or best.name)
+    return labelled(find(best.version), best.records or best.name)
 
 
-def _labelled(definition: Definition, label: str) -> Definition:
-    """On a search engine the part that belongs to the label."""
+def labelled(definition: Definition, label: str) -> Definition:
+    """On a search engine the part of a definition that belongs to the label."""
     return definition.at_label(label) if label in definition.labels.elasticsearch else definition
 
 

@@ -6,6 +6,7 @@ It decides nothing of its own and changes nothing.
 from __future__ import annotations
 
 from toolkit.engines import Engine
+from toolkit.engines.version_tables import SHARED
 from toolkit.lineage import Identity, Known, identify, members
 from toolkit.overlay import Overlay
 from toolkit.plan import Observed
@@ -21,3 +22,14 @@ def known_schemas(engine: Engine, overlay: Overlay) -> tuple[Known, ...]:
 def identify_store(engine: Engine, observed: Observed, overlay: Overlay) -> Identity:
     """Which published schema the observed store is, with the overlay on top of it."""
     return identify(observed.recorded, observed.catalog, known_schemas(engine, overlay), engine.empty())
+
+
+def remarks(observed: Observed) -> tuple[str, ...]:
+    """What else there is to know about where the store stands."""
+    shared = observed.traits.get(SHARED)
+    if not isinstance(shared, list) or not shared:
+        return ()
+    return (
+        "Temporal's main store is in the same database: schema_version has one row for both, so it is neither read nor "
+        "written; a database of its own for visibility is better",
+    )

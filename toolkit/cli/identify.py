@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from toolkit.apply.recognising import identify_store
+from toolkit.apply.recognising import identify_store, remarks
 from toolkit.cli.options import connected, target_argument, targets
 from toolkit.cli.output import emit, output_option
 from toolkit.errors import Differences
@@ -23,19 +23,21 @@ SHOWN = 20
 @output_option
 def command(target: str | None, config: Path | None, exit_code: bool, output: str) -> None:
     """Say which published schema TARGET (a URL, or a store of the configuration file) is, or is nearest to."""
-    found: list[tuple[str, Identity]] = []
+    found: list[tuple[str, Identity, tuple[str, ...]]] = []
     for store in targets(target, config):
         with connected(store) as (engine, client):
-            found.append((store.name or store.shown, identify_store(engine, client.observe(), store.overlay)))
-    data = {"stores": [{"target": name, **to_json(identity)} for name, identity in found]}
-    emit(output, data, lambda: (line for name, identity in found for line in _lines(name, identity)))
-    if exit_code and any(not identity.exact for _, identity in found):
+            observed = client.observe()
+            identity = identify_store(engine, observed, store.overlay)
+            found.append((store.name or store.shown, identity, remarks(observed)))
+    data = {"stores": [{"target": name, **to_json(one), "remarks": list(said)} for name, one, said in found]}
+    emit(output, data, lambda: (line for one in found for line in _lines(*one)))
+    if exit_code and any(not identity.exact for _, identity, _ in found):
         raise Differences("TV6101", "a store equals no published schema", "`schema drift` says what is wrong with it.")
 
 
-def _lines(name: str, identity: Identity) -> Iterator[str]:
+def _lines(name: str, identity: Identity, said: tuple[str, ...]) -> Iterator[str]:
     yield name
-    yield from (f"  {line}" for line in lines(identity))
+    yield from (f"  {line}" for line in (*lines(identity), *said))
     yield f"  it records {identity.recorded or 'no version'}; fingerprint {identity.fingerprint}"
     yield from (f"    {difference}" for difference in identity.differences[:SHOWN])
     if len(identity.differences) > SHOWN:

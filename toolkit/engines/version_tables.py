@@ -8,11 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from toolkit.catalog import Catalog, Json
 from toolkit.definition import Definition
 from toolkit.plan import NO_LOCK, Expect, Observed, Sql, Step, StepClass
 
 MIN_COMPATIBLE = "0.1"
 TABLES = ("schema_version", "schema_update_history", "alembic_version")
+# Tables of Temporal's main store. When they stand beside ours, the one row of schema_version is about both stores, and
+# the main store's number is the higher one: writing ours would keep the server from starting (helm-charts#655).
+MAIN_STORE = frozenset({"executions", "current_executions", "history_node", "history_tree", "namespaces", "shards",
+                        "cluster_metadata_info", "task_queues", "tasks"})  # fmt: skip
+SHARED = "shared"
+_SURE = 3
 # The history's column is no longer; Temporal's own descriptions are short.
 MAX_DESCRIPTION = 255
 
@@ -51,7 +58,7 @@ def record_steps(observed: Observed, wanted: Definition, time_type: str, record:
     """The last steps of every plan: say which version the database now has, to Temporal and to Alembic."""
     label = wanted.labels.sql or wanted.version
     found = []
-    if observed.recorded != label:
+    if observed.recorded != label and not observed.traits.get(SHARED):
         create = create_tables(time_type) if observed.recorded is None else ()
         statements = (*create, *record(observed.recorded, label, wanted.summary[:MAX_DESCRIPTION]))
         found.append(_record(label, statements))
@@ -105,3 +112,9 @@ def _mark(version: str) -> Step:
         (),
         (Expect(("marks", "alembic"), version),),
     )
+
+
+def shared_with(catalog: Catalog) -> list[Json]:
+    """The tables of Temporal's main store that stand in the same database; none when that is not so."""
+    found = sorted(name for name in catalog.children(("tables",)) if name.lower() in MAIN_STORE)
+    return [*found] if len(found) >= _SURE else []

@@ -23,6 +23,7 @@ from toolkit.engines.mysql.typemap import Profile
 from toolkit.engines.mysql.versions import RECORDED
 from toolkit.engines.mysql.watch import Watcher
 from toolkit.engines.online import Holder, Problem
+from toolkit.engines.version_tables import SHARED, shared_with
 from toolkit.errors import ConnectionFailed, EngineError, TargetError, Unsupported
 from toolkit.plan import Estimate, Observed, Plan, Request, Sql, Step
 from toolkit.records import Record, Write
@@ -98,15 +99,16 @@ class MysqlClient:
         """See `toolkit.engines.Client.observe`."""
         catalog = inspect.read(self._ask)
         mark = self._one(_ALEMBIC)
+        shared = shared_with(catalog)
         return Observed(
             catalog,
-            recorded=self._one(RECORDED),
+            recorded=None if shared else self._one(RECORDED),
             server=f"MySQL {self._version}",
             rows=int(self._ask(_ROWS, (self._rules.table,))[0]["v"] or 0)
             if catalog.children(("tables", self._rules.table))
             else None,
             marks={"alembic": mark} if mark else {},
-            traits=traits.read(self._ask, [t.name for t in self._rules.tables]),
+            traits=traits.read(self._ask, [t.name for t in self._rules.tables]) | ({SHARED: shared} if shared else {}),
         )
 
     def _one(self, query: str) -> str | None:

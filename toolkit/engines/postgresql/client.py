@@ -21,6 +21,7 @@ from toolkit.engines.postgresql import books, drift, inspect, measure, preflight
 from toolkit.engines.postgresql.rebuilder import STRAIN, PostgresRebuilder
 from toolkit.engines.postgresql.render import identifier
 from toolkit.engines.postgresql.typemap import Profile
+from toolkit.engines.version_tables import SHARED, shared_with
 from toolkit.errors import ConnectionFailed, EngineError, TargetError
 from toolkit.plan import Estimate, Observed, Plan, Request, Sql, Step
 from toolkit.records import Record, Write
@@ -88,15 +89,16 @@ class PostgresClient:
         # With only this schema on the path, the server prints the names in expressions unqualified.
         self._ask("SELECT set_config('search_path', quote_ident(current_schema()), false)")
         catalog = inspect.read(self._ask)
+        shared = shared_with(catalog)
         return Observed(
             catalog,
-            recorded=self._one(_VERSION, "schema_version"),
+            recorded=None if shared else self._one(_VERSION, "schema_version"),
             server=f"PostgreSQL {self._connection.info.parameter_status('server_version')}",
             rows=int(self._ask(_ROWS, (self._rules.table,))[0]["v"] or 0)
             if catalog.children(("tables", self._rules.table))
             else None,
             marks={"alembic": mark} if (mark := self._one(_ALEMBIC, "alembic_version")) else {},
-            traits=traits.read(self._ask, self._rules.table),
+            traits=traits.read(self._ask, self._rules.table) | ({SHARED: shared} if shared else {}),
         )
 
     def _one(self, query: str, table: str) -> str | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from toolkit.definition import Definition
 from toolkit.engines.postgresql.render import literal
+from toolkit.engines.version_tables import SHARED
 from toolkit.plan import NO_LOCK, Expect, Observed, Sql, Step, StepClass
 
 MIN_COMPATIBLE = "0.1"
@@ -42,7 +43,7 @@ def record_steps(observed: Observed, wanted: Definition) -> tuple[Step, ...]:
     """The last steps of every plan: say which version the database now has, to Temporal and to Alembic."""
     label = wanted.labels.sql or wanted.version
     found = []
-    if observed.recorded != label:
+    if observed.recorded != label and not observed.traits.get(SHARED):
         found.append(_record(observed.recorded, label, wanted.summary))
     if observed.marks.get("alembic") != wanted.version:
         found.append(_mark(wanted.version))
