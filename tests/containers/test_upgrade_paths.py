@@ -59,7 +59,8 @@ def check(found: list[Evidence]) -> None:
         assert one.felt.writes >= 40 or not one.path.steady
 
 
-@pytest.mark.parametrize("part", range(3))
+# Every third by default, all of them in the long run.
+@pytest.mark.parametrize("part", [0, pytest.param(1, marks=pytest.mark.long), pytest.param(2, marks=pytest.mark.long)])
 def test_from_every_published_schema_to_the_newest(engine: Handle | EmbeddedHandle, part: int) -> None:
     check(walked(engine, NEWEST, slice(part, None, 3)))
 
