@@ -26,7 +26,7 @@ from tests.support.clickhouse import (
     stored,
 )
 from tests.support.command import temporal_visibility
-from tests.support.online import doomed, killed_again_and_again
+from tests.support.online import doomed, killed_again_and_again, paused
 from tests.support.writing import NAMESPACE
 from toolkit.apply.runner import Options, perform, plan_store, upgrade_task
 from toolkit.catalog import differences
@@ -104,10 +104,9 @@ def test_another_key_is_rebuilt_on_every_version(clickhouse: Handle) -> None:
     assert leftovers(url) == []
 
 
-@both
 @pytest.mark.parametrize("layout", sorted(set(LAYOUTS) - {"key"}))
-def test_other_layouts_are_rebuilt(engine: Handle | EmbeddedHandle, layout: str) -> None:
-    url = engine.url
+def test_other_layouts_are_rebuilt(chdb: EmbeddedHandle, layout: str) -> None:
+    url = chdb.url
     laid_out_otherwise(url, 500, layout)
     before = stored(url)
     command("upgrade", url)
@@ -118,11 +117,20 @@ def test_other_layouts_are_rebuilt(engine: Handle | EmbeddedHandle, layout: str)
     assert leftovers(url) == []
 
 
-def test_killed_again_and_again_it_gets_there(clickhouse: Handle, request: pytest.FixtureRequest) -> None:
-    url = clickhouse.url
+def test_killed_again_and_again_it_gets_there(clickhouse: Handle) -> None:
+    killed(clickhouse.url, everywhere=False)
+
+
+@pytest.mark.long
+def test_killed_at_every_point_it_gets_there(clickhouse: Handle) -> None:
+    """After each action before it is written down, and before the next one."""
+    killed(clickhouse.url, everywhere=True)
+
+
+def killed(url: str, everywhere: bool) -> None:
     laid_out_otherwise(url, ROWS, "key")
     with ClickHouseWriter(url) as writer:
-        kills = killed_again_and_again(url, request.config.getoption("--all-versions"))
+        kills = killed_again_and_again(url, everywhere)
         writer.wait_for(10)
     assert kills > 3
     check(url, writer)
@@ -132,7 +140,7 @@ def test_killed_again_and_again_it_gets_there(clickhouse: Handle, request: pytes
     assert leftovers(url) == []
 
 
-@pytest.mark.parametrize("event", [5, 14])
+@pytest.mark.parametrize("event", [14, *(pytest.param(n, marks=pytest.mark.long) for n in range(2, 32, 4))])
 def test_killed_in_chdb(chdb: EmbeddedHandle, event: int) -> None:
     """The engine dies with the run; the next process goes on, whose lock it need not wait for."""
     laid_out_otherwise(chdb.url, 500, "key")
@@ -319,25 +327,24 @@ def test_two_runners_one_store(clickhouse_keeper: Handle) -> None:
     assert temporal_visibility("schema", "upgrade", url, "--yes").code == 0
 
 
-def test_a_woken_runner_changes_nothing(clickhouse_keeper: Handle) -> None:
-    """Its lock has gone to another run: neither a step nor a line of the journal is written."""
+def test_a_paused_runner_that_wakes_up_changes_nothing(clickhouse_keeper: Handle) -> None:
+    """Its lock has expired and another run has gone to the end."""
     url = clickhouse_keeper.url
-    stolen: list[bool] = []
+    laid_out_otherwise(url, 300, "key")
+    with paused(url, 15) as late:
+        after(1.0, lambda: command("upgrade", url))
+        before = journal(url)
+        assert late.wakes() != 0
+        assert "TV5102" in late.said or "LockHeld" in late.said, late.said
+    assert journal(url) == before
+    at(url, "1.14")
+    assert stored(url) == ({}, 300)
+    command("rollback", url)
+    command("upgrade", url)
 
-    def steal(*_: object) -> None:
-        if not stolen:
-            stolen.append(True)
-            with journeys.opened(url) as (_, other):
-                assert isinstance(other, Coordinated)
-                holder = other.holder()
-                assert holder is not None
-                other.break_lock(holder.owner)
 
-    with pytest.raises(LockHeld):
-        run(url, Options(watch=steal))
-    assert rows(url, f"SELECT count() FROM system.tables WHERE database = currentDatabase() AND name = '{TABLE}'") == [
-        (0,)
-    ]
+def journal(url: str) -> list[tuple[Any, ...]]:
+    return rows(url, "SELECT run, max(line) FROM temporal_visibility_journal GROUP BY run ORDER BY run")
 
 
 def test_without_keeper_a_server_is_refused(clickhouse: Handle) -> None:
