@@ -38,7 +38,7 @@ from toolkit.overlay import NO_OVERLAY
 from toolkit.plan import Mode
 from toolkit.versions import chain, find
 
-ROWS = 3000
+ROWS = 12_000
 both = pytest.mark.engines("clickhouse", "chdb")
 
 

@@ -21,8 +21,9 @@ Ask = Callable[[str, Values], Sequence[Mapping[str, Any]]]
 # Runs a statement with bound values, and waits for what it starts.
 Run = Callable[[str, Values], None]
 
-# The machine counts in rows of a row store; here a block of rows costs what one row costs there.
-SCALE = 10
+# The machine counts in rows of a row store; here a block of rows costs what one row costs there. Chunks are never
+# small, since each makes a part, and may take longer than elsewhere, since nobody waits for one.
+SCALE, LEAST, PATIENCE = 10, 5000, 4.0
 PROOF_SECONDS = 10.0
 ROUNDS = 6
 _ROUND_SECONDS = 0.05
@@ -30,13 +31,21 @@ _PATIENCE = ("TOO_MANY_PARTS", "MEMORY_LIMIT_EXCEEDED", "TOO_MANY_SIMULTANEOUS_Q
 
 
 class ClickHouseRebuilder:
-    """`strain`: lag of the slowest replica in seconds, and how many others are at work."""
+    """`strain`: lag of the slowest replica in seconds, and how many others are at work; `least`: rows of a chunk."""
 
-    def __init__(self, ask: Ask, run: Run, strain: Callable[[], tuple[float, float]], lease: ClickHouseLease) -> None:
+    def __init__(
+        self,
+        ask: Ask,
+        run: Run,
+        strain: Callable[[], tuple[float, float]],
+        lease: ClickHouseLease,
+        least: int = LEAST,
+    ) -> None:
         self._ask = ask
         self._run = run
         self._strain = strain
         self._lease = lease
+        self._least = least
 
     def attempt(self, step: Step, wait: float, tick: Tick) -> Ran | Busy:
         """See `Rebuilding.attempt`."""
@@ -67,8 +76,8 @@ class ClickHouseRebuilder:
         values = _places(after, upto)
         self._lease.check()
         self._part(step, "copy", values)
-        copied = rows * SCALE if upto else self._number(_one(step, "size"), values)
-        seconds = time.monotonic() - began
+        copied = self._rows(rows) if upto else self._number(_one(step, "size"), values)
+        seconds = (time.monotonic() - began) / PATIENCE
         return Copied(upto, copied, seconds, *self._strain())
 
     def compare(self, step: Step, after: Key | None, rows: int) -> Compared | Busy:
@@ -94,9 +103,9 @@ class ClickHouseRebuilder:
                 self._part(step, part, values)
             time.sleep(_ROUND_SECONDS * 2**number)
             left = left & self._differing(step, values)
-        compared = rows * SCALE if upto else self._number(_one(step, "size"), values)
+        compared = self._rows(rows) if upto else self._number(_one(step, "size"), values)
         different = tuple(sorted({key[:-1] for key in left}))
-        return Compared(upto, compared, time.monotonic() - began, different)
+        return Compared(upto, compared, (time.monotonic() - began) / PATIENCE, different)
 
     def replay(self, step: Step, keys: int) -> Replayed:
         """See `Rebuilding.replay`: the view has passed everything on already."""
@@ -132,8 +141,11 @@ class ClickHouseRebuilder:
         statement = _one(step, "bound")
         if "key_1" not in statement.text:
             return None
-        found = self._ask(statement.text, {**_places(after, None), "rows": rows * SCALE - 1})
+        found = self._ask(statement.text, {**_places(after, None), "rows": self._rows(rows) - 1})
         return tuple(str(value) for value in found[0].values()) if found else None
+
+    def _rows(self, rows: int) -> int:
+        return max(self._least, rows * SCALE)
 
     def _number(self, statement: Sql, values: Values) -> int:
         return int(self._ask(statement.text, values)[0]["n"])
