@@ -78,7 +78,10 @@ class Tool:
             self._process.send_signal(number)
 
     def said(self) -> str:
-        return (self._process.stderr.read() if self._process.stderr else "")[-600:]
+        """The end of what it printed; it has ended."""
+        assert self._process.stderr is not None
+        with self._process.stderr as stream:
+            return stream.read()[-600:]
 
 
 def run(handle: Handle | EmbeddedHandle, seed: int, name: str) -> Outcome:
@@ -151,13 +154,15 @@ def _misfortune(handle: Handle | EmbeddedHandle, dice: Random, found: Outcome) -
         code = tool.ended(max(1.0, deadline - time.monotonic()))
         if code is None:
             tool.send(signal.SIGKILL)
+        said = tool.said()
+        if code is None:
             raise AssertionError(f"{found.server} seed {found.seed}: the upgrade does not end; {found.faults}")
         if code == 0 and not plan:
             return
         if code not in (0, 1, 4, -9):
-            raise AssertionError(f"{found.server} seed {found.seed}: exit code {code}; {tool.said()}")
+            raise AssertionError(f"{found.server} seed {found.seed}: exit code {code}; {said}")
         if time.monotonic() > deadline:
-            raise AssertionError(f"{found.server} seed {found.seed}: exit code {code} to the end; {tool.said()}")
+            raise AssertionError(f"{found.server} seed {found.seed}: exit code {code} to the end; {said}")
         if code:
             time.sleep(0.2)
 
