@@ -68,12 +68,12 @@ def _row(row: Sequence[str], widths: Sequence[int]) -> str:
 
 def _told(step: Step, plan: Plan, statements: bool) -> Iterator[str]:
     if step.reason:
-        yield _INDENT + step.reason
+        yield from _wrapped(step.reason)
     if step.objects:
         names = ", ".join(step.objects)
         shown = wrap(names, 100) if statements else wrap(names, 100, max_lines=2, placeholder=" …")
         yield from (_INDENT + line for line in shown)
-    yield f"{_INDENT}done when {seen_by(step)}"
+    yield from _wrapped(f"done when {seen_by(step)}")
     if not statements:
         return
     if step.estimate and step.estimate.basis:
@@ -85,6 +85,11 @@ def _told(step: Step, plan: Plan, statements: bool) -> Iterator[str]:
         yield f"{_INDENT}back by:"
         for statement in step.reverse:
             yield from ("       " + line for line in statement_text(statement).splitlines())
+
+
+def _wrapped(words: str) -> Iterator[str]:
+    """Words of any length; what follows the first line stands further in."""
+    return iter(wrap(words, 132, initial_indent=_INDENT, subsequent_indent=f"{_INDENT}  ", break_long_words=False))
 
 
 def _before(problems: Sequence[Problem] | None) -> Iterator[str]:

@@ -56,7 +56,7 @@ def seen_by(step: Step) -> str:
     made = [e for e in step.done if e.path[0] == "catalog" and not isinstance(e.wanted, Absent)]
     gone = [e for e in step.done if e.path[0] == "catalog" and isinstance(e.wanted, Absent)]
     parts = [_things(made, "is as wanted", "are as wanted"), _things(gone, "is gone", "are gone")]
-    parts += [_fact(e) for e in step.done if e.path[0] != "catalog"]
+    parts += _facts([e for e in step.done if e.path[0] != "catalog"])
     return "; ".join(part for part in parts if part)
 
 
@@ -66,6 +66,13 @@ def _things(expected: Sequence[Expect], one: str, many: str) -> str:
     if len(expected) == 1:
         return f"{'/'.join(expected[0].path[1:])} {one} in the catalog"
     return f"{len(expected)} objects {many} in the catalog, such as {'/'.join(expected[0].path[1:])}"
+
+
+def _facts(expected: Sequence[Expect]) -> list[str]:
+    """Other facts than those of the catalog: each for itself while they are few."""
+    if len(expected) < 3:
+        return [_fact(e) for e in expected]
+    return [f"{len(expected)} facts about the store are as wanted, such as: {_fact(expected[0])}"]
 
 
 def _fact(expect: Expect) -> str:

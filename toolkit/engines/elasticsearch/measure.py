@@ -55,4 +55,4 @@ def work(step: Step, index: str) -> Work | None:
             pass
     if step.id == "index.rebuild":
         return Work(index, copies=1.0, frees=True)
-    return None if step.step_class in (StepClass.REBUILD, StepClass.BREAKING) else Work(index)
+    return Work(index) if step.step_class is StepClass.METADATA else None
