@@ -6,7 +6,7 @@ It makes a Definition out of a Definition and hands engine settings on; it never
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from enum import Enum
 from pathlib import Path
 
@@ -84,6 +84,17 @@ class Overlay:
 
 
 NO_OVERLAY = Overlay()
+
+
+def describe(overlay: Overlay) -> list[str]:
+    """The wishes, one line each; none for no overlay."""
+    found = [f"{number} {kind.value}" for kind, number in overlay.preallocated.items()]
+    lines = [f"preallocated: {', '.join(found)}"] if found else []
+    lines += [f"without indexes: {', '.join(sorted(overlay.without_indexes))}"] if overlay.without_indexes else []
+    for name, settings in (("elasticsearch", overlay.elasticsearch), ("clickhouse", overlay.clickhouse)):
+        wishes = [f"{f.name} {getattr(settings, f.name)}" for f in fields(settings) if getattr(settings, f.name)]
+        lines += [f"{name}: {', '.join(wishes)}"] if wishes else []
+    return lines
 
 
 def load(path: Path) -> Overlay:

@@ -13,7 +13,7 @@ from toolkit.apply.estimating import estimated
 from toolkit.apply.limits import Limits
 from toolkit.apply.lock import Heartbeat
 from toolkit.apply.machine import start
-from toolkit.apply.planning import make_plan, recognise, unlike
+from toolkit.apply.planning import make_plan, unlike
 from toolkit.apply.states import Done, Working, from_json, resumable, to_json
 from toolkit.apply.task import Clock, Options, Report, Result, Task
 from toolkit.catalog import fingerprint
@@ -24,7 +24,7 @@ from toolkit.errors import ConnectionFailed, EngineError, StoreChanged, ToolkitE
 from toolkit.overlay import Overlay
 from toolkit.plan import Observed, Plan
 
-__all__ = ["Options", "Result", "Task", "kept", "perform", "plan_store", "run", "status", "unfinished", "upgrade_task"]
+__all__ = ["Options", "Result", "Task", "kept", "perform", "plan_store", "run", "unfinished", "upgrade_task"]
 
 
 def plan_store(
@@ -168,24 +168,3 @@ def _unchanged(client: Client, plan: Plan) -> None:
         raise StoreChanged(
             "TV5001", "the store has changed since the plan was made", "Make a new plan and look at it again."
         )
-
-
-def status(engine: Engine, client: Client, chain: Sequence[Definition], overlay: Overlay) -> dict[str, object]:
-    """What the store is: claimed and recognised versions, pending steps to the newest, foreign objects."""
-    observed = client.observe()
-    newest = [d for d in chain if engine.supports(d)][-1]
-    seen = recognise(engine, observed, chain, overlay)
-    plan = make_plan(engine, observed, newest, chain, overlay)
-    return {
-        "engine": engine.NAME,
-        "server": observed.server,
-        "recorded": observed.recorded,
-        "marks": dict(observed.marks),
-        "equals": list(seen.versions),
-        "empty": seen.is_empty,
-        "fingerprint": seen.fingerprint,
-        "rows": observed.rows,
-        "newest": newest.version,
-        "pending": len(plan.steps),
-        "foreign": ["/".join(path) for path in seen.foreign],
-    }

@@ -28,6 +28,7 @@ SCHEMA_COMMANDS: Mapping[str, tuple[str, str]] = {
     "identify": ("toolkit.cli.identify", "Say which published schema a store is, or is nearest to."),
     "new": ("toolkit.cli.new", "Freeze the working definition as a new version."),
     "plan": ("toolkit.cli.plan", "Show what an upgrade of a store would do."),
+    "require": ("toolkit.cli.require", "Say by the exit code whether a release of Temporal's server may start."),
     "rollback": ("toolkit.cli.rollback", "Take back the last run on a store."),
     "runs": ("toolkit.cli.runs", "List the runs on a store, and who holds its lock."),
     "show": ("toolkit.cli.show", "Show one version, or how it looks on an engine."),

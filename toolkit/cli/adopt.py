@@ -10,7 +10,7 @@ from toolkit.apply.adopting import adoption
 from toolkit.apply.limits import Limits
 from toolkit.cli.options import connected, target_argument, targets
 from toolkit.cli.output import emit, output_option
-from toolkit.cli.running import answer, confirm, run_task, show
+from toolkit.cli.running import answer, confirm, run_task
 from toolkit.lineage import lines, to_json
 from toolkit.targets import Target
 
@@ -47,7 +47,10 @@ def _adopt(store: Target, version: str | None, dry_run: bool, yes: bool, quiet: 
             if not quiet:
                 click.echo("Everything about it is recorded already.")
             return answer(name, plan, None) | said
-        show(name, plan, quiet, statements=dry_run)
+        if not quiet:
+            click.echo("To be recorded, and nothing else:")
+            for step in plan.steps:
+                click.echo(f"  {step.title}: {step.reason}")
         if dry_run:
             return answer(name, plan, None) | said
         confirm(plan, yes)

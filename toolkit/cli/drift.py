@@ -12,6 +12,7 @@ import click
 
 from toolkit.apply import plan_json as plans
 from toolkit.apply.checking import Check, check_store, repair_task
+from toolkit.apply.estimating import estimated
 from toolkit.apply.limits import Limits
 from toolkit.apply.runner import unfinished
 from toolkit.cli.options import connected, target_argument, targets
@@ -105,7 +106,7 @@ def _repaired(
 ) -> Report:
     """The report after the repair."""
     for _ in range(ROUNDS):
-        plan = _begun(client) or report.plan
+        plan = _begun(client) or estimated(client, report.plan)
         if not plan.steps:
             break
         show(name, plan, quiet, statements=False)
