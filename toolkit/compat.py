@@ -81,7 +81,8 @@ EVERY = Spoils(Spoil.EVERY)
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """`code` names the hazard, `severity` the worst it does here; `example` is a value to which it does that, `spoils`
-    says which others suffer. Where every value survives there is neither."""
+    says which others suffer. Where every value survives there is neither. `question`: a filter on the attribute `{}` by
+    which the example shows what is different, where the value itself is not."""
 
     code: str
     severity: Severity
@@ -89,6 +90,7 @@ class Verdict:
     hint: str
     example: AttributeValue | None = None
     spoils: tuple[Spoils, ...] = ()
+    question: str = ""
 
     @property
     def keeps(self) -> bool:
@@ -103,11 +105,43 @@ class Verdict:
             "reason": self.reason,
             "hint": self.hint,
             "example": shown(self.example),
+            "question": self.question,
         }
+
+
+class Empty(Enum):
+    """What an empty list is, once stored: itself, no value at all, or a list of one empty text."""
+
+    KEPT = "kept"
+    MISSING = "missing"
+    TEXT = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """What the column or field of one type keeps on an engine; the meaning of comparisons is in the engine's Semantics.
+
+    `longest`, `heaviest`: characters and bytes of a text, or of one element. `low`, `high`: numbers, or nanoseconds;
+    `beyond`: what becomes of a number outside. `sign`: what a text or an element must not have in it; `signed`: what
+    becomes of it. `empty`: what becomes of an empty list. `several`: a field of one value takes many. `step`: times are
+    cut to so many nanoseconds for good, where other stores keep the text that was written.
+    """
+
+    longest: int | None = None
+    heaviest: int | None = None
+    low: int | float | None = None
+    high: int | float | None = None
+    beyond: Severity = Severity.REFUSED
+    sign: str = ""
+    signed: Severity = Severity.REFUSED
+    empty: Empty = Empty.KEPT
+    several: bool = False
+    step: int = 1
 
 
 Pair: TypeAlias = tuple[AttributeType, AttributeType]
 Changes: TypeAlias = Mapping[Pair, Verdict]
+Holdings: TypeAlias = Mapping[AttributeType, Holding]
 
 SAME = Verdict("TV8001", Severity.SAFE, "the type stays", "")
 CATALOG = Verdict("TV8002", Severity.METADATA, "only the catalog changes; values are computed when they are read", "")
@@ -115,6 +149,8 @@ BUILD = Verdict("TV8003", Severity.REINDEX, "every value survives; the column or
 
 _SPLIT = "Count them with `schema check --data`; keep the old attribute, and write a new one beside it from now on."
 _NONE = "Keep the old attribute, add a new one of the wanted type, and let workers write both."
+# The numbers that DECIMAL(20,5) takes.
+DECIMAL_END = 10**15 - 1
 MOMENT = Moment(1_769_860_800_123_456_789)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import pytest
 
+from tests.compat.tables import BEGIN, END, PAGE, tables
 from tests.engines.embedded import EmbeddedHandle
 from tests.engines.handles import Handle
 from tests.support.type_changes.base import Bench, Refusal
@@ -133,3 +134,8 @@ def test_a_lie_is_noticed(sqlite: EmbeddedHandle) -> None:
     refused = changes("postgresql")[Type.INT, Type.BOOL]
     assert "is taken" in lies(bench, *pairs[1], [7], {**table, pairs[1]: refused})
     bench.close()
+
+
+def test_the_page_shows_the_tables() -> None:
+    page = PAGE.read_text()
+    assert f"{BEGIN}{page.partition(BEGIN)[2].partition(END)[0]}{END}" == tables(), "python -m tests.compat.tables"

@@ -20,6 +20,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
 }
 SCHEMA_COMMANDS: Mapping[str, tuple[str, str]] = {
     "adopt": ("toolkit.cli.adopt", "Take over a store that other tools or hands made."),
+    "check": ("toolkit.cli.check", "Find what a change does to values and saved filters."),
     "diff": ("toolkit.cli.diff", "Show what changes between two versions."),
     "downgrade": ("toolkit.cli.downgrade", "Bring a store to an earlier version, and say what that loses."),
     "drift": ("toolkit.cli.drift", "Show where a store is not as its version says, and repair it."),

@@ -8,7 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from toolkit.compat import Changes
+from toolkit import compat_stores
+from toolkit.attributes import AttributeType
+from toolkit.compat import Changes, Holdings, Verdict
+from toolkit.compat_stores import Side
+from toolkit.engines.filtering import filters
 from toolkit.errors import TargetError
 
 
@@ -23,6 +27,11 @@ class Compatibility(Protocol):
     @property
     def CHANGES(self) -> Changes:
         """What becomes of stored values, for every old and every new type."""
+        ...
+
+    @property
+    def HOLDS(self) -> Holdings:
+        """What a column or field of each type keeps."""
         ...
 
 
@@ -76,3 +85,11 @@ def compatibility(name: str) -> Compatibility:
 def changes(name: str) -> Changes:
     """The table of type changes of the engine called `name`. Raises TargetError."""
     return compatibility(name).CHANGES
+
+
+def move(before: str, after: str, kind: AttributeType) -> tuple[Verdict, ...]:
+    """What becomes of values of type `kind`, and of filters on them, on the way from one engine to another; never
+    empty. Raises TargetError.
+    """
+    sides = (Side(compatibility(name).HOLDS[kind], filters(name).SEMANTICS) for name in (before, after))
+    return compat_stores.move(kind, *sides)

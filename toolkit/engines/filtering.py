@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 from toolkit.catalog import Json
 from toolkit.definition import Definition
@@ -19,6 +19,7 @@ from toolkit.query.semantics import COMMON, Semantics
 from toolkit.query.tree import Filter
 from toolkit.records import Record
 
+_Made = TypeVar("_Made")
 Statement: TypeAlias = BoundSql | Search
 # What comes back: rows by column name, or, from a search engine, its whole answer as the only row.
 Rows: TypeAlias = Sequence[Mapping[str, Any]]
@@ -45,6 +46,21 @@ class Explained:
 
     plan: Json
     served: frozenset[str]
+
+
+class Kept(Generic[_Made]):
+    """What was made of a definition, as long as the same definition comes: many questions are asked of one store."""
+
+    def __init__(self, make: Callable[[Definition], _Made]) -> None:
+        self._make = make
+        self._last: tuple[Definition, _Made] | None = None
+
+    def of(self, definition: Definition) -> _Made:
+        """What is made of `definition`. Definitions are compared by identity, for they are large."""
+        last = self._last
+        if last is None or last[0] is not definition:
+            last = self._last = (definition, self._make(definition))
+        return last[1]
 
 
 class Filters(Protocol):

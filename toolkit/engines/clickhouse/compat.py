@@ -9,7 +9,23 @@ from __future__ import annotations
 from dataclasses import replace
 
 from toolkit.attributes import AttributeType
-from toolkit.compat import BUILD, CATALOG, MOMENT, SAME, Changes, Spoil, Spoils, breaking, changes, lossy, refused
+from toolkit.compat import (
+    BUILD,
+    CATALOG,
+    MOMENT,
+    SAME,
+    Changes,
+    Empty,
+    Holding,
+    Holdings,
+    Severity,
+    Spoil,
+    Spoils,
+    breaking,
+    changes,
+    lossy,
+    refused,
+)
 
 DIALECT = "clickhouse"
 
@@ -43,3 +59,12 @@ CHANGES: Changes = changes({
     _T.DATETIME:     (_TIME_TEXT, _TIME_TEXT, _TIME_NUMBER, _TIME_NUMBER, _TIME_BIT, SAME, breaking(_NO_LIST, MOMENT)),
     _T.KEYWORD_LIST: (_LIST_TEXT, _LIST_TEXT, _LIST, _LIST, _LIST, _LIST, SAME),
 })  # fmt: skip
+
+# DateTime64 goes from 1900 to 2299; its last microsecond stands for "open" in lists.
+_FIRST_TIME, _LAST_TIME = -2_208_988_800 * 10**9, 10_413_791_999_999_998_000
+HOLDS: Holdings = {
+    **{kind: Holding() for kind in AttributeType},
+    # The ticks of other times are kept and read, but no function of the server sees them as what they are.
+    _T.DATETIME: Holding(step=1_000, low=_FIRST_TIME, high=_LAST_TIME, beyond=Severity.LOSSY),
+    _T.KEYWORD_LIST: Holding(empty=Empty.MISSING),
+}

@@ -15,7 +15,7 @@ from toolkit.engines.clickhouse import rows
 from toolkit.engines.clickhouse.layout import attribute_column, column_name
 from toolkit.engines.clickhouse.render import identifier
 from toolkit.engines.clickhouse.typemap import profile
-from toolkit.engines.filtering import Explained, Question, Rows, Statement
+from toolkit.engines.filtering import Explained, Kept, Question, Rows, Statement
 from toolkit.engines.sql_filters import FALSE, TRUE, Piece, combine, joined, missing_or
 from toolkit.query.page import Page, Place
 from toolkit.query.rules import Among, Begins, HasWord, Operand, Present, Test, Within, decide
@@ -42,6 +42,9 @@ _KEY = "namespace_id, start_time, run_id"
 # Close time first, and no time at all before every time: open ones come first.
 _ORDER = "ORDER BY close_time DESC NULLS FIRST, start_time DESC, run_id"
 
+# The columns of a version, and how rows of them are read.
+_FORM = Kept(lambda definition: rows.Form.of(definition, profile()))
+
 
 def listing(question: Question, page: Page) -> Statement:
     """See `Filters.listing`."""
@@ -49,23 +52,23 @@ def listing(question: Question, page: Page) -> Statement:
     if page.after:
         conditions.append(_after(page.after))
     where = joined(conditions, "AND")
-    form = rows.Form.of(question.definition, profile())
+    form = _FORM.of(question.definition)
     # Only the keys are searched and sorted; whole rows are read for one page of them.
     keys = ", ".join(identifier(key) for key in profile().order_by)
     table = identifier(profile().table)
     found = f"SELECT {keys} FROM {table} FINAL WHERE {where.text} {_ORDER} LIMIT {{?:UInt32}}"
     text = f"{form.select} WHERE ({keys}) IN ({found}) {_ORDER}"
-    return _numbered(text, (*where.parameters, page.limit))
+    return numbered(text, (*where.parameters, page.limit))
 
 
 def counting(question: Question) -> Statement:
     """See `Filters.counting`."""
     where, table = _where(question), f"{identifier(profile().table)} FINAL"
     if question.filter.group_by is None:
-        return _numbered(f"SELECT count() AS number FROM {table} WHERE {where.text}", where.parameters)
+        return numbered(f"SELECT count() AS number FROM {table} WHERE {where.text}", where.parameters)
     column = _expression(question.filter.group_by)
     text = f"SELECT {column} AS value, count() AS number FROM {table} WHERE {where.text} GROUP BY value"
-    return _numbered(text, where.parameters)
+    return numbered(text, where.parameters)
 
 
 def explaining(statement: Statement) -> Statement:
@@ -76,7 +79,7 @@ def explaining(statement: Statement) -> Statement:
 
 def records(question: Question, rows_: Rows) -> list[Record]:
     """See `Filters.records`."""
-    form = rows.Form.of(question.definition, profile())
+    form = _FORM.of(question.definition)
     return [form.record(tuple(row.values())) for row in rows_]
 
 
@@ -97,7 +100,7 @@ def explained(question: Question, rows_: Rows) -> Explained:
     return Explained(list(lines), frozenset(found))
 
 
-def _numbered(text: str, parameters: Sequence[Any]) -> BoundSql:
+def numbered(text: str, parameters: Sequence[Any]) -> BoundSql:
     """The statement with a name for each of its parameters."""
     first, *rest = _UNNUMBERED.split(text)
     assert len(rest) == len(parameters)

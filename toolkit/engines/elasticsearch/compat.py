@@ -9,7 +9,23 @@ from __future__ import annotations
 from dataclasses import replace
 
 from toolkit.attributes import AttributeType
-from toolkit.compat import BUILD, CATALOG, MOMENT, SAME, Changes, Spoil, Spoils, breaking, changes, lossy, refused
+from toolkit.compat import (
+    BUILD,
+    CATALOG,
+    MOMENT,
+    SAME,
+    Changes,
+    Empty,
+    Holding,
+    Holdings,
+    Severity,
+    Spoil,
+    Spoils,
+    breaking,
+    changes,
+    lossy,
+    refused,
+)
 
 DIALECT = None
 
@@ -52,3 +68,15 @@ CHANGES: Changes = changes({
     _T.DATETIME:     (BUILD, BUILD, _TIME, _TIME, _TIME, SAME, BUILD),
     _T.KEYWORD_LIST: (_SEVERAL, _MANY, _LIST, _LIST, _LIST, _LIST, SAME),
 })  # fmt: skip
+
+# date_nanos counts nanoseconds since 1970 in 63 bits.
+_LAST_TIME = 2**63 - 1
+HOLDS: Holdings = {
+    _T.TEXT: Holding(several=True),
+    _T.KEYWORD: Holding(heaviest=32_766, several=True),
+    _T.INT: Holding(several=True),
+    _T.DOUBLE: Holding(low=-_LARGEST, high=_LARGEST, beyond=Severity.LOSSY, several=True),
+    _T.BOOL: Holding(several=True),
+    _T.DATETIME: Holding(low=0, high=_LAST_TIME, several=True),
+    _T.KEYWORD_LIST: Holding(heaviest=32_766, empty=Empty.MISSING),
+}

@@ -7,7 +7,22 @@ at all of them and stops at one that does not convert. Measured on MySQL 9; ever
 from __future__ import annotations
 
 from toolkit.attributes import AttributeType
-from toolkit.compat import BUILD, MOMENT, SAME, Changes, Spoil, Spoils, breaking, changes, lossy, refused, too_long
+from toolkit.compat import (
+    BUILD,
+    DECIMAL_END,
+    MOMENT,
+    SAME,
+    Changes,
+    Holding,
+    Holdings,
+    Spoil,
+    Spoils,
+    breaking,
+    changes,
+    lossy,
+    refused,
+    too_long,
+)
 
 DIALECT = "mysql"
 
@@ -45,3 +60,14 @@ CHANGES: Changes = changes({
     _T.DATETIME:     (BUILD, BUILD, _TIME, _TIME, _TIME, SAME, BUILD),
     _T.KEYWORD_LIST: (_LIST_TEXT, _LONG_LIST, _LIST, _LIST, _LIST, _LIST_TIME, SAME),
 })  # fmt: skip
+
+HOLDS: Holdings = {
+    _T.TEXT: Holding(heaviest=65_535),
+    _T.KEYWORD: Holding(longest=255),
+    _T.INT: Holding(),
+    _T.DOUBLE: Holding(low=-DECIMAL_END, high=DECIMAL_END),
+    _T.BOOL: Holding(),
+    _T.DATETIME: Holding(),
+    # What the multi-valued index takes of an element.
+    _T.KEYWORD_LIST: Holding(longest=255),
+}

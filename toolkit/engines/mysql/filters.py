@@ -13,7 +13,7 @@ from typing import Any, assert_never
 
 from toolkit.definition import Definition
 from toolkit.engines.bound import BoundSql
-from toolkit.engines.filtering import Explained, Question, Rows, Statement
+from toolkit.engines.filtering import Explained, Kept, Question, Rows, Statement
 from toolkit.engines.mysql import rows
 from toolkit.engines.mysql.layout import PRIMARY_KEY, column_name
 from toolkit.engines.mysql.render import identifier
@@ -53,6 +53,9 @@ _MARK = "%s"
 _WORDS = re.compile(r"\w+(?:'\w+)*")
 _TEXTS = frozenset({Kind.KEYWORD})
 
+# The columns of a version, and how rows of them are read.
+_FORM = Kept(lambda definition: rows.Form.of(definition, profile()))
+
 
 def listing(question: Question, page: Page) -> Statement:
     """See `Filters.listing`."""
@@ -62,7 +65,7 @@ def listing(question: Question, page: Page) -> Statement:
     if page.after:
         conditions.append(after(page.after, order, _MARK, _list_time))
     where = joined(conditions, "AND")
-    columns = rows.Form.of(question.definition, profile()).columns.names
+    columns = _FORM.of(question.definition).columns.names
     selected = ", ".join(f"{plan.main}.{identifier(name)}" for name in columns)
     text = (
         f"SELECT {selected} FROM {plan.tables} WHERE {where.text} "
@@ -90,7 +93,7 @@ def explaining(statement: Statement) -> Statement:
 
 def records(question: Question, rows_: Rows) -> list[Record]:
     """See `Filters.records`."""
-    form = rows.Form.of(question.definition, profile())
+    form = _FORM.of(question.definition)
     return [form.record(row) for row in rows_]
 
 
@@ -127,7 +130,7 @@ class _Plan:
 
     def __init__(self, question: Question) -> None:
         self._semantics = question.semantics
-        self._homes = _homes(question.definition)
+        self._homes = _HOMES.of(question.definition)
         self.main = identifier(profile().table)
         self.order = (self._close(), f"{self.main}.start_time", f"{self.main}.run_id")
         whole = question.filter.whole
@@ -236,6 +239,9 @@ def _homes(definition: Definition) -> dict[str, str]:
     """Attribute → table that has its column."""
     tables = {rule.group: rule.name for rule in profile().tables}
     return {attribute.name: tables[attribute.group] for attribute in definition.attributes}
+
+
+_HOMES = Kept(_homes)
 
 
 def _bind(value: Operand) -> object:

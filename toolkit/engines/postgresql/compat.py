@@ -7,7 +7,22 @@ a value that its cast refuses stops the whole change. Measured on PostgreSQL 15;
 from __future__ import annotations
 
 from toolkit.attributes import AttributeType
-from toolkit.compat import BUILD, MOMENT, SAME, Changes, Spoil, Spoils, breaking, changes, lossy, refused, too_long
+from toolkit.compat import (
+    BUILD,
+    DECIMAL_END,
+    MOMENT,
+    SAME,
+    Changes,
+    Holding,
+    Holdings,
+    Spoil,
+    Spoils,
+    breaking,
+    changes,
+    lossy,
+    refused,
+    too_long,
+)
 
 DIALECT = "postgres"
 
@@ -35,7 +50,7 @@ _LARGE = refused(
 )
 _ROUNDED = lossy("TV8012", "decimals are rounded: 5.5 becomes 6", 5.5, Spoils(Spoil.BROKEN))
 _TIME_CAST = breaking(_NO_CAST, MOMENT)
-_COLONS = breaking(_WORDS, MOMENT)
+_COLONS = refused("TV8023", "a Text is read as a raw tsvector, and every time has a ':' in it", MOMENT)
 
 
 _T = AttributeType
@@ -51,3 +66,14 @@ CHANGES: Changes = changes({
     _T.DATETIME:     (_COLONS, BUILD, _TIME_CAST, _TIME_CAST, _TIME_CAST, SAME, breaking(_NO_LIST, MOMENT)),
     _T.KEYWORD_LIST: (_BIG_LIST, _LONG_LIST, _LIST_CAST, _LIST_CAST, _LIST_CAST, _LIST_CAST, SAME),
 })  # fmt: skip
+
+HOLDS: Holdings = {
+    # What comes after a colon is a position, whose digits get lost, or a syntax error.
+    _T.TEXT: Holding(sign=":"),
+    _T.KEYWORD: Holding(longest=255),
+    _T.INT: Holding(),
+    _T.DOUBLE: Holding(low=-DECIMAL_END, high=DECIMAL_END),
+    _T.BOOL: Holding(),
+    _T.DATETIME: Holding(),
+    _T.KEYWORD_LIST: Holding(),
+}

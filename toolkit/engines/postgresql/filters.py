@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, assert_never
 
 from toolkit.engines.bound import BoundSql
-from toolkit.engines.filtering import Explained, Question, Rows, Statement
+from toolkit.engines.filtering import Explained, Kept, Question, Rows, Statement
 from toolkit.engines.postgresql import rows
 from toolkit.engines.postgresql.layout import column_name
 from toolkit.engines.postgresql.render import identifier
@@ -47,6 +47,9 @@ _MARK = "%s"
 _CLOSE_OR_OPEN = "COALESCE(close_time, '9999-12-31 23:59:59')"
 _ORDER = (_CLOSE_OR_OPEN, "start_time", "run_id")
 
+# The columns of a version, and how rows of them are read.
+_FORM = Kept(lambda definition: rows.Form.of(definition, profile()))
+
 
 def listing(question: Question, page: Page) -> Statement:
     """See `Filters.listing`."""
@@ -54,7 +57,7 @@ def listing(question: Question, page: Page) -> Statement:
     if page.after:
         conditions.append(after(page.after, _ORDER, _MARK, _list_time))
     where = joined(conditions, "AND")
-    form = rows.Form.of(question.definition, profile())
+    form = _FORM.of(question.definition)
     text = f"{form.select} WHERE {where.text} ORDER BY {_ORDER[0]} DESC, {_ORDER[1]} DESC, {_ORDER[2]} LIMIT {_MARK}"
     return BoundSql(text, (*where.parameters, page.limit))
 
@@ -77,7 +80,7 @@ def explaining(statement: Statement) -> Statement:
 
 def records(question: Question, rows_: Rows) -> list[Record]:
     """See `Filters.records`."""
-    form = rows.Form.of(question.definition, profile())
+    form = _FORM.of(question.definition)
     return [form.record(row) for row in rows_]
 
 

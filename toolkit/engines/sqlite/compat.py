@@ -7,7 +7,21 @@ Every line is tried by a test.
 from __future__ import annotations
 
 from toolkit.attributes import AttributeType
-from toolkit.compat import BUILD, MOMENT, SAME, Changes, Spoil, Spoils, breaking, changes, lossy
+from toolkit.compat import (
+    BUILD,
+    MOMENT,
+    SAME,
+    Changes,
+    Empty,
+    Holding,
+    Holdings,
+    Severity,
+    Spoil,
+    Spoils,
+    breaking,
+    changes,
+    lossy,
+)
 
 DIALECT = "sqlite"
 
@@ -43,3 +57,8 @@ CHANGES: Changes = changes({
     _T.DATETIME:     (BUILD, BUILD, _TIME_TEXT, _TIME_TEXT, _TIME_TEXT, SAME, BUILD),
     _T.KEYWORD_LIST: (_SEVERAL, _SEVERAL, _LIST, _LIST, _LIST, _LIST_TIME, SAME),
 })  # fmt: skip
+
+HOLDS: Holdings = {
+    **{kind: Holding() for kind in AttributeType},
+    _T.KEYWORD_LIST: Holding(sign="♡", signed=Severity.LOSSY, empty=Empty.TEXT),
+}

@@ -11,7 +11,7 @@ from typing import assert_never
 
 from toolkit.definition import Definition
 from toolkit.engines.bound import BoundSql
-from toolkit.engines.filtering import Explained, Question, Rows, Statement
+from toolkit.engines.filtering import Explained, Kept, Question, Rows, Statement
 from toolkit.engines.sql_filters import (
     FALSE,
     Piece,
@@ -55,6 +55,9 @@ _ORDER = (_CLOSE_OR_OPEN, "start_time", "run_id")
 _TEXT_SEARCH, _LIST_SEARCH = "executions_visibility_fts_text", "executions_visibility_fts_keyword_list"
 _USED = re.compile(r"USING (?:COVERING )?INDEX \S+ \(([^)]*)\)|VIRTUAL TABLE INDEX")
 
+# The columns of a version, and how rows of them are read.
+_FORM = Kept(lambda definition: rows.Form.of(definition, profile()))
+
 
 def listing(question: Question, page: Page) -> Statement:
     """See `Filters.listing`."""
@@ -62,7 +65,7 @@ def listing(question: Question, page: Page) -> Statement:
     if page.after:
         conditions.append(after(page.after, _ORDER, _MARK, _list_time))
     where = joined(conditions, "AND")
-    form = rows.Form.of(question.definition, profile())
+    form = _FORM.of(question.definition)
     text = f"{form.select} WHERE {where.text} ORDER BY {_ORDER[0]} DESC, {_ORDER[1]} DESC, {_ORDER[2]} LIMIT {_MARK}"
     return BoundSql(text, (*where.parameters, page.limit))
 
@@ -85,7 +88,7 @@ def explaining(statement: Statement) -> Statement:
 
 def records(question: Question, rows_: Rows) -> list[Record]:
     """See `Filters.records`."""
-    form = rows.Form.of(question.definition, profile())
+    form = _FORM.of(question.definition)
     return [form.record(tuple(row.values())) for row in rows_]
 
 
