@@ -224,7 +224,7 @@ def _compared(steps: Sequence[Step], state: Comparing, outcome: Compared, limits
 
 
 def _replayed(steps: Sequence[Step], state: Replaying, outcome: Replayed, limits: Limits) -> State:
-    if outcome.left <= limits.backlog:
+    if outcome.enough or outcome.left <= limits.backlog:
         if steps[state.step].mode is Mode.SWAP:
             return Looking(state.step, max(1, state.attempt))
         return _enter(steps, state.step + 1, limits)

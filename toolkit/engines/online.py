@@ -57,11 +57,13 @@ class Compared:
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """`taken` recorded keys were refreshed from the live rows; about `left` are still recorded."""
+    """`taken` recorded keys were refreshed from the live rows; about `left` are still recorded. `enough`: what follows
+    can deal with so many, however many the limits allow."""
 
     taken: int
     left: int
     seconds: float
+    enough: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,12 @@ from toolkit.plan import Mode, Sql, Step
 WEAK_LOCK_SECONDS = 3.0
 JOBS = 2
 CANCEL_SECONDS = 5.0
+# A replay keeps nobody waiting, so it may take so many times as long as a chunk of a copy: large batches meet the same
+# key more often, and refresh it once. In small ones most of the time goes into beginning and ending.
+REPLAY_SCALE = 4.0
+# So many recorded keys are followed by the next step: a comparison leaves them out, and a swap begins with draining.
+NEAR = 1000
+DRAIN_ROUNDS = 10
 
 
 class PostgresRebuilder:
@@ -89,11 +95,12 @@ class PostgresRebuilder:
                 left = self._left(step)
         except psycopg.Error as error:
             raise self._failed(error) from None
-        return Replayed(taken, left, time.monotonic() - began)
+        return Replayed(taken, left, (time.monotonic() - began) / REPLAY_SCALE, left <= NEAR)
 
     def swap(self, step: Step, wait: float, most: int) -> Swapped | Busy:
         """See `Rebuilding.swap`."""
         try:
+            self._drain(step, most)
             with self._transaction(WEAK_LOCK_SECONDS):
                 self._settings(step)
                 self._run(step, "weak lock")
@@ -112,6 +119,14 @@ class PostgresRebuilder:
         except psycopg.Error as error:
             raise self._failed(error) from None
         return Swapped(time.monotonic() - began)
+
+    def _drain(self, step: Step, most: int) -> None:
+        """Before any lock, and to be kept when the lock is not granted: as few keys as writers' pace allows."""
+        for _ in range(DRAIN_ROUNDS):
+            with self._transaction():
+                self._settings(step)
+                if self._replay(step, NEAR) <= most // 2:
+                    return
 
     @contextmanager
     def _transaction(self, wait: float = 0.0) -> Any:
