@@ -11,9 +11,10 @@ from typing import Any
 
 from toolkit.definition import Definition
 from toolkit.engines import Engine
+from toolkit.engines.elasticsearch.store import SearchStore
 from toolkit.engines.online import Route
 from toolkit.overlay import NO_OVERLAY, Overlay
-from toolkit.plan import NO_LOCK, Observed, Statement, Step, StepClass
+from toolkit.plan import NO_LOCK, Observed, Request, Statement, Step, StepClass
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Sabotaged:
 
     engine: Engine
     version: str
-    statements: Callable[[], tuple[Statement, ...]]
+    statements: Callable[[Observed], tuple[Statement, ...]]
 
     def __getattr__(self, name: str) -> Any:
         if name == "online" and not hasattr(self.engine, "online"):
@@ -41,13 +42,20 @@ class Sabotaged:
         label = self.engine.label(wanted)
         if wanted.version != self.version or observed.recorded in (None, label) or not steps:
             return steps
-        wrong = Step("sabotage", "A wrong step", "", StepClass.METADATA, NO_LOCK, self.statements(), (), ())
+        wrong = Step("sabotage", "A wrong step", "", StepClass.METADATA, NO_LOCK, self.statements(observed), (), ())
         return (*steps, wrong)
 
 
+def _addressed(statement: Statement, observed: Observed) -> Statement:
+    if not isinstance(statement, Request):
+        return statement
+    assert isinstance(observed, SearchStore)
+    return replace(statement, path=statement.path.replace("{index}", observed.names.index))
+
+
 def sabotaged(engine: Engine, version: str, *statements: Statement) -> Engine:
-    """See `Sabotaged`."""
-    made = Sabotaged(engine, version, lambda: statements)
+    """See `Sabotaged`. `{index}` in the path of a request stands for the store's index."""
+    made = Sabotaged(engine, version, lambda observed: tuple(_addressed(one, observed) for one in statements))
     if hasattr(engine, "online"):
         object.__setattr__(made, "online", made._online)
     return made  # type: ignore[return-value]

@@ -14,6 +14,7 @@ import re
 import signal
 import sys
 import tempfile
+import threading
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -87,8 +88,15 @@ class Engine:
     def __init__(self) -> None:
         self._path = PATH + (f"?config-file={CONFIG}" if CONFIG else "")
         self._open = chdb.connect(self._path)
+        # With an older engine, what closes one connection closes all: "Invalid or closed connection".
+        alone = int(str(chdb.engine_version).partition(".")[0]) < 25
+        self._turn: contextlib.AbstractContextManager[object] = threading.Lock() if alone else contextlib.nullcontext()
 
     def run(self, statement: Statement) -> bytes:
+        with self._turn:
+            return self._run(statement)
+
+    def _run(self, statement: Statement) -> bytes:
         connection = chdb.connect(self._path)
         try:
             for preparation in preparations(statement):
