@@ -67,7 +67,6 @@ def shape(steps: Any) -> list[tuple[str, list[str]]]:
     ]
 
 
-@pytest.mark.short
 @EVERY
 def test_what_is_shown_is_what_runs(engine: AnyHandle, monkeypatch: pytest.MonkeyPatch) -> None:
     """The plan, the dry run and the run: the same steps with the same statements, and every one of them done."""

@@ -45,6 +45,9 @@ class Slice:
         low = self.low
         if self.missing or low is None or len(low) >= DEEPEST or set(low) - {*DIGITS, "-"}:
             return ()
+        if self.high == low + DIGITS[0]:
+            # Nothing but the one run id `low`, however many documents have it.
+            return ()
         bounds = [low, *(low + digit for digit in DIGITS)]
         return tuple(Slice(a, b) for a, b in zip(bounds, [*bounds[1:], self.high], strict=True))
 
