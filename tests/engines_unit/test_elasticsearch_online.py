@@ -14,7 +14,7 @@ from toolkit.catalog import Json
 from toolkit.engines import elasticsearch as engine
 from toolkit.engines.elasticsearch import preflight, shadow
 from toolkit.engines.elasticsearch.rebuilder import _windows
-from toolkit.engines.elasticsearch.slices import LIST, Mark, Slice, differing, grid, small
+from toolkit.engines.elasticsearch.slices import LIST, Mark, Slice, coarse, differing, grid, small
 from toolkit.engines.elasticsearch.store import SearchStore
 from toolkit.engines.online import Route
 from toolkit.plan import Mode, Plan, Request
@@ -37,6 +37,7 @@ def test_every_document_is_in_one_slice_and_in_one_part_of_it(id: str) -> None:
         if not parts:
             break
         [found] = [part for part in parts if inside(part, id)]
+    assert [s for s in coarse() if inside(s, id)] != []
     assert [s for s in grid() if inside(s, None)] == [Slice(missing=True)]
 
 
@@ -48,10 +49,10 @@ def test_documents_that_are_on_one_side_only_are_found(ids: list[str], lost: set
     def marks(side: dict[str, int]):  # type: ignore[no-untyped-def]
         return lambda slices: [Mark(sum(n for id, n in side.items() if inside(s, id)), None) for s in slices]
 
-    leaves = list(differing(grid(), marks(there), marks(here)))
+    leaves = differing(coarse(), marks(there), marks(here))
     for number in lost & set(range(len(ids))):
         assert sum(inside(leaf, ids[number]) for leaf in leaves) == 1
-    listed = list(small(grid(), marks(there), marks(here)))
+    listed = small(grid(), marks(there), marks(here))
     for id in ids:
         assert sum(inside(leaf, id) for leaf in listed) == 1
     assert all(marks(there)([leaf])[0].count <= LIST or not leaf.parts() for leaf in listed)

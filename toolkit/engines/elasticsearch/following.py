@@ -14,7 +14,7 @@ from toolkit.catalog import Json
 from toolkit.engines.elasticsearch import render, shadow
 from toolkit.engines.elasticsearch.books import Ask, Books, SearchLease
 from toolkit.engines.elasticsearch.names import WRITER
-from toolkit.engines.elasticsearch.slices import Mark, Slice, differing, grid, marks, named, small
+from toolkit.engines.elasticsearch.slices import Mark, Slice, coarse, differing, marks, named, small, together
 from toolkit.engines.elasticsearch.transport import Answer, TooBusy
 from toolkit.engines.elasticsearch.transport import Outcome as Written
 from toolkit.errors import EngineError
@@ -39,6 +39,13 @@ def checkpoints(answer: Answer) -> Positions:
             raise EngineError("TV4511", f"shard {shard} has no primary", "Wait for the cluster, and run it again.")
         found[shard] = int(primary["seq_no"]["global_checkpoint"])
     return found
+
+
+# Parts that change nothing.
+_SIDES = [
+    f"{what} {side}" for what in ("fingerprint", "slices", "list", "count", "refresh") for side in ("source", "target")
+]
+_LOOKS = frozenset([*_SIDES, "progress", "progress target", "changed", "arrived", "live"])
 
 
 class _NoFingerprints(Exception):
@@ -74,8 +81,9 @@ class Following:
         return f"{self.target}{WRITER}{self.lease.fencing}"
 
     def send(self, part: str, fine: tuple[int, ...] = (), **values: Json) -> Answer:
-        """Send the request of that part, if the lock is still ours."""
-        self.lease.check()
+        """Send the request of that part; one that changes anything only if the lock is still ours."""
+        if part not in _LOOKS:
+            self.lease.check()
         request = shadow.filled(shadow.part(self.statements, part), {"writer": self.writer, **values})
         return self.ask(request.method, request.path, request.body, fine)
 
@@ -178,11 +186,11 @@ class Following:
         self.send("refresh target")
         return int(self.send("count source").body["count"]), int(self.send("count target").body["count"])
 
-    def reconcile(self, slices: Sequence[Slice] | None = None) -> int:
+    def reconcile(self) -> int:
         """Delete from the target what the source no longer has: look at slices whose counts differ. How many."""
         source, target = (self._counting(side) for side in ("source", "target"))
         gone = 0
-        for leaf in differing(slices or grid(), source, target):
+        for leaf in differing(coarse(), source, target):
             left, right = self._listed("source", leaf), self._listed("target", leaf)
             gone += self._drop({id: version for id, version in right.items() if id not in left})
         return gone
@@ -215,12 +223,12 @@ class Following:
     def _suspicious(self, slices: Sequence[Slice]) -> list[Slice]:
         if self.prints is not False:
             with contextlib.suppress(_NoFingerprints):
-                return list(differing(slices, self._printing("source"), self._printing("target")))
-        return list(small(slices, self._counting("source"), self._counting("target")))
+                return differing(slices, self._printing("source"), self._printing("target"))
+        return small(slices, self._counting("source"), self._counting("target"))
 
     def _printing(self, side: str) -> Callable[[Sequence[Slice]], list[Mark]]:
         def ask(slices: Sequence[Slice]) -> list[Mark]:
-            answer = self.send(f"fingerprint {side}", _NO_SCRIPTS, slices=named(slices))
+            answer = self.send(f"fingerprint {side}", _NO_SCRIPTS, slices=named(slices), together=together(slices))
             if answer.status in _NO_SCRIPTS:
                 self.prints = False
                 raise _NoFingerprints
@@ -230,7 +238,7 @@ class Following:
 
     def _counting(self, side: str) -> Callable[[Sequence[Slice]], list[Mark]]:
         def ask(slices: Sequence[Slice]) -> list[Mark]:
-            answer = self.send(f"slices {side}", slices=named(slices))
+            answer = self.send(f"slices {side}", slices=named(slices), together=together(slices))
             return marks(answer.body["aggregations"]["slice"]["buckets"], slices, counted=True)
 
         return ask
@@ -240,7 +248,6 @@ class Following:
         found: dict[str, int] = {}
         after: Json = None
         while True:
-            self.lease.check()
             request = shadow.filled(shadow.part(self.statements, f"list {side}"), {"slice": slice_.query})
             assert isinstance(request.body, dict)
             body = request.body if after is None else {**request.body, "search_after": after}

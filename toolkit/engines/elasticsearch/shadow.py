@@ -106,9 +106,10 @@ def compare(pair: Pair) -> tuple[Request, ...]:
     found: list[Request] = []
     for side, index in (("source", pair.source), ("target", pair.target)):
         search = render.path(index, "_search")
-        counted: Json = {"size": 0, "aggs": {"slice": {"filters": {"filters": "%(slices)s"}}}}
+        only: dict[str, Json] = {"size": 0, "track_total_hits": False, "query": "%(together)s"}
+        counted: Json = {**only, "aggs": {"slice": {"filters": {"filters": "%(slices)s"}}}}
         marked: Json = {
-            "size": 0,
+            **only,
             "aggs": {"slice": {"filters": {"filters": "%(slices)s"}, "aggs": {"mark": FINGERPRINT}}},
         }
         found += [

@@ -6,7 +6,7 @@ documents. Pure but for the questions it asks through `Ask`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from toolkit.catalog import Json
@@ -43,7 +43,8 @@ class Slice:
     def parts(self) -> tuple[Slice, ...]:
         """Smaller slices that are this one together; () when it cannot be divided by the next digit."""
         low = self.low
-        if self.missing or low is None or len(low) >= DEEPEST or set(low) - {*DIGITS, "-"}:
+        # The part that ends where the first digit begins has no digit next: it is as small as it gets.
+        if self.missing or low is None or len(low) >= DEEPEST or self.high == low + DIGITS[0]:
             return ()
         if self.high == low + DIGITS[0]:
             # Nothing but the one run id `low`, however many documents have it.
@@ -54,9 +55,18 @@ class Slice:
 
 def grid() -> tuple[Slice, ...]:
     """Some 257 slices that are all documents together."""
-    bounds: list[str | None] = [None, *(a + b for a in DIGITS for b in DIGITS)]
-    ranges = [Slice(a, b) for a, b in zip(bounds, [*bounds[1:], None], strict=True)]
-    return (Slice(missing=True), *ranges)
+    return _ranges(a + b for a in DIGITS for b in DIGITS)
+
+
+def coarse() -> tuple[Slice, ...]:
+    """A few slices that are all documents together: for a look at everything, which looks again where they differ."""
+    return _ranges(DIGITS)
+
+
+def _ranges(bounds: Iterable[str]) -> tuple[Slice, ...]:
+    between: list[str | None] = [None, *bounds]
+    found = [Slice(a, b) for a, b in zip(between, [*between[1:], None], strict=True)]
+    return (Slice(missing=True), *found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,57 +80,62 @@ class Mark:
 Ask = Callable[[Sequence[Slice]], list[Mark]]
 
 
-def differing(slices: Sequence[Slice], source: Ask, target: Ask) -> Iterator[Slice]:
-    """Small slices in which the two indices are not known to be equal. Where only counts are known, they decide."""
+def differing(slices: Sequence[Slice], source: Ask, target: Ask) -> list[Slice]:
+    """Slices of a size to be listed, in which the two indices are not known to be equal; where only counts are known,
+    they decide."""
+    return _joined(_looked(slices, source, target, LEAF, lambda left, right: left != right))
+
+
+def small(slices: Sequence[Slice], source: Ask, target: Ask) -> list[Slice]:
+    """Slices of a size to be listed, without those that are empty on both sides: where nothing tells differences."""
+    return _joined(_looked(slices, source, target, LIST, lambda left, right: bool(left.count or right.count)))
+
+
+def _looked(
+    slices: Sequence[Slice], source: Ask, target: Ask, size: int, wanted: Callable[[Mark, Mark], bool]
+) -> Iterator[tuple[Slice, int]]:
+    """The wanted ones and how many documents they have, divided until that is at most `size` or they cannot be."""
     for at in range(0, len(slices), AT_ONCE):
         some = slices[at : at + AT_ONCE]
         smaller: list[Slice] = []
         for slice_, left, right in zip(some, source(some), target(some), strict=True):
-            if left == right:
+            most = max(left.count, right.count)
+            parts = slice_.parts() if most > size else ()
+            if not wanted(left, right):
                 continue
-            parts = slice_.parts() if max(left.count, right.count) > LEAF else ()
             if parts:
                 smaller.extend(parts)
             else:
-                yield slice_
+                yield slice_, most
         if smaller:
-            yield from differing(smaller, source, target)
+            yield from _looked(smaller, source, target, size, wanted)
 
 
-def small(slices: Sequence[Slice], source: Ask, target: Ask) -> Iterator[Slice]:
-    """Slices of a size to be listed, without those that are empty on both sides: where nothing tells differences."""
-    for at in range(0, len(slices), AT_ONCE):
-        some = slices[at : at + AT_ONCE]
-        smaller: list[Slice] = []
-        listed: list[tuple[Slice, int]] = []
-        for slice_, left, right in zip(some, source(some), target(some), strict=True):
-            most = max(left.count, right.count)
-            parts = slice_.parts() if most > LIST else ()
-            smaller.extend(parts)
-            if most and not parts:
-                listed.append((slice_, most))
-        yield from _joined(listed)
-        if smaller:
-            yield from small(smaller, source, target)
-
-
-def _joined(slices: Sequence[tuple[Slice, int]]) -> Iterator[Slice]:
-    """Neighbours as one, as long as that is not too large."""
-    last: tuple[Slice, int] | None = None
-    for slice_, count in slices:
-        if last is not None and last[0].high == slice_.low and slice_.low is not None and last[1] + count <= LIST:
-            last = (Slice(last[0].low, slice_.high), last[1] + count)
-            continue
-        if last is not None:
-            yield last[0]
-        last = (slice_, count)
-    if last is not None:
-        yield last[0]
+def _joined(slices: Iterable[tuple[Slice, int]]) -> list[Slice]:
+    """Neighbours as one, as long as that is not too large: listing them is then one request."""
+    found: list[tuple[Slice, int]] = []
+    for slice_, count in sorted(slices, key=lambda known: known[0].low or ""):
+        if found and slice_.low is not None and found[-1][0].high == slice_.low and found[-1][1] + count <= LIST:
+            last, so_far = found.pop()
+            slice_, count = Slice(last.low, slice_.high), so_far + count
+        found.append((slice_, count))
+    return [slice_ for slice_, _ in found]
 
 
 def named(slices: Sequence[Slice]) -> dict[str, Json]:
     """The slices as the filters of one request."""
     return {str(number): slice_.query for number, slice_ in enumerate(slices)}
+
+
+def together(slices: Sequence[Slice]) -> Json:
+    """The documents of all of them, so that no other is looked at: neighbouring ranges are one."""
+    queries: list[Json] = [s.query for s in slices if s.missing]
+    ranges: list[Slice] = []
+    for slice_ in sorted((s for s in slices if not s.missing), key=lambda s: s.low or ""):
+        if ranges and slice_.low is not None and ranges[-1].high == slice_.low:
+            slice_ = Slice(ranges.pop().low, slice_.high)
+        ranges.append(slice_)
+    return {"bool": {"should": [*queries, *(s.query for s in ranges)], "minimum_should_match": 1}}
 
 
 def marks(buckets: Mapping[str, Mapping[str, object]], slices: Sequence[Slice], counted: bool) -> list[Mark]:
