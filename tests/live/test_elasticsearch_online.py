@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import pytest
 
@@ -274,7 +274,7 @@ def test_deleted_documents_never_come_back(engine: Handle, alias: bool) -> None:
     def delete(number: int) -> None:
         for id in list(alive)[:number]:
             gone[id] = alive.pop(id)
-            ask(engine, "DELETE", f"/{name}/_doc/{id}?version={gone[id] + 1}&version_type=external")
+            ask(engine, "DELETE", f"/{name}/_doc/{quote(id, safe='')}?version={gone[id] + 1}&version_type=external")
 
     with opened(engine) as client:
         plan = planned(client, version)
@@ -286,7 +286,7 @@ def test_deleted_documents_never_come_back(engine: Handle, alias: bool) -> None:
                     delete(20)
                 case Swap(), None if not late:
                     for id, old in gone.items():
-                        path = f"{fresh}/_doc/{id}?version={old}&version_type=external"
+                        path = f"{fresh}/_doc/{quote(id, safe='')}?version={old}&version_type=external"
                         late.append(client._line.send("PUT", path, {"RunId": id.rpartition("~")[2]}).status)
                     delete(7)
                 case _:

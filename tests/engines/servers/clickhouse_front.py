@@ -89,7 +89,7 @@ class Engine:
         self._path = PATH + (f"?config-file={CONFIG}" if CONFIG else "")
         self._open = chdb.connect(self._path)
         # With an older engine, what closes one connection closes all: "Invalid or closed connection".
-        alone = int(str(chdb.engine_version).partition(".")[0]) < 25
+        alone = int(str(chdb.engine_version).partition(".")[0]) < 26
         self._turn: contextlib.AbstractContextManager[object] = threading.Lock() if alone else contextlib.nullcontext()
 
     def run(self, statement: Statement) -> bytes:
