@@ -115,7 +115,7 @@ CLICKHOUSE = Engine(
     container_port=8123,
     user=USER,
     password=PASSWORD,
-    start_seconds=60,
+    start_seconds=240,
 )
 CLICKHOUSE_KEEPER = replace(
     CLICKHOUSE,
