@@ -43,11 +43,8 @@ class Slice:
     def parts(self) -> tuple[Slice, ...]:
         """Smaller slices that are this one together; () when it cannot be divided by the next digit."""
         low = self.low
-        # The part that ends where the first digit begins has no digit next: it is as small as it gets.
+        # What ends where the first digit begins is the one run id `low`, however many documents have it.
         if self.missing or low is None or len(low) >= DEEPEST or self.high == low + DIGITS[0]:
-            return ()
-        if self.high == low + DIGITS[0]:
-            # Nothing but the one run id `low`, however many documents have it.
             return ()
         bounds = [low, *(low + digit for digit in DIGITS)]
         return tuple(Slice(a, b) for a, b in zip(bounds, [*bounds[1:], self.high], strict=True))
