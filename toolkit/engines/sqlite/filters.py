@@ -127,7 +127,9 @@ def _test(test: Test, semantics: Semantics) -> Piece:
     expression = _expression(test.column)
     match test:
         case Present():
-            return present(expression, test)
+            # Without statistics SQLite takes "no value", which nearly all records have, for as good as any other
+            # equality, and every filter has one: the sign keeps it from choosing that index.
+            return present(f"+{expression}" if test.negated else expression, test)
         case Begins(prefix=prefix):
             return missing_or(expression, _begins(expression, prefix, semantics), test)
         case HasWord(column=column, text=text):
