@@ -170,7 +170,8 @@ def _retry(step: int, attempt: int, busy: Busy, limits: Limits, again: Running |
             "Nothing is lost: end the long transactions, or try at a quieter hour. The same command goes on from here.",
             Looking(step),
         )
-    return Waiting(min(limits.longest_pause, 0.05 * 1.5**attempt), busy.reason, again)
+    pause = 0.0 if busy.at_once else min(limits.longest_pause, 0.05 * 1.5**attempt)
+    return Waiting(pause, busy.reason, again)
 
 
 def _copied(steps: Sequence[Step], state: Copying, outcome: Copied, limits: Limits) -> State:

@@ -28,9 +28,11 @@ class Ran:
 
 @dataclass(frozen=True, slots=True)
 class Busy:
-    """Nothing was done, because somebody else uses the store just now; `reason` says who or what."""
+    """Nothing was done, because somebody else uses the store just now; `reason` says who or what. `at_once`: waiting
+    would make it worse."""
 
     reason: str
+    at_once: bool = False
 
 
 @dataclass(frozen=True, slots=True)

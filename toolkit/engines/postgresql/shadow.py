@@ -211,14 +211,17 @@ def replay(pair: Pair) -> Sql:
     a recorded key sees the change that recorded it.
 
     OFFSET 0 keeps each look-up by key to itself. Joined freely, the tables are read whole, for the server takes the
-    target for empty, as it was when it was last counted.
+    target for empty, as it was when it was last counted. Several may share the work: a key is always in the same of
+    `parts` parts.
     """
+    share = f"(hashtext({_id(tuple(pair.key)[-1])}::text) & 1073741823) %% %(parts)s = %(part)s"
     values = ", ".join(pair.values.values())
     updates = ", ".join(f"{_id(name)} = excluded.{_id(name)}" for name in pair.values if name not in pair.key)
     source = f"FROM {_id(pair.source)} AS l WHERE {pair.same('l', 'k')} OFFSET 0"
     target = f"SELECT s.ctid FROM {_id(pair.target)} AS s WHERE {pair.same('s', 'k')} OFFSET 0"
     return Sql(
-        f"WITH taken AS (\n  DELETE FROM {LOG} WHERE id IN (SELECT id FROM {LOG} ORDER BY id LIMIT %(keys)s)\n"
+        f"WITH taken AS (\n  DELETE FROM {LOG} WHERE id IN (\n"
+        f"    SELECT id FROM {LOG} WHERE {share} ORDER BY id LIMIT %(keys)s)\n"
         f"  RETURNING {pair.keys}\n), keys AS (\n  SELECT DISTINCT {pair.keys} FROM taken\n), gone AS (\n"
         f"  DELETE FROM {_id(pair.target)} WHERE ctid = ANY (ARRAY(\n"
         f"    SELECT t.ctid FROM keys AS k CROSS JOIN LATERAL ({target}) AS t\n"
