@@ -392,7 +392,9 @@ def begun(url: str) -> bool:
 def test_a_run_is_held_and_let_go_while_it_runs_and_ctrl_c_says_how_to_go_on(postgresql: Handle) -> None:
     url = postgresql.url
     prepared(url, 3000)
-    with command("schema", "upgrade", url, "--yes", "--chunk-time", "0.01") as running:
+    with psycopg.connect(url) as reader, command("schema", "upgrade", url, "--yes", "--chunk-time", "0.01") as running:
+        # A reader keeps the swap from its lock, so that the run cannot end before it is told to hold.
+        reader.execute("LOCK TABLE executions_visibility IN ACCESS SHARE MODE")
         until(lambda: begun(url))
         held = temporal_visibility("schema", "throttle", url, "--pause", "--max-lag", "3", "--output", "json")
         asked = held.json("schema-throttle")["stores"][0]["asked"]
