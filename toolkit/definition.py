@@ -93,7 +93,8 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """One version of the schema. `version` is the number this project sorts by; `servers` the releases that used it."""
+    """One version of the schema. `version` is the number this project sorts by; `servers` the releases that used it;
+    `partial`: names of single-value indexes that hold only the records which have a value (an overlay's wish)."""
 
     version: str
     summary: str
@@ -102,6 +103,7 @@ class Definition:
     fields: tuple[Field, ...]
     attributes: tuple[SearchAttribute, ...]
     indexes: tuple[Index, ...]
+    partial: frozenset[str] = frozenset()
 
     @property
     def header(self) -> Header:

@@ -67,7 +67,7 @@ def judge(
     schemas, by which an operator's objects are told from ours; `keep_extra`: theirs inside of ours may stay, too."""
     goal = overlay.apply(wanted)
     plan_of = engine.catalog(goal, overlay)
-    foreign = foreign_objects(observed.catalog, (*known, plan_of, engine.empty()))
+    foreign = foreign_objects(observed.catalog, (*known, plan_of, engine.catalog(wanted), engine.empty()))
     beside = tuple(p for p in foreign if keep_extra or not own.is_extra(p, observed))
     ours = replace(observed, catalog=observed.catalog.without(beside))
     renamed = dict(_renamed(own, ours.catalog, plan_of, overlay))

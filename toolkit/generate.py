@@ -12,7 +12,7 @@ from pathlib import Path
 
 from toolkit.definition import Definition, version_key
 from toolkit.engines import ENGINES
-from toolkit.json_schema import definition_schema
+from toolkit.json_schema import definition_schema, overlay_schema
 from toolkit.lineage import content, members
 from toolkit.routes import published
 from toolkit.versions import CHECKSUMS, checksum_lines
@@ -37,7 +37,7 @@ class Stale:
 
 def wanted(chain: Sequence[Definition], definitions: Mapping[str, bytes]) -> dict[str, str]:
     """Path below `schema/` → content of every generated file; `definitions` are the version files as they are."""
-    files: dict[str, str] = {"definition.schema.json": definition_schema()}
+    files: dict[str, str] = {"definition.schema.json": definition_schema(), "overlay.schema.json": overlay_schema()}
     for make in ENGINES.values():
         files |= make().artefacts(chain)
     files |= revisions(chain)

@@ -9,9 +9,53 @@ import json
 
 from toolkit.attributes import MAX_NAME, AttributeType, Family, FieldType, Group
 from toolkit.catalog import Json
+from toolkit.overlay import ALL_INDEXES, MAX_PREALLOCATED, RELEASED, TemplateKind
 
 _NAME = f"^(?=.{{1,{MAX_NAME}}}$)[A-Za-z_][A-Za-z0-9_]*$"
 _NAME_REF: Json = {"type": "string", "pattern": _NAME}
+
+
+def overlay_schema() -> str:
+    """The schema of an overlay, by itself or as `overlay` of a store, as JSON text."""
+    counts: dict[str, Json] = {
+        kind.value: {"type": "integer", "minimum": least, "maximum": MAX_PREALLOCATED}
+        for kind, least in RELEASED.items()
+    }
+    name_list: Json = {"type": "array", "items": _NAME_REF, "uniqueItems": True}
+    text: Json = {"type": "string"}
+    search: dict[str, Json] = {
+        "shards": {"type": "integer", "minimum": 1, "maximum": 1024},
+        "replicas": {"type": "integer", "minimum": 0, "maximum": 100},
+        "auto_expand_replicas": text,
+        "template": {"enum": [kind.value for kind in TemplateKind]},
+        "refresh_interval": {"type": "string", "description": "Such as 5s, -1, or `default`."},
+        "lifecycle": {"type": "string", "description": "An ILM policy of Elasticsearch."},
+        "analyzer": {"type": "string", "description": "The default analyzer of Text attributes; a rebuild."},
+    }
+    clickhouse: dict[str, Json] = {
+        "cluster": _NAME_REF,
+        "ttl_days": {"type": "integer", "minimum": 1, "maximum": 36500},
+        "storage_policy": _NAME_REF,
+        "keeper_path": text,
+        "replica": text,
+    }
+    indexes: Json = {"type": "object", "propertyNames": _NAME_REF,
+                     "additionalProperties": {"type": "array", "minItems": 1, "items": text}}  # fmt: skip
+    parts: dict[str, Json] = {
+        "preallocated": _closed(counts),
+        "without_indexes": name_list,
+        "indexes": indexes,
+        "partial_indexes": {"anyOf": [name_list, {"const": ALL_INDEXES}]},
+        "elasticsearch": _closed(search),
+        "clickhouse": _closed(clickhouse),
+    }
+    head: dict[str, Json] = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Overlay of a store"}
+    schema: dict[str, Json] = {**head, "type": "object", "additionalProperties": False, "properties": parts}
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
+def _closed(properties: dict[str, Json]) -> Json:
+    return {"type": "object", "additionalProperties": False, "properties": properties}
 
 
 def definition_schema() -> str:

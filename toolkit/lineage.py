@@ -92,7 +92,9 @@ def members(
     """All known schemas of `engine`, in the order of upgrades; versions the overlay does not fit are left out."""
     found = [_of_version(engine, part, label, overlay) for part, label in _parts(engine, chain)]
     known = [one for one in found if one is not None]
-    return tuple(known + [_of_route(route, known) for route in routes if route.engine == engine.NAME])
+    names = {one.name for one in known}
+    fitting = [route for route in routes if route.engine == engine.NAME and route.like in names]
+    return tuple(known + [_of_route(route, known) for route in fitting])
 
 
 def _parts(engine: Engine, chain: Sequence[Definition]) -> Iterator[tuple[Definition, str]]:
@@ -130,9 +132,12 @@ def _line(one: Known) -> Json:
     return facts | ({"note": one.note} if one.note else {}) | ({"defect": True} if one.defect else {})
 
 
-def identify(recorded: str | None, observed: Catalog, known: Sequence[Known], empty: Catalog) -> Identity:
-    """Which of `known` the observed catalog is. What stands beside the known objects does not count."""
-    foreign = foreign_objects(observed, (*(one.catalog for one in known), empty))
+def identify(
+    recorded: str | None, observed: Catalog, known: Sequence[Known], empty: Catalog, released: Sequence[Known] = ()
+) -> Identity:
+    """Which of `known` the observed catalog is. What stands beside the known objects does not count; `released`: the
+    schemas without the overlay, whose objects are no strangers even where the overlay leaves them out."""
+    foreign = foreign_objects(observed, (*(one.catalog for one in (*known, *released)), empty))
     ours = observed.without(foreign)
     mark = fingerprint(ours)
     blank = Identity(recorded, (), None, None, (), 0.0, foreign, mark, mark == fingerprint(empty))
@@ -140,7 +145,7 @@ def identify(recorded: str | None, observed: Catalog, known: Sequence[Known], em
         return blank
     exact = [one for one in known if fingerprint(one.catalog) == mark]
     if exact:
-        ordered = sorted(exact, key=lambda one: (one.records != recorded, one.defect, one.route))
+        ordered = sorted(exact, key=lambda one: (recorded not in (None, one.records), one.defect, one.route))
         if recorded is not None and ordered[0].records != recorded:
             # Half-way up, a version may look like an older one: 1.6 drops what 1.5 brought before it makes it anew.
             half = _nearest(blank, objects(ours), known)

@@ -5,19 +5,27 @@ It makes a Definition out of a Definition and hands engine settings on; it never
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field, fields, replace
 from enum import Enum
-from pathlib import Path
 
-from toolkit import document
-from toolkit.attributes import AttributeType, Group, name_problem
-from toolkit.definition import USUAL_STORES, Definition, SearchAttribute, default_index_name
-from toolkit.document import Value
+from toolkit.attributes import AttributeType, Group
+from toolkit.definition import LIST_ORDER, USUAL_STORES, Definition, Index, SearchAttribute, default_index_name, names
 from toolkit.errors import UsageError
 
 # Temporal's own limit for `visibility.persistenceCustomSearchAttributes`.
 MAX_PREALLOCATED = 99
+# What its server has without that setting.
+RELEASED: Mapping[AttributeType, int] = {
+    AttributeType.BOOL: 3,
+    AttributeType.DATETIME: 3,
+    AttributeType.DOUBLE: 3,
+    AttributeType.INT: 3,
+    AttributeType.KEYWORD: 10,
+    AttributeType.TEXT: 3,
+    AttributeType.KEYWORD_LIST: 3,
+}
+ALL_INDEXES = "all"
 
 
 class TemplateKind(Enum):
@@ -30,12 +38,15 @@ class TemplateKind(Enum):
 @dataclass(frozen=True, slots=True)
 class SearchSettings:
     """Elasticsearch and OpenSearch: None means what the released template says; for `template`, the kind that is there,
-    else a legacy one."""
+    else a legacy one; for the last three, what the index itself has (and `default` gives that back)."""
 
     shards: int | None = None
     replicas: int | None = None
     auto_expand_replicas: str | None = None
     template: TemplateKind | None = None
+    refresh_interval: str | None = None
+    lifecycle: str | None = None
+    analyzer: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,42 +56,79 @@ class ClickHouseSettings:
     cluster: str | None = None
     ttl_days: int | None = None
     storage_policy: str | None = None
+    keeper_path: str | None = None
+    replica: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Overlay:
-    """All wishes together; `preallocated` gives the wanted number of custom attributes per type."""
+    """All wishes together; `preallocated` gives the wanted number of custom attributes per type; `indexes` are more of
+    them; `partial_indexes` shall hold only the records which have a value ("all": each index that can be so)."""
 
     preallocated: Mapping[AttributeType, int] = field(default_factory=dict)
     without_indexes: frozenset[str] = frozenset()
+    indexes: tuple[Index, ...] = ()
+    partial_indexes: frozenset[str] = frozenset()
     elasticsearch: SearchSettings = SearchSettings()
     clickhouse: ClickHouseSettings = ClickHouseSettings()
 
     def apply(self, definition: Definition) -> Definition:
-        """`definition` with the wishes that concern it. UsageError when an index to leave out is not there."""
-        attributes = list(definition.attributes)
-        for kind, number in self.preallocated.items():
-            have = {a.name for a in attributes}
-            for name in (f"{kind.value}{i:02d}" for i in range(1, number + 1)):
-                if name not in have:
-                    group = Group.CUSTOM
-                    attributes.append(SearchAttribute(name, kind, group, default_index_name(name), USUAL_STORES[group]))
-        wanted = replace(definition, attributes=tuple(attributes))
-        known = {
-            *(f.index for f in wanted.fields),
-            *(a.index for a in wanted.attributes),
-            *(i.name for i in wanted.indexes),
-        }
-        unknown = self.without_indexes - known
-        if unknown:
-            raise UsageError("TV2004", f"there is no index {sorted(unknown)[0]!r} to leave out", "See `schema show`.")
+        """`definition` with the wishes that concern it. UsageError when an index to leave out is not there, or one to
+        add is there already or names what the version lacks."""
+        wanted = replace(definition, attributes=(*definition.attributes, *self._more(definition)))
+        known = _index_names(wanted)
+        _all_known(self.without_indexes, known, "to leave out")
+        self._addable(wanted, known)
         drop = self.without_indexes
+        able = _partial_able(wanted) - drop
+        every = ALL_INDEXES in self.partial_indexes
+        _all_known(self.partial_indexes - {ALL_INDEXES}, able, "over records with a value")
         return replace(
             wanted,
             fields=tuple(replace(f, index=None) if f.index in drop else f for f in wanted.fields),
             attributes=tuple(replace(a, index=None) if a.index in drop else a for a in wanted.attributes),
-            indexes=tuple(i for i in wanted.indexes if i.name not in drop),
+            indexes=(*(i for i in wanted.indexes if i.name not in drop), *self.indexes),
+            partial=frozenset(able) if every else self.partial_indexes,
         )
+
+    def _more(self, definition: Definition) -> list[SearchAttribute]:
+        have = {a.name for a in definition.attributes}
+        group = Group.CUSTOM
+        return [
+            SearchAttribute(name, kind, group, default_index_name(name), USUAL_STORES[group])
+            for kind, number in self.preallocated.items()
+            for name in (f"{kind.value}{i:02d}" for i in range(1, number + 1))
+            if name not in have
+        ]
+
+    def _addable(self, wanted: Definition, known: Set[str]) -> None:
+        things = set(names(wanted)) | {LIST_ORDER}
+        for index in self.indexes:
+            if index.name.lower() in {name.lower() for name in known}:
+                raise UsageError("TV2044", f"there is an index {index.name!r} already", "Choose another name.")
+            for key in index.keys:
+                if key.field not in things:
+                    hint = "See `schema show`."
+                    raise UsageError(
+                        "TV2044", f"index {index.name!r}: there is nothing called {key.field[:60]!r}", hint
+                    )
+
+
+def _index_names(definition: Definition) -> set[str]:
+    singles = (*(f.index for f in definition.fields), *(a.index for a in definition.attributes))
+    return {name for name in (*singles, *(i.name for i in definition.indexes)) if name}
+
+
+def _partial_able(definition: Definition) -> set[str]:
+    """Single-value indexes of what may be missing: those of required fields would hold every record all the same."""
+    fields_ = (f.index for f in definition.fields if not f.required and f.name != "CloseTime")
+    return {name for name in (*fields_, *(a.index for a in definition.attributes)) if name}
+
+
+def _all_known(wanted: Set[str], known: Set[str], what: str) -> None:
+    unknown = sorted(wanted - known)
+    if unknown:
+        raise UsageError("TV2004", f"there is no index {unknown[0]!r} {what}", "See `schema show`.")
 
 
 NO_OVERLAY = Overlay()
@@ -91,56 +139,18 @@ def describe(overlay: Overlay) -> list[str]:
     found = [f"{number} {kind.value}" for kind, number in overlay.preallocated.items()]
     lines = [f"preallocated: {', '.join(found)}"] if found else []
     lines += [f"without indexes: {', '.join(sorted(overlay.without_indexes))}"] if overlay.without_indexes else []
+    lines += [f"more indexes: {', '.join(i.name for i in overlay.indexes)}"] if overlay.indexes else []
+    lines += [f"partial indexes: {', '.join(sorted(overlay.partial_indexes))}"] if overlay.partial_indexes else []
     for name, settings in (("elasticsearch", overlay.elasticsearch), ("clickhouse", overlay.clickhouse)):
         wishes = [f"{f.name} {getattr(settings, f.name)}" for f in fields(settings) if getattr(settings, f.name)]
         lines += [f"{name}: {', '.join(wishes)}"] if wishes else []
     return lines
 
 
-def load(path: Path) -> Overlay:
-    """The overlay in the file at `path`. Raises DefinitionError."""
-    return document.read(path, decode)
-
-
-def decode(root: Value) -> Overlay:
-    """The overlay a document, or the `overlay` member of a store, holds."""
-    parts = root.members((), ("preallocated", "without_indexes", "elasticsearch", "clickhouse"))
-    return Overlay(
-        preallocated=_preallocated(parts["preallocated"]) if "preallocated" in parts else {},
-        without_indexes=frozenset(v.text() for v in parts["without_indexes"].list())
-        if "without_indexes" in parts
-        else frozenset(),
-        elasticsearch=_search(parts["elasticsearch"]) if "elasticsearch" in parts else SearchSettings(),
-        clickhouse=_clickhouse(parts["clickhouse"]) if "clickhouse" in parts else ClickHouseSettings(),
-    )
-
-
-def _preallocated(value: Value) -> dict[AttributeType, int]:
-    parts = value.members((), [kind.value for kind in AttributeType])
-    return {AttributeType(name): number.integer(0, MAX_PREALLOCATED) for name, number in parts.items()}
-
-
-def _search(value: Value) -> SearchSettings:
-    parts = value.members((), ("shards", "replicas", "auto_expand_replicas", "template"))
-    return SearchSettings(
-        shards=parts["shards"].integer(1, 1024) if "shards" in parts else None,
-        replicas=parts["replicas"].integer(0, 100) if "replicas" in parts else None,
-        auto_expand_replicas=parts["auto_expand_replicas"].text() if "auto_expand_replicas" in parts else None,
-        template=parts["template"].one_of(TemplateKind) if "template" in parts else None,
-    )
-
-
-def _clickhouse(value: Value) -> ClickHouseSettings:
-    parts = value.members((), ("cluster", "ttl_days", "storage_policy"))
-    return ClickHouseSettings(
-        cluster=_word(parts["cluster"]) if "cluster" in parts else None,
-        ttl_days=parts["ttl_days"].integer(1, 36500) if "ttl_days" in parts else None,
-        storage_policy=_word(parts["storage_policy"]) if "storage_policy" in parts else None,
-    )
-
-
-def _word(value: Value) -> str:
-    text = value.text()
-    if problem := name_problem(text):
-        raise value.error("TV1011", f"{text[:60]!r} cannot be a name: {problem}")
-    return text
+def server_configuration(overlay: Overlay) -> str:
+    """What Temporal's static configuration must say to use the additional columns; '' when nothing."""
+    more = {k.value: n for k, n in overlay.preallocated.items() if n > RELEASED[k]}
+    if not more:
+        return ""
+    lines = [f"    {name}: {number}" for name, number in sorted(more.items())]
+    return "\n".join(["visibility:", "  persistenceCustomSearchAttributes:", *lines]) + "\n"

@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from toolkit import document
-from toolkit import overlay as overlays
+from toolkit import overlay_file as overlays
 from toolkit.attributes import name_problem
 from toolkit.document import Value
 from toolkit.errors import TargetError
@@ -138,7 +138,9 @@ def _store(name: str, key: Value, value: Value, environment: Mapping[str, str]) 
     parts = value.members(("url",), ("overlay",))
     overlay = overlays.decode(parts["overlay"]) if "overlay" in parts else NO_OVERLAY
     try:
-        return parse_url(parts["url"].text(), environment, overlay, name)
+        target = parse_url(parts["url"].text(), environment, overlay, name)
+        overlays.check(overlay, target.engine)
+        return target
     except TargetError as error:
         raise TargetError(error.code, f"{parts['url'].location}: {error.message}", error.hint) from None
 

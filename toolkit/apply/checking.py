@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from toolkit.apply.planning import unlike
-from toolkit.apply.recognising import known_schemas
+from toolkit.apply.recognising import identified, known_schemas
 from toolkit.apply.runner import Task, unfinished
 from toolkit.definition import Definition
 from toolkit.drift import Finding, Report, judge
@@ -18,7 +18,7 @@ from toolkit.engines import Client, Engine
 from toolkit.engines.drifting import Examining, drifting
 from toolkit.engines.online import Coordinated, Holder
 from toolkit.errors import LockHeld, UsageError
-from toolkit.lineage import LIKELY, Identity, identify, lines
+from toolkit.lineage import LIKELY, Identity, lines
 from toolkit.overlay import Overlay
 from toolkit.plan import Observed, Plan
 from toolkit.versions import find
@@ -59,7 +59,7 @@ def look(client: Client) -> Observed:
 def judged(engine: Engine, client: Client, observed: Observed, check: Check) -> tuple[Report, Identity]:
     """The report on what was observed."""
     known = known_schemas(engine, check.overlay)
-    identity = identify(observed.recorded, observed.catalog, known, engine.empty())
+    identity = identified(engine, observed, known)
     wanted = _wanted(engine, identity, check)
     catalogs = tuple(one.catalog for one in known)
     report = judge(engine, drifting(engine.NAME), observed, wanted, check.overlay, catalogs, check.keep_extra,

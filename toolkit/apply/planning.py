@@ -36,7 +36,9 @@ def recognise(engine: Engine, observed: Observed, chain: Sequence[Definition], o
     """Which published versions the observed schema equals, whatever version the store claims to be."""
     fitting = [d for d in _fitting(chain, overlay) if engine.supports(d)]
     known = {d.version: engine.catalog(overlay.apply(d), overlay) for d in fitting}
-    foreign = foreign_objects(observed.catalog, (*known.values(), engine.empty()))
+    # What an overlay leaves out is ours all the same: it is to go, not to be left alone.
+    plain = [engine.catalog(d) for d in fitting] if overlay != NO_OVERLAY else []
+    foreign = foreign_objects(observed.catalog, (*known.values(), *plain, engine.empty()))
     ours = observed.catalog.without(foreign)
     mark = fingerprint(ours)
     versions = tuple(version for version, catalog in known.items() if fingerprint(catalog) == mark)

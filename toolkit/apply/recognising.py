@@ -5,10 +5,14 @@ It decides nothing of its own and changes nothing.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import cache
+
 from toolkit.engines import Engine
+from toolkit.engines import engine as engine_called
 from toolkit.engines.version_tables import SHARED
 from toolkit.lineage import Identity, Known, identify, members
-from toolkit.overlay import Overlay
+from toolkit.overlay import NO_OVERLAY, Overlay
 from toolkit.plan import Observed
 from toolkit.routes import published
 from toolkit.versions import chain
@@ -16,12 +20,22 @@ from toolkit.versions import chain
 
 def known_schemas(engine: Engine, overlay: Overlay) -> tuple[Known, ...]:
     """Every published schema of the engine, with the overlay on top of it."""
-    return members(engine, chain(), published().routes, overlay)
+    return _released(engine.NAME) if overlay == NO_OVERLAY else members(engine, chain(), published().routes, overlay)
+
+
+@cache
+def _released(name: str) -> tuple[Known, ...]:
+    return members(engine_called(name), chain(), published().routes)
 
 
 def identify_store(engine: Engine, observed: Observed, overlay: Overlay) -> Identity:
     """Which published schema the observed store is, with the overlay on top of it."""
-    return identify(observed.recorded, observed.catalog, known_schemas(engine, overlay), engine.empty())
+    return identified(engine, observed, known_schemas(engine, overlay))
+
+
+def identified(engine: Engine, observed: Observed, known: Sequence[Known]) -> Identity:
+    """As `identify_store`, with the known schemas at hand."""
+    return identify(observed.recorded, observed.catalog, known, engine.empty(), known_schemas(engine, NO_OVERLAY))
 
 
 def remarks(observed: Observed) -> tuple[str, ...]:

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from toolkit.apply.checking import Check, busy, judged, look
 from toolkit.apply.planning import make_plan
-from toolkit.apply.recognising import known_schemas, remarks
+from toolkit.apply.recognising import identified, known_schemas, remarks
 from toolkit.engines import Client, Engine
 from toolkit.engines.online import Coordinated, Holder, Run
 from toolkit.errors import ToolkitError
-from toolkit.lineage import Identity, identify, lines
+from toolkit.lineage import Identity, lines
 from toolkit.overlay import Overlay, describe
 from toolkit.plan import Observed
 from toolkit.requiring import Fitness, fitness, newest
@@ -34,7 +34,7 @@ def standing(engine: Engine, client: Client, overlay: Overlay, release: str | No
     holder = busy(client)
     observed = look(client)
     known = known_schemas(engine, overlay)
-    identity = identify(observed.recorded, observed.catalog, known, engine.empty())
+    identity = identified(engine, observed, known)
     latest = [d for d in chain() if engine.supports(d)][-1]
     plan = make_plan(engine, observed, latest, chain(), overlay)
     runs = client.journal().runs() if isinstance(client, Coordinated) else ()

@@ -28,6 +28,7 @@ SCHEMA_COMMANDS: Mapping[str, tuple[str, str]] = {
     "generate": ("toolkit.cli.generate", "Write the files under schema/ from the definitions, or check them."),
     "identify": ("toolkit.cli.identify", "Say which published schema a store is, or is nearest to."),
     "new": ("toolkit.cli.new", "Freeze the working definition as a new version."),
+    "overlay": ("toolkit.cli.overlay", "Show a store's overlay, and what Temporal's server must be told of it."),
     "plan": ("toolkit.cli.plan", "Show what an upgrade of a store would do."),
     "require": ("toolkit.cli.require", "Say by the exit code whether a release of Temporal's server may start."),
     "rollback": ("toolkit.cli.rollback", "Take back the last run on a store."),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from toolkit import overlay as overlays
+from toolkit import overlay_file as overlays
 from toolkit.cli.output import emit, output_option
 from toolkit.definition import Definition
 from toolkit.engines import ENGINES, engine

@@ -30,12 +30,15 @@ class Placement:
     cluster: str | None = None
     ttl_days: str | None = None
     storage_policy: str | None = None
+    replication: tuple[str, str] | None = None
 
     @staticmethod
     def of(settings: ClickHouseSettings) -> Placement:
         """The operator's wishes."""
         days = None if settings.ttl_days is None else str(settings.ttl_days)
-        return Placement(settings.cluster, days, settings.storage_policy)
+        named = settings.keeper_path is not None and settings.replica is not None
+        replication = (settings.keeper_path or "", settings.replica or "") if named else None
+        return Placement(settings.cluster, days, settings.storage_policy, replication)
 
 
 ALONE = Placement()
@@ -156,9 +159,17 @@ def _stored(
         facts["ttl"] = ttl
     if settings:
         facts["settings"] = dict(settings)
-    engine = f"Replicated{rules.engine}" if placement.cluster else rules.engine
+    engine = _replicated(rules.engine, placement.replication) if placement.cluster else rules.engine
     clauses = render.storage(engine, rules.order_by, rules.partition_by, ttl, settings)
     return Placed(Table(name, columns, indexes, facts), clauses, stores=True)
+
+
+def _replicated(engine: str, replication: tuple[str, str] | None) -> str:
+    """The engine's replicated form: with the server's own path and name in Keeper, or with those of an overlay."""
+    name, _, arguments = engine.partition("(")
+    if replication is None:
+        return f"Replicated{engine}"
+    return f"Replicated{name}({literal(replication[0])}, {literal(replication[1])}, {arguments}"
 
 
 def _distributed(local: str, part: Definition, rules: Profile, cluster: str) -> Placed:

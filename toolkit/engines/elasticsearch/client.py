@@ -124,6 +124,7 @@ class SearchClient:
         self._line = line
         self._target = target
         self._rules = rules
+        self._overlaid = tuple(layout.overlaid(target.overlay.elasticsearch))
         self._index = index
         self._server = server
         self._books = books.Books(self._ask, index)
@@ -160,14 +161,14 @@ class SearchClient:
         begun = versions.left_over(meta)
         template, put_back = self._template(names)
         return SearchStore(
-            catalog=inspect.catalog(facts) if holder else layout.EMPTY,
+            catalog=inspect.catalog(facts, self._overlaid) if holder else layout.EMPTY,
             recorded=versions.recorded(meta),
             server=self._server,
             rows=self._count() if holder else None,
             names=names,
             template=template,
             auto_create=self._auto_create(),
-            kept=inspect.kept(facts, names) if holder else Kept(),
+            kept=inspect.kept(facts, names, self._overlaid) if holder else Kept(),
             rebuilding=tuple(name for name in begun if self._exists(name)),
             interrupted=bool(begun),
             uuid=inspect.uuid(facts),
@@ -197,10 +198,12 @@ class SearchClient:
         found = self._ask("GET", f"/_index_template{path}", fine=(404,)).body.get("index_templates") or []
         if found:
             body = found[0]["index_template"]
-            return inspect.composable_template(body, names.patterns), body
+            return inspect.composable_template(body, names.patterns, self._overlaid), body
         answer = self._ask("GET", f"/_template{path}", fine=(404,))
         old = answer.body.get(names.template) if answer.status == 200 else None
-        return (inspect.legacy_template(old, names.patterns), old) if isinstance(old, dict) else ({}, None)
+        if not isinstance(old, dict):
+            return {}, None
+        return inspect.legacy_template(old, names.patterns, self._overlaid), old
 
     def _auto_create(self) -> str | None:
         """The cluster's setting; not to be touched when the URL says so, or when it may not even be read."""

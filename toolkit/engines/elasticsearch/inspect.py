@@ -6,7 +6,7 @@ the catalogs of all published versions.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from toolkit.catalog import Catalog, Json
 from toolkit.engines.elasticsearch import render
@@ -20,24 +20,24 @@ _OWN_SETTINGS = (
 )  # fmt: skip
 
 
-def catalog(answer: Mapping[str, Json]) -> Catalog:
-    """The catalog of one index from its part of `GET /index`."""
+def catalog(answer: Mapping[str, Json], more: Collection[str] = ()) -> Catalog:
+    """The catalog of one index from its part of `GET /index`; `more`: settings that an overlay makes part of it."""
     mappings, settings = _map(answer.get("mappings")), flat_settings(_map(answer.get("settings")))
     body: dict[str, Json] = {
         "properties": properties(_map(mappings.get("properties"))),
         "dynamic": _text(mappings.get("dynamic", "true")),
-        "settings": settled(known_settings(settings)),
+        "settings": settled(known_settings(settings, more)),
     }
     return Catalog(NAME, body)
 
 
-def kept(answer: Mapping[str, Json], names: Names) -> Kept:
+def kept(answer: Mapping[str, Json], names: Names, more: Collection[str] = ()) -> Kept:
     """What a later index takes over from this one: everything that is not our schema, and not the index's identity."""
     mappings, settings = _map(answer.get("mappings")), flat_settings(_map(answer.get("settings")))
     found = _map(answer.get("aliases"))
     return Kept(
         properties=_map(mappings.get("properties")),
-        settings={k: v for k, v in settings.items() if k not in SETTINGS and not k.startswith(_OWN_SETTINGS)},
+        settings={k: v for k, v in settings.items() if k not in (*SETTINGS, *more) and not k.startswith(_OWN_SETTINGS)},
         aliases={name: facts for name, facts in found.items() if name != names.index},
         meta={k: v for k, v in _map(mappings.get("_meta")).items() if k != render.NOTE},
     )
@@ -53,15 +53,19 @@ def meta(answer: Mapping[str, Json]) -> Mapping[str, Json]:
     return _map(_map(answer.get("mappings")).get("_meta"))
 
 
-def legacy_template(answer: Mapping[str, Json], patterns: Sequence[str] | None) -> dict[str, Json]:
+def legacy_template(
+    answer: Mapping[str, Json], patterns: Sequence[str] | None, more: Collection[str] = ()
+) -> dict[str, Json]:
     """The canonical form of one legacy template. `patterns`: those it should have, to be told whether it has them;
     None to be told what it has."""
-    return {"kind": "legacy", "order": answer.get("order", 0), **_patterns(answer, patterns), **_inner(answer)}
+    return {"kind": "legacy", "order": answer.get("order", 0), **_patterns(answer, patterns), **_inner(answer, more)}
 
 
-def composable_template(answer: Mapping[str, Json], patterns: Sequence[str] | None) -> dict[str, Json]:
+def composable_template(
+    answer: Mapping[str, Json], patterns: Sequence[str] | None, more: Collection[str] = ()
+) -> dict[str, Json]:
     """The canonical form of one composable template, as `legacy_template`."""
-    inner = _inner(_map(answer.get("template")))
+    inner = _inner(_map(answer.get("template")), more)
     return {"kind": "composable", "priority": answer.get("priority", 0), **_patterns(answer, patterns), **inner}
 
 
@@ -70,14 +74,14 @@ def _patterns(answer: Mapping[str, Json], patterns: Sequence[str] | None) -> dic
     return {"index_patterns": found} if patterns is None else {"applies": found == list(patterns)}
 
 
-def _inner(body: Mapping[str, Json]) -> dict[str, Json]:
+def _inner(body: Mapping[str, Json], more: Collection[str]) -> dict[str, Json]:
     mappings = _map(body.get("mappings"))
     aliases: list[Json] = [*sorted(_map(body.get("aliases")))]
     return {
         "aliases": aliases,
         "dynamic": _text(mappings.get("dynamic", "true")),
         "properties": properties(_map(mappings.get("properties"))),
-        "settings": known_settings(flat_settings(_map(body.get("settings")))),
+        "settings": known_settings(flat_settings(_map(body.get("settings"))), more),
     }
 
 
@@ -110,9 +114,9 @@ def flat_settings(settings: Mapping[str, Json], prefix: str = "") -> dict[str, J
     return found
 
 
-def known_settings(settings: Mapping[str, Json]) -> dict[str, Json]:
-    """The settings that are part of the schema: values as text, sort keys as lists of text."""
-    return {name: _setting(name, settings[name]) for name in SETTINGS if name in settings}
+def known_settings(settings: Mapping[str, Json], more: Collection[str] = ()) -> dict[str, Json]:
+    """The settings that are part of the schema: values as text, sort keys as lists of text. `more`: an overlay's."""
+    return {name: _setting(name, settings[name]) for name in (*SETTINGS, *more) if name in settings}
 
 
 def _setting(name: str, value: Json) -> Json:

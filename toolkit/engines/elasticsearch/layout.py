@@ -22,7 +22,10 @@ SETTINGS = (
     "sort.field", "sort.order", "sort.missing", "sort.mode",
 )  # fmt: skip
 # Those of them that can be changed on a live index.
-DYNAMIC_SETTINGS = frozenset({"number_of_replicas", "auto_expand_replicas", "search.idle.after"})
+DYNAMIC_SETTINGS = frozenset({"number_of_replicas", "auto_expand_replicas", "search.idle.after", "refresh_interval",
+                              "lifecycle.name"})  # fmt: skip
+# What an overlay says to give a setting back to the index.
+USUAL = "default"
 
 
 def label(definition: Definition) -> str:
@@ -99,7 +102,18 @@ def settings(layout: Layout, wishes: SearchSettings) -> Mapping[str, Json]:
         found |= {"number_of_replicas": str(wishes.replicas), "auto_expand_replicas": "false"}
     if wishes.auto_expand_replicas is not None:
         found["auto_expand_replicas"] = wishes.auto_expand_replicas
+    found |= {name: value for name, value in overlaid(wishes).items() if value is not None}
     return found
+
+
+def overlaid(wishes: SearchSettings) -> dict[str, str | None]:
+    """Settings that belong to the index itself unless an overlay names them: those it names, None for the usual."""
+    named = {
+        "refresh_interval": wishes.refresh_interval,
+        "lifecycle.name": wishes.lifecycle,
+        "analysis.analyzer.default.type": wishes.analyzer,
+    }
+    return {name: None if value == USUAL else value for name, value in named.items() if value is not None}
 
 
 def settled(settings_: Mapping[str, Json]) -> dict[str, Json]:

@@ -28,6 +28,7 @@ from toolkit.engines.elasticsearch import render, versions
 from toolkit.engines.elasticsearch import store as stores
 from toolkit.engines.elasticsearch.store import AUTO_CREATE, SearchStore
 from toolkit.engines.elasticsearch.typemap import Profile
+from toolkit.errors import UsageError
 from toolkit.overlay import Overlay, TemplateKind
 from toolkit.plan import NO_LOCK, Expect, Lock, Observed, Request, Step, StepClass
 
@@ -37,6 +38,9 @@ WRITE_BLOCK = Lock("index.blocks.write", "writes")
 def steps(observed: Observed, wanted: Definition, rules: Profile, overlay: Overlay) -> tuple[Step, ...]:
     """The steps to `wanted`; foreign objects must have been taken out of `observed` before."""
     store = stores.of(observed, rules)
+    if overlay.elasticsearch.lifecycle and store.server.startswith("OpenSearch"):
+        hint = "Its policies name their indices themselves: `ism_template` in the policy. Take `lifecycle` out."
+        raise UsageError("TV1036", "OpenSearch has no index setting for a lifecycle", hint)
     goal = layouts.catalog(wanted, rules, overlay)
     settings = layouts.settings(rules.layout(layouts.label(wanted)), overlay.elasticsearch)
     changed = differences(store.catalog, goal)

@@ -55,10 +55,15 @@ def rebuild(
         render.refresh(names.holder),
         render.create_index(shadow, render.index_body(properties, rules.dynamic, during, _meta(store))),
         render.reindex(names.holder, shadow, script),
-        render.put_settings(shadow, {"refresh_interval": store.kept.settings.get("refresh_interval")}),
+        render.put_settings(shadow, {"refresh_interval": refresh_interval(store, settings)}),
         render.aliases([*dropped, *moved]),
     )
     return Rebuild(shadow, statements, cancel(store, begun))
+
+
+def refresh_interval(store: SearchStore, settings: Mapping[str, Json]) -> Json:
+    """What a rebuild gives back at its end: an overlay's wish, else what the index had."""
+    return settings.get("refresh_interval", store.kept.settings.get("refresh_interval"))
 
 
 def _meta(store: SearchStore) -> Json:

@@ -40,6 +40,7 @@ class _Work:
     forward: Pair
     back: Pair
     copies: Mapping[str, Json]
+    refresh: Json
     label: str
     plain: Step
 
@@ -100,6 +101,7 @@ def _work(heavy: Step, store: SearchStore, wanted: Definition, overlay: Overlay,
         forward=Pair(store.names.holder, fresh, shards[0], scripts[0]),
         back=Pair(fresh, kept, shards[1], scripts[1]),
         copies={name: settings.get(name) for name in _COPIES},
+        refresh=rebuild.refresh_interval(store, settings),
         label=label(wanted),
         plain=heavy,
     )
@@ -149,8 +151,7 @@ def _steps(work: _Work) -> tuple[Step, ...]:
         Step(
             "rebuild.serve", f"Give {fresh} its copies and its refresh interval", "before anybody reads from it",
             StepClass.ONLINE, NO_LOCK,
-            (render.put_settings(fresh, {"refresh_interval": store.kept.settings.get("refresh_interval"),
-                                         **work.copies}),
+            (render.put_settings(fresh, {"refresh_interval": work.refresh, **work.copies}),
              shadow.healthy(fresh)), (), (),
         ),
         Step(

@@ -97,13 +97,25 @@ def _composite(index: LogicalIndex, part: Definition, rules: Profile) -> Index:
             ddl += _ORDER_DDL
             keys += _ORDER_CATALOG
             continue
-        field = part.field(key.field)
-        if field is None:
-            raise DefinitionError("TV1017", f"index {index.name!r}: SQL stores have no field {key.field!r}")
-        text = identifier(column_name(field.name, rules)) + (" DESC" if key.descending else "")
+        text = identifier(_keyed(index.name, key.field, part, rules)) + (" DESC" if key.descending else "")
         ddl.append(text)
         keys.append(text)
     return _btree(index.name, ddl, keys, index.name)
+
+
+def _keyed(index: str, name: str, part: Definition, rules: Profile) -> str:
+    """The column of a field or attribute in a composite index, which is one of the main table's."""
+    if field := part.field(name):
+        return column_name(field.name, rules)
+    attribute = part.attribute(name)
+    if attribute is None:
+        raise DefinitionError("TV1017", f"index {index!r}: SQL stores have no field {name!r}")
+    main = next(rule for rule in rules.tables if rule.fields is None)
+    if attribute.group is not main.group:
+        raise DefinitionError("TV1017", f"index {index!r}: on MySQL {name} is in another table than the fields")
+    if rules.attributes[attribute.type].index is not IndexKind.PLAIN:
+        raise DefinitionError("TV1017", f"index {index!r}: {name} has no order to be indexed by")
+    return attribute.name
 
 
 def _attribute_index(attribute: SearchAttribute, name: str, rule: TableRule, rules: Profile) -> Index:

@@ -6,6 +6,7 @@ Pure; the rules are in the profile, the statements in `render`.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from toolkit.attributes import Family, snake_case
 from toolkit.catalog import Catalog, Json
@@ -52,8 +53,10 @@ def layout(definition: Definition, rules: Profile) -> Layout:
     )
     refuse_shared_names(columns)
     indexes = [_composite(index, part, rules) for index in part.indexes]
-    indexes += [_field_index(f, f.index, rules) for f in part.fields if f.index]
-    indexes += [_attribute_index(a, a.index, rules) for a in part.attributes if a.index]
+    singles = [(f.name, _field_index(f, f.index, rules)) for f in part.fields if f.index]
+    singles += [(a.name, _attribute_index(a, a.index, rules)) for a in part.attributes if a.index]
+    columns_of = {c.source: c.name for c in columns}
+    indexes += [_partial(i, columns_of[name]) if i.name in part.partial else i for name, i in singles]
     constraint: Json = {
         f"{rules.table}_pkey": {"def": f"PRIMARY KEY ({', '.join(PRIMARY_KEY)})", "type": "primary key"}
     }
@@ -96,13 +99,24 @@ def _composite(index: LogicalIndex, part: Definition, rules: Profile) -> Index:
             ddl += _ORDER_DDL
             keys += _ORDER_CATALOG
             continue
-        field = part.field(key.field)
-        if field is None:
-            raise DefinitionError("TV1017", f"index {index.name!r}: SQL stores have no field {key.field!r}")
-        column, down = column_name(field.name, rules), " DESC" if key.descending else ""
+        column, operators = _keyed(index.name, key.field, part, rules)
+        down = " DESC" if key.descending else ""
         ddl.append(f"{identifier(column)}{down}")
-        keys.append(f"{column} {rules.fields[field.type].operators}{down}")
+        keys.append(f"{column} {operators}{down}")
     return Index(index.name, f"({', '.join(ddl)})", _btree(keys), "btree", index.name)
+
+
+def _keyed(index: str, name: str, part: Definition, rules: Profile) -> tuple[str, str]:
+    """Column and operator class of a field or attribute in a composite index."""
+    if field := part.field(name):
+        return column_name(field.name, rules), rules.fields[field.type].operators
+    attribute = part.attribute(name)
+    if attribute is None:
+        raise DefinitionError("TV1017", f"index {index!r}: SQL stores have no field {name!r}")
+    rule = rules.attributes[attribute.type]
+    if rule.index is not IndexKind.ORDERED:
+        raise DefinitionError("TV1017", f"index {index!r}: {name} has no order to be indexed by")
+    return attribute.name.lower(), rule.operators
 
 
 def _field_index(field: Field, name: str, rules: Profile) -> Index:
@@ -121,6 +135,13 @@ def _attribute_index(attribute: SearchAttribute, name: str, rules: Profile) -> I
             return Index(
                 name, f"USING GIN (namespace_id, {identifier(column)}{operators})", facts, "gin", attribute.name
             )
+
+
+def _partial(index: Index, column: str) -> Index:
+    """The index over the records that have a value only; comparisons imply that, so queries use it all the same."""
+    facts = index.catalog if isinstance(index.catalog, dict) else {}
+    ddl = f"{index.ddl} WHERE {identifier(column)} IS NOT NULL"
+    return replace(index, ddl=ddl, catalog={**facts, "predicate": f"({column} IS NOT NULL)"})
 
 
 def _ordered(name: str, column: str, operators: str, source: str) -> Index:

@@ -5,7 +5,7 @@ Pure; the rules are in the profile, the statements in `render`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from toolkit.attributes import Family, snake_case
 from toolkit.catalog import Catalog, Json
@@ -61,6 +61,8 @@ def layout(definition: Definition, rules: Profile) -> SqliteLayout:
         for a in part.attributes
         if a.index and rules.rule(a).index is IndexKind.ORDERED
     ]
+    columns_of = {c.source: c.name for c in columns}
+    indexes = [_partial(i, columns_of[i.source]) if i.name in part.partial else i for i in indexes]
     table = Table(rules.table, columns, tuple(indexes), {"primary_key": list(PRIMARY_KEY)})
     names = (rules.triggers.insert, rules.triggers.update, rules.triggers.delete) if searches else ()
     return SqliteLayout(Layout((table,)), searches, names)
@@ -100,13 +102,29 @@ def _composite(index: LogicalIndex, part: Definition, rules: Profile) -> Index:
             ddl += _ORDER
             keys += _ORDER
             continue
-        field = part.field(key.field)
-        if field is None:
-            raise DefinitionError("TV1017", f"index {index.name!r}: SQL stores have no field {key.field!r}")
-        column, down = column_name(field.name, rules), " DESC" if key.descending else ""
+        column, down = _keyed(index.name, key.field, part, rules), " DESC" if key.descending else ""
         ddl.append(f"{identifier(column)}{down}")
         keys.append(f"{column}{down}")
     return Index(index.name, f"({', '.join(ddl)})", {"keys": keys}, "btree", index.name)
+
+
+def _keyed(index: str, name: str, part: Definition, rules: Profile) -> str:
+    """The column of a field or attribute in a composite index."""
+    if field := part.field(name):
+        return column_name(field.name, rules)
+    attribute = part.attribute(name)
+    if attribute is None:
+        raise DefinitionError("TV1017", f"index {index!r}: SQL stores have no field {name!r}")
+    if rules.rule(attribute).index is not IndexKind.ORDERED:
+        raise DefinitionError("TV1017", f"index {index!r}: {name} has no order to be indexed by")
+    return attribute.name
+
+
+def _partial(index: Index, column: str) -> Index:
+    """The index over the records that have a value only; comparisons imply that, so queries use it all the same."""
+    facts = index.catalog if isinstance(index.catalog, dict) else {}
+    ddl = f"{index.ddl} WHERE {identifier(column)} IS NOT NULL"
+    return replace(index, ddl=ddl, catalog={**facts, "predicate": f"{column} IS NOT NULL"})
 
 
 def _ordered(name: str, column: str, source: str) -> Index:

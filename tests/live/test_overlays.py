@@ -1,0 +1,208 @@
+"""An overlay on a live store: applied, without drift, carried over an upgrade, taken away, with data and a writer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import psycopg
+import pytest
+
+from tests.engines.embedded import EmbeddedHandle
+from tests.engines.handles import Handle
+from tests.support.catalogs import released
+from tests.support.clickhouse import ClickHouseWriter
+from tests.support.command import Ran, temporal_visibility
+from tests.support.mysql_writing import MysqlWriter
+from tests.support.search_writing import SearchWriter
+from tests.support.sqlite import SqliteWriter
+from tests.support.writing import NAMESPACE, PostgresWriter, Writer
+from toolkit.apply import ways_back
+from toolkit.apply.checking import Check, check_store, repair_task
+from toolkit.apply.runner import Options, kept, perform, plan_store, upgrade_task
+from toolkit.attributes import AttributeType
+from toolkit.definition import Definition, Index, IndexKey
+from toolkit.engines import Client, Engine, engine
+from toolkit.engines.online import Coordinated
+from toolkit.overlay import NO_OVERLAY, ClickHouseSettings, Overlay, SearchSettings
+from toolkit.sample import generate
+from toolkit.targets import parse_url
+
+OLD, NEW = released()[-2:]
+ROWS = 150
+MORE = {AttributeType.KEYWORD: 12, AttributeType.INT: 4, AttributeType.KEYWORD_LIST: 4, AttributeType.DATETIME: 4}
+BY_TYPE = Index("by_type_and_status", (IndexKey("NamespaceId"), IndexKey("WorkflowType"), IndexKey("StartTime", True)))
+BY_USER = Index("by_user_and_start", (IndexKey("NamespaceId"), IndexKey("BatcherUser"), IndexKey("ListOrder")))
+
+
+@contextmanager
+def opened(url: str, overlay: Overlay) -> Iterator[tuple[Engine, Client]]:
+    target = parse_url(url, {}, overlay)
+    chosen = engine(target.engine)
+    client = chosen.connect(target)
+    try:
+        yield chosen, client
+    finally:
+        client.close()
+
+
+def quiet(client: Client, chosen: Engine, task: Any) -> None:
+    perform(client, task, lambda *_: None, lambda: 0.0, Options())
+    if isinstance(client, Coordinated) and kept(client):
+        perform(client, ways_back.finish(chosen, client), lambda *_: None, lambda: 0.0, Options())
+
+
+def upgrade(url: str, wanted: Definition, overlay: Overlay) -> None:
+    with opened(url, overlay) as (chosen, client):
+        plan = plan_store(chosen, client, wanted, released(), overlay)
+        quiet(client, chosen, upgrade_task(chosen, plan, wanted, overlay))
+        assert plan_store(chosen, client, wanted, released(), overlay).steps == ()
+
+
+def without_drift(url: str, overlay: Overlay) -> None:
+    with opened(url, overlay) as (chosen, client):
+        report, identity = check_store(chosen, client, Check(overlay))
+        assert [f.message for f in report.findings] == []
+        assert identity.exact
+
+
+def taken_away(url: str) -> None:
+    """What an overlay brought is drift without it, and goes by a repair; the rest comes back by an upgrade."""
+    with opened(url, NO_OVERLAY) as (chosen, client):
+        for _ in range(4):
+            report, _ = check_store(chosen, client, Check(NO_OVERLAY))
+            if not report.plan.steps:
+                break
+            quiet(client, chosen, repair_task(chosen, report.plan, NEW, NO_OVERLAY))
+    upgrade(url, NEW, NO_OVERLAY)
+    without_drift(url, NO_OVERLAY)
+
+
+def round_trip(url: str, kind: type[Writer], overlay: Overlay, pause: float = 0.02) -> None:
+    upgrade(url, OLD, NO_OVERLAY)
+    with opened(url, NO_OVERLAY) as (_, client):
+        for _ in client.write(OLD, generate(OLD, ROWS, 3)):
+            pass
+    writer = kind(url, pause)
+    with writer:
+        writer.wait_for(10)
+        upgrade(url, OLD, overlay)
+        without_drift(url, overlay)
+        writer.wait_for(5)
+        upgrade(url, NEW, overlay)
+        without_drift(url, overlay)
+        writer.wait_for(5)
+        taken_away(url)
+        writer.wait_for(5)
+    with opened(url, NO_OVERLAY) as (_, client):
+        records = list(client.read(NEW))
+        ours = {r.run_id: r.status for r in records if r.namespace_id == NAMESPACE}
+        assert ours == {run: status for run, (status, _) in writer.truth.items()}
+        assert len(records) - len(ours) == ROWS
+
+
+def test_postgresql(postgresql: Handle) -> None:
+    partial = frozenset({"by_keyword_01", "by_text_01", "by_parent_run_id"})
+    overlay = Overlay(MORE, frozenset({"by_history_length", "by_bool_03"}), (BY_TYPE, BY_USER), partial)
+    round_trip(postgresql.url, PostgresWriter, overlay)
+
+
+def test_mysql(mysql: Handle) -> None:
+    overlay = Overlay(MORE, frozenset({"by_history_length", "by_bool_03"}), (BY_TYPE, BY_USER))
+    round_trip(mysql.url, MysqlWriter, overlay)
+
+
+def test_sqlite(sqlite: EmbeddedHandle) -> None:
+    partial = frozenset({"by_keyword_01", "by_parent_run_id"})
+    overlay = Overlay(MORE, frozenset({"by_history_length", "by_bool_03"}), (BY_TYPE, BY_USER), partial)
+    round_trip(sqlite.url, SqliteWriter, overlay)
+
+
+@pytest.mark.long
+def test_clickhouse(clickhouse: Handle) -> None:
+    overlay = Overlay(MORE, frozenset({"by_history_length"}), clickhouse=ClickHouseSettings(ttl_days=3000))
+    # Each of its writes is a part on disk, to be merged.
+    round_trip(clickhouse.url, ClickHouseWriter, overlay, pause=0.3)
+
+
+@pytest.mark.long
+@pytest.mark.engines("elasticsearch", "opensearch")
+def test_search_engines(engine: Handle) -> None:
+    """Shards and analyser are a rebuild, replicas and refresh interval a setting."""
+    wishes = SearchSettings(shards=2, replicas=0, refresh_interval="5s", analyzer="whitespace")
+    round_trip(f"{engine.url}over?cluster_settings=skip", SearchWriter, Overlay(elasticsearch=wishes))
+
+
+def test_a_partial_index_is_used(postgresql: Handle) -> None:
+    """A comparison implies that there is a value, so PostgreSQL takes the smaller index."""
+    overlay = Overlay(partial_indexes=frozenset({"all"}))
+    upgrade(postgresql.url, NEW, overlay)
+    with psycopg.connect(postgresql.url, autocommit=True) as connection:
+        connection.execute("SET enable_seqscan = off")
+        query = "SELECT run_id FROM executions_visibility WHERE namespace_id = 'n' AND keyword05 = 'x'"
+        plan = "\n".join(row[0] for row in connection.execute(f"EXPLAIN {query}").fetchall())
+        count = connection.execute("SELECT count(*) FROM pg_indexes WHERE indexdef LIKE '%IS NOT NULL%'").fetchone()
+    assert "by_keyword_05" in plan
+    assert count
+    assert count[0] > 50
+
+
+REFUSED = [
+    ("sqlite:///x.db", "preallocated: {Keyword: 5}", "TV1030", "Keyword01 to Keyword10"),
+    ("mysql://h/d", "without_indexes: [by_text_02]", "TV1031", "MATCH"),
+    ("elasticsearch+http://h/i", "without_indexes: [by_status]", "TV1032", "no indexes"),
+    ("clickhouse+http://h/d", "indexes: {mine: [WorkflowId]}", "TV1032", "no indexes"),
+    ("postgresql://h/d", "without_attributes: [BuildIds]", "TV1033", "names its search attributes"),
+    ("postgresql://h/d", "without_fields: [Memo]", "TV1033", "names its fields"),
+    ("clickhouse+http://h/d", "clickhouse: {keeper_path: /a}", "TV1034", "go together"),
+    ("clickhouse+http://h/d", "clickhouse: {keeper_path: /a, replica: b}", "TV1034", "cluster"),
+    ("mysql://h/d", "partial_indexes: all", "TV1035", "part of the rows"),
+    ("postgresql://h/d", "partial_indexes: some", "TV1003", "list of index names"),
+    ("postgresql://h/d", "partial_indexes: [by_status]", "TV2004", "over records with a value"),
+    ("postgresql://h/d", "without_indexes: [by_nothing]", "TV2004", "by_nothing"),
+    ("postgresql://h/d", "indexes: {by_status: [WorkflowId]}", "TV2044", "already"),
+    ("postgresql://h/d", "indexes: {mine: [Colour]}", "TV2044", "Colour"),
+    ("postgresql://h/d", "indexes: {mine: [BuildIds]}", "TV1017", "no order"),
+    ("mysql://h/d", "indexes: {mine: [Keyword01]}", "TV1017", "another table"),
+    ("mysql://h/d", "preallocated: {Int: 60}", "TV1019", "indexes"),
+    ("elasticsearch+http://h/i", "elasticsearch: {refresh_interval: soon}", "TV1003", "a time"),
+]  # fmt: skip
+
+
+def overlay_of(tmp_path: Path, url: str, overlay: str) -> Ran:
+    config = tmp_path / "stores.yaml"
+    config.write_text(f"stores:\n  a:\n    url: '{url}'\n    overlay:\n      {overlay}\n")
+    return temporal_visibility("schema", "overlay", "--config", str(config), "--output", "json")
+
+
+@pytest.mark.parametrize(("url", "overlay", "code", "reason"), REFUSED)
+def test_what_cannot_be_is_refused_with_the_reason(
+    tmp_path: Path, url: str, overlay: str, code: str, reason: str
+) -> None:
+    error = overlay_of(tmp_path, url, overlay).json("error")["error"]
+    assert (error["code"], reason in error["message"]) == (code, True), error
+
+
+def test_what_the_server_must_be_told(tmp_path: Path) -> None:
+    ran = overlay_of(tmp_path, "postgresql://h/d", "{preallocated: {Keyword: 12, Text: 3}, partial_indexes: all}")
+    (store,) = ran.json("schema-overlay")["stores"]
+    assert store["attributes"] == ["Keyword11", "Keyword12"]
+    assert store["server_configuration"] == "visibility:\n  persistenceCustomSearchAttributes:\n    Keyword: 12\n"
+
+
+def test_the_schema_for_editors() -> None:
+    schema = json.loads((Path(__file__).resolve().parents[2] / "schema" / "overlay.schema.json").read_text())
+    good = {"preallocated": {"Keyword": 20}, "indexes": {"mine": ["WorkflowId", "ListOrder"]}, "partial_indexes": "all"}
+    jsonschema.validate(good, schema)
+    for bad in (
+        {"preallocated": {"Keyword": 5}},
+        {"colour": 1},
+        {"partial_indexes": "some"},
+        {"indexes": {"1": ["A"]}},
+    ):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(bad, schema)
