@@ -145,7 +145,7 @@ def identify(
         return blank
     exact = [one for one in known if fingerprint(one.catalog) == mark]
     if exact:
-        ordered = sorted(exact, key=lambda one: (recorded not in (None, one.records), one.defect, one.route))
+        ordered = sorted(exact, key=lambda one: (one.records != recorded, one.defect, one.route))
         if recorded is not None and ordered[0].records != recorded:
             # Half-way up, a version may look like an older one: 1.6 drops what 1.5 brought before it makes it anew.
             half = _nearest(blank, objects(ours), known)
