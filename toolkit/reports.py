@@ -1,50 +1,67 @@
-"""Drift reports in the forms that other programs read: JUnit, GitHub annotations, a Prometheus textfile.
+"""Reports in the forms that CI servers read: JUnit XML, and GitHub's workflow commands, which become annotations.
 
-Pure: texts from values. Writing them is the command's part.
+Pure: texts from values. It knows no command's findings and writes no file.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from xml.etree import ElementTree
-
-from toolkit.drift import Finding
+from typing import Literal
+from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
-    """One store's check. `error`: it could not be checked, as code and message; `busy`: a run was in progress."""
+class Problem:
+    """Why a case is bad: a code, one line, and more about it."""
 
-    store: str
-    engine: str
-    version: str | None
-    findings: tuple[Finding, ...]
-    error: tuple[str, str] | None = None
-    busy: bool = False
+    code: str
+    message: str
+    text: str = ""
 
 
-def junit(stores: Sequence[Checked]) -> str:
-    """One suite a store, one failed case a finding; a store without findings is one case that passed."""
-    root = ElementTree.Element("testsuites", name="schema drift")
-    for store in stores:
-        cases = len(store.findings) or 1
-        suite = ElementTree.SubElement(root, "testsuite", name=store.store, tests=str(cases))
-        suite.set("failures", str(len(store.findings)))
-        suite.set("errors", str(int(store.error is not None)))
-        if not store.findings:
-            case = ElementTree.SubElement(suite, "testcase", classname=store.store, name=f"version {store.version}")
-            if store.error:
-                ElementTree.SubElement(case, "error", type=store.error[0], message=_printable(store.error[1]))
-        for finding in store.findings:
-            case = ElementTree.SubElement(
-                suite, "testcase", classname=store.store, name=_printable(finding.name or finding.code)
-            )
-            failure = ElementTree.SubElement(case, "failure", type=finding.code, message=_printable(finding.message))
-            failure.text = _printable(finding.hint) or None
-    ElementTree.indent(root)
-    return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One thing that was looked at. `failure`: it is not as it should be; `error`: it could not be looked at."""
+
+    group: str
+    name: str
+    failure: Problem | None = None
+    error: Problem | None = None
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """Cases that belong together."""
+
+    name: str
+    cases: Sequence[Case]
+
+
+def junit(name: str, suites: Sequence[Suite]) -> str:
+    """The XML that CI servers know as a JUnit report."""
+    root = Element("testsuites", name=name)
+    for suite in suites:
+        told = SubElement(root, "testsuite", name=suite.name, tests=str(len(suite.cases)))
+        told.set("failures", str(sum(case.failure is not None for case in suite.cases)))
+        told.set("errors", str(sum(case.error is not None for case in suite.cases)))
+        if any(case.seconds is not None for case in suite.cases):
+            told.set("time", f"{sum(case.seconds or 0.0 for case in suite.cases):.3f}")
+        for case in suite.cases:
+            _case(told, case)
+    indent(root)
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + tostring(root, encoding="unicode") + "\n"
+
+
+def _case(suite: Element, case: Case) -> None:
+    told = SubElement(suite, "testcase", classname=_printable(case.group), name=_printable(case.name))
+    if case.seconds is not None:
+        told.set("time", f"{case.seconds:.3f}")
+    for word, problem in (("failure", case.failure), ("error", case.error)):
+        if problem is not None:
+            inner = SubElement(told, word, type=problem.code, message=_printable(problem.message))
+            inner.text = _printable(problem.text) or None
 
 
 def _printable(text: str) -> str:
@@ -52,59 +69,13 @@ def _printable(text: str) -> str:
     return "".join(c if c.isprintable() or c in "\n\t" else "?" for c in text)
 
 
-def github(stores: Sequence[Checked]) -> Iterator[str]:
-    """One workflow command a finding."""
-    for store in stores:
-        if store.error:
-            yield f"::error title={_property(f'{store.error[0]} {store.store}')}::{_data(store.error[1])}"
-        for finding in store.findings:
-            yield f"::error title={_property(f'{finding.code} {store.store}')}::{_data(finding.message)}"
+def annotation(level: Literal["error", "warning", "notice"], message: str, **properties: str) -> str:
+    """A workflow command; properties: title, file, line, col. The form is GitHub's own:
+    https://docs.github.com/actions/reference/workflow-commands-for-github-actions"""
+    facts = ",".join(f"{name}={_data(value).replace(':', '%3A').replace(',', '%2C')}"
+                     for name, value in properties.items())  # fmt: skip
+    return f"::{level} {facts}::{_data(message)}" if facts else f"::{level}::{_data(message)}"
 
 
 def _data(text: str) -> str:
     return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _property(text: str) -> str:
-    return _data(text).replace(":", "%3A").replace(",", "%2C")
-
-
-_PREFIX = "temporal_visibility_drift"
-
-
-def metrics(stores: Sequence[Checked], now: float) -> str:
-    """Gauges for the node exporter's textfile collector; `now` is the time of the check in seconds since 1970."""
-    found = [
-        *_gauge("findings", "Findings of the last check, by code; 0 without a code when there are none.",
-                [(labels, count) for store in stores if not store.error for labels, count in _counts(store)]),
-        *_gauge("check_failed", "1 when the store could not be checked.",
-                [(_labels(store), int(store.error is not None and not store.busy)) for store in stores]),
-        *_gauge("run_in_progress", "1 when the check was left out because a run was working on the store.",
-                [(_labels(store), int(store.busy)) for store in stores]),
-        *_gauge("checked_timestamp_seconds", "When the store was checked.",
-                [(_labels(store), int(now)) for store in stores]),
-    ]  # fmt: skip
-    return "\n".join(found) + "\n"
-
-
-def _counts(store: Checked) -> Iterator[tuple[str, int]]:
-    codes = Counter(finding.code for finding in store.findings)
-    if not codes:
-        yield _labels(store, ("version", store.version or ""), ("code", "")), 0
-    for code, count in sorted(codes.items()):
-        yield _labels(store, ("version", store.version or ""), ("code", code)), count
-
-
-def _labels(store: Checked, *more: tuple[str, str]) -> str:
-    pairs = [("store", store.store), ("engine", store.engine), *more]
-    return ",".join(f'{name}="{_label(value)}"' for name, value in pairs)
-
-
-def _label(value: str) -> str:
-    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-
-
-def _gauge(name: str, text: str, values: Sequence[tuple[str, int]]) -> Iterator[str]:
-    yield f"# HELP {_PREFIX}_{name} {text}"
-    yield f"# TYPE {_PREFIX}_{name} gauge"
-    yield from (f"{_PREFIX}_{name}{{{labels}}} {value}" for labels, value in values)

@@ -19,3 +19,9 @@ def schema_dir() -> Path:
         if (folder / "versions").is_dir():
             return folder
     raise ToolkitError("TV0001", "the schema files of this installation are missing", "Install the package again.")
+
+
+def changelog_file() -> Path | None:
+    """CHANGELOG.md of a checkout; None in an installed package."""
+    file = schema_dir().parent / "CHANGELOG.md"
+    return file if file.is_file() else None

@@ -70,10 +70,14 @@ def checksum_lines(files: Iterable[tuple[str, bytes]]) -> list[str]:
     """One line a file: hash, path. Each hash covers the line before, so that inserting or reordering is seen too."""
     lines: list[str] = []
     for name, content in files:
-        before = lines[-1].encode() if lines else b""
-        digest = hashlib.sha256(before + b"\0" + name.encode() + b"\0" + content).hexdigest()
-        lines.append(f"{digest}  {name}")
+        lines.append(checksum_line(lines[-1] if lines else "", name, content))
     return lines
+
+
+def checksum_line(before: str, name: str, content: bytes) -> str:
+    """The line of one file, which follows the line `before`."""
+    digest = hashlib.sha256(before.encode() + b"\0" + name.encode() + b"\0" + content).hexdigest()
+    return f"{digest}  {name}"
 
 
 def recorded_lines(folder: Path) -> list[str]:

@@ -50,7 +50,7 @@ def test_reports_and_repair(sqlite: EmbeddedHandle, tmp_path: Path) -> None:
     assert re.search(r'^temporal_visibility_drift_findings\{.*code="TV6111"\} 1$', text, re.MULTILINE)
     assert re.search(r"^temporal_visibility_drift_check_failed\{.*\} 0$", text, re.MULTILINE)
     assert not list(tmp_path.glob(".drift*"))
-    lines = drift(url, "--github").out.splitlines()
+    lines = drift(url, "--output", "github").out.splitlines()
     assert lines[0].startswith("::error title=TV6111 sqlite%3A///")
     assert drift(url, "--repair").code == 2, "nobody is there to ask"
     assert drift(url, "--repair", "--yes", "--keep-extra").code == 0

@@ -84,7 +84,7 @@ def test_the_command(tmp_path: Path) -> None:
     assert "sqlite 1.13 -> 1.14" in page.read_text()
     ElementTree.fromstring(junit.read_text().encode())
     ran = temporal_visibility(
-        "schema", "verify-paths", "--engine", "sqlite", "--from", "1.13", "--rows", "0", "--format", "github"
+        "schema", "verify-paths", "--engine", "sqlite", "--from", "1.13", "--rows", "0", "--output", "github"
     )
     assert ran.out.startswith("::notice title=sqlite 1.13 -> 1.14::")
 

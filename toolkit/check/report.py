@@ -6,11 +6,13 @@ Pure. A finding that stands in no file is about the schema as a whole; SARIF the
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Literal
 
 from toolkit import __version__
 from toolkit.catalog import Json
 from toolkit.check.findings import Finding
 from toolkit.compat import Severity
+from toolkit.reports import annotation
 
 _LEVELS = {
     Severity.SAFE: "none",
@@ -19,7 +21,9 @@ _LEVELS = {
     Severity.LOSSY: "error",
     Severity.REFUSED: "error",
 }
-_WORDS = {"none": "notice", "note": "notice", "warning": "warning", "error": "error"}
+_ANNOTATIONS: dict[str, Literal["error", "warning", "notice"]] = {
+    "none": "notice", "note": "notice", "warning": "warning", "error": "error",
+}  # fmt: skip
 
 
 def sentence(finding: Finding) -> str:
@@ -40,17 +44,8 @@ def github(findings: Sequence[Finding]) -> Iterator[str]:
             facts = {"file": place.file, "line": str(place.line), **facts}
         if place is not None and place.column is not None:
             facts["col"] = str(place.column)
-        properties = ",".join(f"{name}={_property(value)}" for name, value in facts.items())
         hint = f"\n{finding.hint}" if finding.hint else ""
-        yield f"::{_WORDS[_LEVELS[finding.severity]]} {properties}::{_data(sentence(finding) + hint)}"
-
-
-def _data(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _property(text: str) -> str:
-    return _data(text).replace(":", "%3A").replace(",", "%2C")
+        yield annotation(_ANNOTATIONS[_LEVELS[finding.severity]], sentence(finding) + hint, **facts)
 
 
 def sarif(findings: Sequence[Finding]) -> dict[str, Json]:

@@ -13,7 +13,7 @@ import click
 from toolkit import check, document
 from toolkit.check import Finding, Gentle, Live, Saved, Severity, World
 from toolkit.cli.options import connected, targets, version_option
-from toolkit.cli.output import emit
+from toolkit.cli.output import ci_output_option, emit
 from toolkit.definition import Definition
 from toolkit.engines import ENGINES, Client, Engine, engine
 from toolkit.errors import Differences, UsageError
@@ -21,7 +21,6 @@ from toolkit.query.semantics import COMMON
 from toolkit.targets import Target
 from toolkit.versions import find
 
-_FORMS = ["text", "json", "github", "sarif"]
 _LEVELS = [severity.value for severity in Severity if severity is not Severity.SAFE]
 
 
@@ -46,7 +45,7 @@ _LEVELS = [severity.value for severity in Severity if severity is not Severity.S
 @click.option("--fail-on", type=click.Choice(_LEVELS), default=Severity.LOSSY.value, show_default=True,
               help="Leave with 3 when a finding is as bad as this, or worse.")  # fmt: skip
 @click.option("--config", type=click.Path(dir_okay=False, path_type=Path), help="File that names stores.")
-@click.option("--output", type=click.Choice(_FORMS), default="text", show_default=True, help="Form of the answer.")
+@ci_output_option("sarif")
 def command(
     target: str | None,
     other: str | None,
@@ -140,15 +139,11 @@ def _pairs(values: Sequence[str]) -> dict[str, str]:
 
 def _show(found: Sequence[Finding], output: str, level: Severity, saved: Sequence[Saved]) -> None:
     bad = check.at_least(found, level)
-    match output:
-        case "github":
-            for line in check.github(found):
-                click.echo(line)
-        case "sarif":
-            click.echo(json.dumps(check.sarif(found), indent=2, ensure_ascii=False))
-        case _:
-            data = {"findings": [f.to_json() for f in found], "filters": len(saved), "failed": len(bad)}
-            emit(output, data, lambda: _lines(found, saved))
+    if output == "sarif":
+        click.echo(json.dumps(check.sarif(found), indent=2, ensure_ascii=False))
+    else:
+        data = {"findings": [f.to_json() for f in found], "filters": len(saved), "failed": len(bad)}
+        emit(output, data, lambda: _lines(found, saved), lambda: check.github(found))
     if bad:
         count = f"{len(bad)} finding{'s' * (len(bad) > 1)} at or above {level.value}"
         raise Differences("TV8113", count, "Each code is explained in docs/codes.md.")

@@ -16,15 +16,15 @@ from toolkit.apply.estimating import estimated
 from toolkit.apply.limits import Limits
 from toolkit.apply.runner import unfinished
 from toolkit.cli.options import connected, target_argument, targets
-from toolkit.cli.output import emit, output_option
+from toolkit.cli.output import ci_output_option, emit
 from toolkit.cli.running import confirm, run_task, show
 from toolkit.cli.throttle import throttle_options
 from toolkit.drift import Report
+from toolkit.drift_reports import Checked, github, junit, metrics
 from toolkit.engines import Client, Engine
 from toolkit.engines.online import Coordinated
 from toolkit.errors import Differences, LockHeld, ToolkitError, UsageError
 from toolkit.plan import Plan, Request, Sql
-from toolkit.reports import Checked, github, junit, metrics
 from toolkit.targets import Target
 from toolkit.versions import find
 
@@ -44,13 +44,11 @@ SHOWN_STEPS = 2
 @click.option("--junit", "junit_file", type=click.Path(dir_okay=False, path_type=Path), help="Write a JUnit report.")
 @click.option("--metrics", "metrics_file", type=click.Path(dir_okay=False, path_type=Path),
               help="Write a Prometheus textfile.")  # fmt: skip
-@click.option("--github", "as_github", is_flag=True, help="Print GitHub annotations.")
 @throttle_options
-@output_option
+@ci_output_option()
 def command(
     target: str | None, config: Path | None, version: str | None, repair: bool, keep_extra: bool, offline: bool,
-    yes: bool, wait: float, junit_file: Path | None, metrics_file: Path | None, as_github: bool, wishes: Limits,
-    output: str,
+    yes: bool, wait: float, junit_file: Path | None, metrics_file: Path | None, wishes: Limits, output: str,
 ) -> None:  # fmt: skip
     """Show where TARGET (a URL, or a store of the configuration file) is not as its version and overlay say.
 
@@ -64,7 +62,7 @@ def command(
             with connected(store) as (engine, client):
                 report, _ = check_store(engine, client, check)
                 if repair:
-                    report = _repaired(_name(store), engine, client, check, report, yes, wishes, output == "json")
+                    report = _repaired(_name(store), engine, client, check, report, yes, wishes, output != "text")
                 found.append((Checked(_name(store), engine.NAME, report.version, report.findings), report))
         except ToolkitError as error:
             failed.append(error)
@@ -75,12 +73,10 @@ def command(
         write(junit_file, junit(checked))
     if metrics_file:
         write(metrics_file, metrics(checked, time.time()))
-    if as_github:
-        emit("text", None, lambda: github(checked))
-    else:
-        emit(
-            output, {"stores": [_json(*one) for one in found]}, lambda: (line for one in found for line in _lines(*one))
-        )
+    emit(
+        output, {"stores": [_json(*one) for one in found]},
+        lambda: (line for one in found for line in _lines(*one)), lambda: github(checked),
+    )  # fmt: skip
     _leave(checked, failed)
 
 

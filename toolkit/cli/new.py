@@ -1,17 +1,24 @@
-"""`schema new`: freeze the working definition as the next version."""
+"""`schema new`: freeze the working definition as the next version, with all that CI asks of one."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
 import click
 
+from toolkit.changelog import with_entry
+from toolkit.cli.generate import write
 from toolkit.cli.output import emit, output_option
 from toolkit.definition import version_key
 from toolkit.describe import change_json, change_line
-from toolkit.diff import diff
-from toolkit.errors import VersionError
+from toolkit.diff import Change, diff
+from toolkit.errors import UsageError, VersionError
+from toolkit.generate import compare
 from toolkit.load import loads
-from toolkit.resources import schema_dir
-from toolkit.versions import chain, working
+from toolkit.resources import changelog_file, schema_dir
+from toolkit.versions import chain, read_chain, verify_released, working
 
 
 @click.command("new")
@@ -20,7 +27,8 @@ from toolkit.versions import chain, working
 @click.option("--servers", default="not released yet", show_default=True, help="Server releases that use it.")
 @output_option
 def command(version: str, summary: str, servers: str, output: str) -> None:
-    """Freeze schema/visibility.yaml as VERSION; then run `schema generate`."""
+    """Freeze schema/visibility.yaml as VERSION, write all files that follow from it, and begin its entry in
+    CHANGELOG.md; then say what is left for a person to do."""
     last = chain()[-1]
     if version_key(version) <= version_key(last.version):
         raise VersionError("TV2009", f"{version} does not come after {last.version}", "Versions only go up.")
@@ -28,20 +36,48 @@ def command(version: str, summary: str, servers: str, output: str) -> None:
     if not changes:
         raise VersionError("TV2010", f"schema/visibility.yaml is the same as {last.version}", "Change it first.")
     folder = schema_dir()
+    verify_released(folder)
+    path = _frozen(folder, version, summary, servers)
+    stale = compare(folder, read_chain(folder / "versions"))
+    write(folder, stale)
+    data = {
+        "version": version,
+        "file": str(path),
+        "changes": [change_json(c) for c in changes],
+        "written": list(stale.names()),
+    }
+    emit(output, data, lambda: _lines(version, changes, stale.names()))
+
+
+def _frozen(folder: Path, version: str, summary: str, servers: str) -> Path:
+    """The new file. The changelog comes first: whoever is interrupted here runs the same command again, and afterwards
+    `schema generate` does what is left."""
     text = freeze((folder / "visibility.yaml").read_text(encoding="utf-8"), version, summary, servers)
     path = folder / "versions" / f"{version}.yaml"
     loads(text, str(path))
+    log = changelog_file()
+    if log is None:
+        raise UsageError("TV2053", "there is no CHANGELOG.md beside schema/", "Run this in a checkout of the project.")
+    log.write_text(with_entry(log.read_text(encoding="utf-8"), version), encoding="utf-8")
     with path.open("x", encoding="utf-8") as file:
         file.write(text)
-    lines = [f"Frozen as schema/versions/{version}.yaml:", *(change_line(c) for c in changes)]
-    lines.append("Next: temporal-visibility schema generate")
-    emit(output, {"version": version, "file": str(path), "changes": [change_json(c) for c in changes]}, lambda: lines)
+    return path
+
+
+def _lines(version: str, changes: Sequence[Change], written: Sequence[str]) -> Iterator[str]:
+    yield f"Frozen as schema/versions/{version}.yaml:"
+    yield from map(change_line, changes)
+    yield f"{len(written)} files of schema/ were written, and an entry was begun in CHANGELOG.md. Left for you:"
+    yield f"1. Finish `- Schema {version}: …` in CHANGELOG.md."
+    yield "2. If a release of Temporal's server brings it: add the release to schema/lineage.yaml (`servers`, and"
+    yield "   `sqlite`), and run `temporal-visibility schema generate`."
+    yield f"3. python -m tests.support.record {version}    what the engines report of it, into tests/catalogs"
+    yield "4. UPDATE_GOLDEN=1 python -m pytest tests/unit/test_docs.py    the screens of the documentation"
+    yield "5. make test, and `temporal-visibility schema generate --check --against main`."
 
 
 def freeze(text: str, version: str, summary: str, servers: str) -> str:
     """The working file with its header made that of `version`; comments and order stay."""
-    import json
-
     number = version.rpartition(".")[2]
     header = {
         "version:": f'version: "{version}"',

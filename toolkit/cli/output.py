@@ -21,18 +21,27 @@ _F = TypeVar("_F", bound=Callable[..., object])
 
 def output_option(function: _F) -> _F:
     """The option every command has."""
-    choice = click.Choice(["text", "json"])
-    return click.option("--output", type=choice, default="text", show_default=True, help="Form of the answer.")(
-        function
-    )
+    return _forms("text", "json")(function)
 
 
-def emit(output: str, data: object, text: Callable[[], Iterable[str]]) -> None:
-    """Print `data` as one JSON document, or the lines of `text()`."""
+def ci_output_option(*more: str) -> Callable[[_F], _F]:
+    """The same, for commands that CI runs: annotations for GitHub, and what else the command has."""
+    return _forms("text", "json", "github", *more)
+
+
+def _forms(*forms: str) -> Callable[[_F], _F]:
+    choice = click.Choice(forms)
+    return click.option("--output", type=choice, default="text", show_default=True, help="Form of the answer.")
+
+
+def emit(
+    output: str, data: object, text: Callable[[], Iterable[str]], github: Callable[[], Iterable[str]] | None = None
+) -> None:
+    """Print `data` as one JSON document, or the lines of `text()`, or the annotations of `github()`."""
     if output == "json":
         click.echo(json.dumps(data, indent=2, ensure_ascii=False))
         return
-    for line in text():
+    for line in github() if github is not None and output == "github" else text():
         click.echo(line)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from toolkit import overlay_file as overlays
-from toolkit.cli.output import emit, output_option
+from toolkit.cli.output import ci_output_option, emit
 from toolkit.definition import Definition
 from toolkit.engines import ENGINES, engine
 from toolkit.errors import Differences, UsageError
@@ -43,14 +43,12 @@ _EMBEDDED = ("sqlite", "clickhouse")
 @click.option("--rows", type=click.IntRange(0, 100_000_000), default=2000, show_default=True, help="Records a store.")
 @click.option("--markdown", "markdown_file", type=click.Path(dir_okay=False, path_type=Path), help="Write a page here.")
 @click.option("--junit", "junit_file", type=click.Path(dir_okay=False, path_type=Path), help="Write JUnit XML here.")
-@click.option("--format", "form", type=click.Choice(["markdown", "github"]), default="markdown", show_default=True,
-              help="Form of the text: the page, or annotations for GitHub.")  # fmt: skip
-@output_option
+@ci_output_option()
 def command(
     engines: tuple[str, ...], starts: tuple[str, ...], version: str, overlay_file: Path | None, dump: Path | None,
     urls: tuple[str, ...],
     in_containers: bool, images: tuple[str, ...], rows: int, markdown_file: Path | None, junit_file: Path | None,
-    form: str, output: str,
+    output: str,
 ) -> None:  # fmt: skip
     """Prove upgrade paths by walking them: throwaway stores are made, filled, upgraded beside a writer, compared, taken
     back. Nothing of yours is touched."""
@@ -66,7 +64,7 @@ def command(
     page = list(report.markdown(found))
     _write(markdown_file, "\n".join(page) + "\n")
     _write(junit_file, report.junit(found))
-    emit(output, report.to_json(found), lambda: page if form == "markdown" else report.github(found))
+    emit(output, report.to_json(found), lambda: page, lambda: report.github(found))
     if not passed(found):
         raise Differences("TV8208", "not every upgrade path holds", "The report says what was found on each.")
 

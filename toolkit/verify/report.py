@@ -6,9 +6,10 @@ It is handed finished evidence; it measures nothing and writes no file.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
+from toolkit import reports
 from toolkit.plan import StepClass
+from toolkit.reports import Case, Problem, Suite, annotation
 from toolkit.verify.evidence import SLOW, Check, Evidence, StepTaken, passed
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
@@ -94,53 +95,32 @@ def _size(count: int | None) -> str:
 
 def junit(found: Sequence[Evidence]) -> str:
     """One test suite an engine, one test case a path and check, as CI servers read them."""
-    root = Element("testsuites", name="verify-paths")
-    for engine in dict.fromkeys(one.path.engine for one in found):
-        mine = [one for one in found if one.path.engine == engine]
-        cases = sum(len(one.checks) for one in mine)
-        failures = sum(len({f.check for f in one.findings}) for one in mine)
-        total = f"{sum(one.seconds for one in mine):.3f}"
-        suite = SubElement(root, "testsuite", name=engine, tests=str(cases), failures=str(failures), time=total)
-        for one in mine:
-            _cases(suite, one)
-    indent(root)
-    return '<?xml version="1.0" encoding="UTF-8"?>\n' + tostring(root, encoding="unicode") + "\n"
+    engines = dict.fromkeys(one.path.engine for one in found)
+    return reports.junit(
+        "verify-paths",
+        [Suite(name, [c for one in found if one.path.engine == name for c in _cases(one)]) for name in engines],
+    )
 
 
-def _cases(suite: Element, one: Evidence) -> None:
+def _cases(one: Evidence) -> Iterator[Case]:
     for check in one.checks:
         seconds = one.seconds if check is Check.UPGRADE else 0.0
-        case = SubElement(suite, "testcase", classname=one.path.name, name=check.value, time=f"{seconds:.3f}")
         mine = [f for f in one.findings if f.check is check]
-        if mine:
-            failure = SubElement(case, "failure", type=mine[0].code, message=_printable(mine[0].message))
-            failure.text = "\n".join(_printable(f"{f.code}: {f.message}") for f in mine)
-
-
-def _printable(text: str) -> str:
-    """XML has no form for control characters."""
-    return "".join(c if c.isprintable() or c in "\n\t" else " " for c in text)
+        text = "\n".join(f"{f.code}: {f.message}" for f in mine)
+        failure = Problem(mine[0].code, mine[0].message, text) if mine else None
+        yield Case(one.path.name, check.value, failure, seconds=seconds)
 
 
 def github(found: Sequence[Evidence]) -> Iterator[str]:
-    """Workflow commands: an error for each finding, a notice for each path that holds. The form is GitHub's own:
-    https://docs.github.com/actions/reference/workflow-commands-for-github-actions"""
+    """Annotations: an error for each finding, a notice for each path that holds."""
     for one in found:
         if one.passed:
             lock = "never" if one.lock is None else f"at most {_milliseconds(one.lock)}"
             said = f"upgraded in {one.seconds:.1f} s; a step held writers up {lock}"
-            yield f"::notice title={_property(one.path.name)}::{_data(said)}"
+            yield annotation("notice", said, title=one.path.name)
         for finding in one.findings:
-            title = f"{one.path.name}: {finding.code}"
-            yield f"::error title={_property(title)}::{_data(f'{finding.check.value}: {finding.message}')}"
-
-
-def _data(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _property(text: str) -> str:
-    return _data(text).replace(":", "%3A").replace(",", "%2C")
+            message = f"{finding.check.value}: {finding.message}"
+            yield annotation("error", message, title=f"{one.path.name}: {finding.code}")
 
 
 def to_json(found: Sequence[Evidence]) -> dict[str, object]:
