@@ -164,9 +164,19 @@ def test_what_stands_in_the_way_is_in_the_plan(postgresql: Handle) -> None:
             assert "TV5206" in shown, form
             assert "own" in shown, form
             assert "must be mended" in shown, form
+        dry = here("schema", "upgrade", url, "--dry-run", "--output", "json").json("schema-upgrade")["runs"][0]
+        assert dry["preflight"] == plan["preflight"]
         ran = here("schema", "upgrade", url, "--yes")
         assert (ran.code, problem["message"] in ran.err) == (1, True), ran.err
         assert objects(connection) == before
+        connection.execute("DROP VIEW own_view")
+    left = [one for one in plan["preflight"] if one != problem]
+    done = here("schema", "upgrade", url, "--yes", "--output", "json").json("schema-upgrade")["runs"][0]
+    assert (done["done"], done["preflight"]) == (True, left)
+    assert here("schema", "finish", url, "--yes").code == 0
+    down = ("schema", "downgrade", url, "--to", "1.13", "--output", "json")
+    dry, done = (here(*down, word).json("schema-downgrade")["runs"][0] for word in ("--dry-run", "--yes"))
+    assert (done["done"], [one["code"] for one in done["preflight"]]) == (True, [p["code"] for p in dry["preflight"]])
 
 
 def objects(connection: psycopg.Connection[Any]) -> list[Any]:

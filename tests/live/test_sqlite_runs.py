@@ -24,10 +24,12 @@ from tests.support.online import ROOT, go, killed_again_and_again, paused, prepa
 from tests.support.sqlite import SqliteWriter, leftovers, path_of, sound, stored
 from toolkit.apply.actions import Action, Outcome, RunStep
 from toolkit.apply.limits import Limits
-from toolkit.apply.runner import Options
+from toolkit.apply.runner import Options, plan_store
 from toolkit.catalog import differences
+from toolkit.engines.sqlite import measure
 from toolkit.errors import EngineError, LockHeld
-from toolkit.versions import find
+from toolkit.overlay import NO_OVERLAY
+from toolkit.versions import chain, find
 
 
 def at_version(url: str, version: str) -> None:
@@ -201,8 +203,8 @@ def test_the_lock_of_a_dead_process_is_free_at_once(sqlite: EmbeddedHandle) -> N
 def test_every_version_up_down_and_up_again(sqlite: EmbeddedHandle) -> None:
     """There is no old table to go back to: the way back is `downgrade`, and records survive it."""
     with journeys.opened(sqlite.url) as (chosen, client):
-        chain = [d for d in released() if chosen.supports(d)]
-        for lower, upper in pairwise(chain):
+        supported = [d for d in released() if chosen.supports(d)]
+        for lower, upper in pairwise(supported):
             for wanted in (lower, upper, lower, upper):
                 journeys.upgrade(chosen, client, wanted)
                 at_version(sqlite.url, wanted.version)
@@ -220,3 +222,35 @@ def test_what_a_downgrade_loses_is_counted(sqlite: EmbeddedHandle) -> None:
         "schema-downgrade"
     )
     assert data["runs"][0]["losses"] == {}
+
+
+@pytest.mark.parametrize("endless", ["_COUNT", "_PAGES"])
+def test_measuring_a_file_is_given_up_after_two_seconds(
+    sqlite: EmbeddedHandle, monkeypatch: pytest.MonkeyPatch, endless: str
+) -> None:
+    """What was not told by then is unknown; the plan is made all the same, and the session is as it was."""
+    prepared(sqlite.url, 30)
+    forever = "WITH RECURSIVE n(v) AS (SELECT 1 UNION ALL SELECT v FROM n) SELECT count(*) AS n FROM n"
+    monkeypatch.setattr(measure, endless, forever)
+    with journeys.opened(sqlite.url) as (chosen, client):
+        began = time.monotonic()
+        plan = plan_store(chosen, client, find("1.14"), chain(), NO_OVERLAY)
+        took = time.monotonic() - began
+        assert 1.5 < took < 10
+        estimate = plan.steps[0].estimate
+        assert estimate is not None
+        assert (estimate.rows, estimate.seconds is None) == ((None, True) if endless == "_COUNT" else (30, False))
+        assert client.count() == 30
+
+
+def test_measuring_does_not_wait_longer_for_somebody_else(sqlite: EmbeddedHandle) -> None:
+    prepared(sqlite.url, 30)
+    with journeys.opened(sqlite.url) as (chosen, client), closing(sqlite3.connect(path_of(sqlite.url))) as other:
+        plan = plan_store(chosen, client, find("1.14"), chain(), NO_OVERLAY)
+        assert plan.steps[0].estimate is not None
+        other.execute("BEGIN EXCLUSIVE")
+        began = time.monotonic()
+        with pytest.raises(EngineError) as refused:
+            client.measure(plan)  # type: ignore[attr-defined]
+        assert refused.value.code == "TV4403"
+        assert time.monotonic() - began < 8

@@ -11,7 +11,7 @@ from toolkit.apply.planning import is_downgrade
 from toolkit.apply.runner import plan_store, upgrade_task
 from toolkit.cli.options import connected, target_argument, targets
 from toolkit.cli.output import emit, number, output_option
-from toolkit.cli.running import answer, confirm, run_task, show
+from toolkit.cli.running import answer, confirm, looked, problems_json, run_task, show
 from toolkit.cli.throttle import throttle_options
 from toolkit.definition import Definition
 from toolkit.engines import Client
@@ -46,7 +46,8 @@ def _downgrade(
         plan = plan_store(engine, client, wanted, chain(), store.overlay)
         if plan.steps and not is_downgrade(plan):
             raise UsageError("TV2014", f"{name} is not above {wanted.version}", "Use `schema upgrade` to go up.")
-        show(name, plan, quiet, statements=dry_run)
+        problems = looked(client, plan)
+        show(name, plan, quiet, dry_run, problems)
         losses = _losses(client, plan)
         if not quiet and plan.steps:
             for column, count in losses.items():
@@ -59,7 +60,7 @@ def _downgrade(
             result = run_task(client, upgrade_task(engine, plan, wanted, store.overlay, "downgrade"), quiet, wishes)
             if not quiet:
                 click.echo(f"Done: {name} is at {wanted.version}, checked against the live catalog.")
-        return {**answer(name, plan, result), "losses": losses}
+        return {**answer(name, plan, result), "preflight": problems_json(problems), "losses": losses}
 
 
 def _losses(client: Client, plan: Plan) -> dict[str, int]:

@@ -12,7 +12,7 @@ from toolkit.apply.planning import is_downgrade
 from toolkit.apply.runner import plan_store, unfinished, upgrade_task
 from toolkit.cli.options import connected, target_argument, targets, version_option
 from toolkit.cli.output import emit, output_option
-from toolkit.cli.running import answer, confirm, looked, run_task, show
+from toolkit.cli.running import answer, confirm, looked, problems_json, run_task, show
 from toolkit.cli.throttle import throttle_options
 from toolkit.definition import Definition
 from toolkit.engines import Client
@@ -60,9 +60,11 @@ def _upgrade(
         if begun is None and is_downgrade(plan):
             hint = "An upgrade never goes down: use `schema downgrade`."
             raise UsageError("TV2006", f"{name} is above {wanted.version} already", hint)
-        show(name, plan, quiet, dry_run, looked(client, plan) if begun is None else None)
+        problems = looked(client, plan) if begun is None else None
+        found = {"preflight": problems_json(problems)}
+        show(name, plan, quiet, dry_run, problems)
         if dry_run or not plan.steps:
-            return answer(name, plan, None)
+            return answer(name, plan, None) | found
         confirm(plan, yes)
         task = upgrade_task(engine, plan, wanted, store.overlay)
         result = run_task(client, task, quiet, wishes)
@@ -72,7 +74,7 @@ def _upgrade(
                 click.echo(
                     "The old data is kept and kept current: `schema finish` drops it, `schema rollback` goes back."
                 )
-        return answer(name, plan, result)
+        return answer(name, plan, result) | found
 
 
 def _begun(client: Client, wanted: Definition) -> Plan | None:

@@ -6,6 +6,7 @@ It decides nothing; what to run comes as Steps, what to store as Records.
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,6 +36,8 @@ BEAT_SECONDS = 1.0
 _CACHE_KIBIBYTES = 262_144
 _BATCH = 20_000
 _OPTIONS = {"mode": ("ro", "rw", "rwc"), "busy_timeout": ()}
+# After so many of its own small steps SQLite lets us look at the clock.
+_LOOK_EVERY = 10_000
 _EXAMPLE = "Examples: sqlite:///file.db, sqlite:////var/lib/temporal/file.db"
 _ALEMBIC = "SELECT version_num FROM alembic_version"
 _TEXTS = "SELECT name, sql FROM sqlite_master WHERE tbl_name = ? AND type IN ('index', 'trigger') AND sql IS NOT NULL"
@@ -250,8 +253,24 @@ class SqliteClient:
     def measure(self, plan: Plan) -> dict[str, Estimate]:
         """See `toolkit.engines.measuring.Measuring`. A file that is not there stays away."""
         table = self._rules.table
-        measures = measure.read(self._ask, table) if self._there() else measuring.Measures({}, None, 0.0, "")
+        if not self._there():
+            return measuring.estimates(plan, measuring.Measures({}, None, 0.0, ""), lambda step: None)
+        with self._limited(measuring.SAMPLE_SECONDS):
+            measures = measure.read(self._ask, table)
         return measuring.estimates(plan, measures, lambda step: measure.work(step, table))
+
+    @contextmanager
+    def _limited(self, seconds: float) -> Iterator[None]:
+        """In this block all statements together may take about `seconds`: then the one under way is interrupted, as is
+        every one after it."""
+        until = time.monotonic() + seconds
+        self._connection.execute(f"PRAGMA busy_timeout = {min(self._milliseconds, round(seconds * 1000))}")
+        self._connection.set_progress_handler(lambda: time.monotonic() > until, _LOOK_EVERY)
+        try:
+            yield
+        finally:
+            self._connection.set_progress_handler(None, 0)
+            self._connection.execute(f"PRAGMA busy_timeout = {self._milliseconds}")
 
     def close(self) -> None:
         """See `toolkit.engines.Client.close`."""
