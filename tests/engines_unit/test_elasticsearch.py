@@ -24,9 +24,9 @@ from toolkit.overlay import NO_OVERLAY, Overlay, SearchSettings, TemplateKind
 from toolkit.plan import Request, Step, StepClass
 from toolkit.records import Deletion, Moment, Record
 
-LABELS = [f"v{n}" for n in range(15)]
 BY_LABEL = {layout.label(part): part for part in labelled(released())}
-NEWEST = BY_LABEL["v14"]
+LABELS = list(BY_LABEL)
+NEWEST = BY_LABEL[LABELS[-1]]
 INDEX_MEMBERS = ("properties", "dynamic", "settings")
 # What every release before v1.30.0 had as v9; the file was changed afterwards.
 FILES = {label: "v9-upgraded" if label == "v9" else label for label in LABELS}

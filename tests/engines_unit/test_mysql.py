@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlglot import TokenType
 
-from tests.support.catalogs import published, released
+from tests.support.catalogs import FRESH, published, released
 from toolkit.attributes import AttributeType, Group
 from toolkit.catalog import Absent, Catalog, Json, differences
 from toolkit.definition import USUAL_STORES, Definition, SearchAttribute, default_index_name
@@ -56,7 +56,7 @@ def test_catalog_equals_the_published_one(version: str) -> None:
 
 
 def test_newest_catalog_is_that_of_a_fresh_install() -> None:
-    assert differences(mysql.catalog(released()[-1]), published("mysql", "fresh")) == ()
+    assert differences(mysql.catalog(at(FRESH)), published("mysql", "fresh")) == ()
 
 
 UPWARD = {

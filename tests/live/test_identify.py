@@ -14,7 +14,7 @@ import pytest
 from tests.engines.embedded import EmbeddedHandle
 from tests.engines.handles import Handle
 from tests.support import journeys
-from tests.support.catalogs import FOLDER, released
+from tests.support.catalogs import FOLDER, FRESH, released
 from tests.support.command import temporal_visibility
 from toolkit.apply.recognising import identify_store
 from toolkit.definition import Definition
@@ -75,7 +75,7 @@ def like(engine: str, name: str) -> tuple[Definition, str | None]:
     """The version to make, and what the store then records."""
     known = {route.name: route for route in published_routes().routes if route.engine == engine}
     route = known.get(name)
-    version = route.like if route else "1.14" if name == "fresh" else name
+    version = route.like if route else FRESH if name == "fresh" else name
     return next(d for d in released() if d.version == version), route.records if route else version
 
 
@@ -119,7 +119,7 @@ def sql_catalogs(urls: Iterator[str], engine: str, only: list[str]) -> None:
                 defect(client)
             if records and engine != "sqlite":
                 raw(client, Sql(f"UPDATE schema_version SET curr_version = '{records}'"))
-            name = "1.14" if name == "fresh" else name
+            name = FRESH if name == "fresh" else name
             is_exactly(seen(chosen, client), name)
             best = seen(chosen, client).best
             assert best
@@ -194,7 +194,7 @@ def _typed(properties: dict[str, Any]) -> dict[str, Any]:
 
 def test_the_command(sqlite: EmbeddedHandle) -> None:
     with journeys.opened(sqlite.url) as (chosen, client):
-        make(chosen, client, released()[-2])
+        make(chosen, client, next(d for d in released() if d.version == "1.13"))
         said = temporal_visibility("schema", "identify", sqlite.url, "--output", "json").json("schema-identify")
         assert [one["name"] for one in said["stores"][0]["exact"]] == ["1.13", "v1.30.0"]
         raw(client, Sql("DROP INDEX by_int_01"))

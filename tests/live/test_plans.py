@@ -55,7 +55,7 @@ def done(*words: str) -> Ran:
     return ran
 
 
-def script_for(url: str, version: str = "1.14") -> str:
+def script_for(url: str, version: str = "latest") -> str:
     """What the command prints."""
     return done("schema", "plan", url, "--to", version, "--format", "sql").out
 
@@ -100,7 +100,7 @@ class Recorded:
 
 
 def _recorded(chosen: Engine, client: Client, monkeypatch: pytest.MonkeyPatch) -> Recorded:
-    plan = plan_store(chosen, client, find("1.14"), chain(), NO_OVERLAY)
+    plan = plan_store(chosen, client, find("latest"), chain(), NO_OVERLAY)
     seen = Recorded(plan)
 
     def report(number: int, step: Step, seconds: float | None) -> None:
@@ -130,10 +130,10 @@ def _recorded(chosen: Engine, client: Client, monkeypatch: pytest.MonkeyPatch) -
         monkeypatch.setattr(client, "rebuilding", rebuilding)
     else:
         watched(client, ("execute",))
-    task = upgrade_task(chosen, plan, find("1.14"), NO_OVERLAY)
+    task = upgrade_task(chosen, plan, find("latest"), NO_OVERLAY)
     perform(client, task, report, lambda: 0.0, Options())
     if isinstance(client, Coordinated):
-        (run,) = [r for r in client.journal().runs() if r.kind == "upgrade" and r.wanted == "1.14"]
+        (run,) = [r for r in client.journal().runs() if r.kind == "upgrade" and r.wanted == chain()[-1].version]
         journaled = plan_json.load(run.plan)
         assert shape(journaled.steps) == shape(plan.steps)
     return seen
@@ -203,7 +203,7 @@ def starts(engine: AnyHandle, version: str) -> Iterator[str]:
     url = engine.new_database()
     prepared(url, version)
     with journeys.opened(url) as (chosen, client):
-        plan = plan_store(chosen, client, find("1.14"), chain(), NO_OVERLAY, offline=True)
+        plan = plan_store(chosen, client, find("latest"), chain(), NO_OVERLAY, offline=True)
         for step in plan.steps[: max(1, len(plan.steps) // 2)]:
             client.execute(step)
     yield url
@@ -213,7 +213,7 @@ def starts(engine: AnyHandle, version: str) -> Iterator[str]:
 def test_the_script_gets_there(engine: AnyHandle, tmp_path: Path) -> None:
     """From 1.9, from nothing, and from half-way: catalog and recorded version are those of a run, records stay."""
     with journeys.opened(engine.url) as (chosen, client):
-        journeys.upgrade(chosen, client, find("1.14"))
+        journeys.upgrade(chosen, client, find("latest"))
         goal, label = client.observe().catalog, client.observe().recorded
     for url in starts(engine, "1.9"):
         with journeys.opened(url) as (_, client):

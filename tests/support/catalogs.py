@@ -11,6 +11,8 @@ from toolkit.definition import Definition
 from toolkit.versions import chain
 
 FOLDER = Path(__file__).resolve().parent.parent / "catalogs"
+# The version of the fresh installs among the catalogs, which are of one release.
+FRESH = "1.14"
 _NOT_SCHEMA = {"format", "engine", "meta"}
 
 
