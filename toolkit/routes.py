@@ -22,10 +22,12 @@ FILE = "lineage.yaml"
 
 @dataclass(frozen=True, slots=True)
 class Deviation:
-    """At `path` such a store has `value`, not what the version has there."""
+    """At `path` such a store has `value`, not what the version has there; `statements` make such a one of a store that
+    is as the version says, without records."""
 
     path: Path
     value: Json
+    statements: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +106,9 @@ def _route(engine: str, value: Value) -> PublishedRoute:
 
 
 def _change(value: Value) -> Deviation:
-    parts = value.members(("path", "value"))
-    return Deviation(tuple(step.text() for step in parts["path"].list()), cast(Json, parts["value"].plain()))
+    parts = value.members(("path", "value", "statements"))
+    path, made = (tuple(part.text() for part in parts[name].list()) for name in ("path", "statements"))
+    return Deviation(path, cast(Json, parts["value"].plain()), made)
 
 
 def _server(value: Value) -> ServerNeeds:

@@ -101,13 +101,9 @@ def with_strangers(chosen: Engine, client: Client) -> set[str]:
 
 def defect(client: Client) -> None:
     """What 1.21.0's script did to BuildIds: the path without its `$.`."""
-    column = "JSON GENERATED ALWAYS AS (search_attributes->'BuildIds')"
-    tail = "(COALESCE(close_time, CAST('9999-12-31 23:59:59' AS DATETIME))) DESC, start_time DESC, run_id"
-    key = f"(namespace_id, (CAST(BuildIds AS CHAR(255) ARRAY)), {tail})"
-    raw(client, *(Sql(f"ALTER TABLE {EV} {change}") for change in (
-        "DROP INDEX by_build_ids", "DROP COLUMN BuildIds", f"ADD COLUMN BuildIds {column}",
-        f"ADD INDEX by_build_ids {key}",
-    )))  # fmt: skip
+    (route,) = [route for route in published_routes().routes if route.defect]
+    assert route.change is not None
+    raw(client, *map(Sql, route.change.statements))
 
 
 def sql_catalogs(urls: Iterator[str], engine: str, only: list[str]) -> None:

@@ -64,6 +64,19 @@ def test_paths_begin_at_every_published_schema(name: str) -> None:
     assert paths(known, chain(), published().routes, chain()[0]) == ()
 
 
+def test_paths_begin_at_every_route() -> None:
+    """The two ways PostgreSQL had to 1.10 to 1.12, MySQL's defect, SQLite's files by server, the template of v9."""
+    newest = chain()[-1]
+    starts = {(name, path.start) for name in ENGINES
+              for path in paths(engine(name), chain(), published().routes, newest)}  # fmt: skip
+    routes = {(route.engine, route.name) for route in published().routes if route.like != newest.version}
+    assert routes <= starts
+    assert {("postgresql", "1.11-combined"), ("mysql", "1.3-v1.21.0"), ("sqlite", "v1.15.0"), ("elasticsearch", "v9"),
+            ("elasticsearch", "v9-template")} <= starts  # fmt: skip
+    bare = [p.start for p in paths(engine("mysql"), chain(), published().routes, newest) if p.bare and p.deviation]
+    assert bare == ["1.3-v1.21.0"]
+
+
 def test_what_has_another_type_is_seen() -> None:
     old = Catalog("elasticsearch", {"properties": {"a": {"type": "long"}, "b": {"type": "keyword"}}})
     new = Catalog(

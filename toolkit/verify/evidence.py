@@ -18,7 +18,8 @@ from toolkit.plan import StepClass
 class UpgradePath:
     """From a published schema to a version on one engine. `start` is a name of the lineage (1.9, 1.12-combined, v9);
     `definition` what records of that schema hold; `label`: what such a store claims to be; `steady`: who writes to the
-    old schema can go on with the new one."""
+    old schema can go on with the new one; `deviation`: statements that make such a store of one that is as the
+    definition says; `bare`: it takes no search attributes."""
 
     engine: str
     start: str
@@ -27,6 +28,8 @@ class UpgradePath:
     goal: Definition
     overlay: Overlay = NO_OVERLAY
     steady: bool = True
+    deviation: tuple[str, ...] = ()
+    bare: bool = False
 
     @property
     def name(self) -> str:

@@ -39,12 +39,13 @@ class _Live:
 @dataclass(slots=True)
 class Writer:
     """Writes from entering to leaving, in a thread of its own over a client of its own. `pause`: seconds between two
-    writes. Leaving raises what ended the writer."""
+    writes; `bare`: without search attributes. Leaving raises what ended the writer."""
 
     connect: Callable[[], Client]
     definition: Definition
     pause: float
     seed: int
+    bare: bool = False
     _live: dict[str, _Live] = field(default_factory=dict)
     _took: list[float] = field(default_factory=list)
     _refused: int = 0
@@ -152,5 +153,6 @@ class Writer:
         return Record(
             NAMESPACE, run, f"verify-{live.number}", live.word, start, start, live.status, "verify", close,
             encoding="Proto3", memo=b"m", version=version, history_length=None if close is None else 7,
-            root_workflow_id=f"verify-{live.number}", root_run_id=run, attributes={"Keyword01": live.word},
+            root_workflow_id=f"verify-{live.number}", root_run_id=run,
+            attributes={} if self.bare else {"Keyword01": live.word},
         )  # fmt: skip

@@ -27,12 +27,17 @@ def paths(
     """From every schema of `engine` that comes before `goal` to it, oldest first, each schema once."""
     found: list[UpgradePath] = []
     known = members(engine, chain, routes, overlay)
+    others = {route.name: route.change for route in routes if route.engine == engine.NAME}
     for one in known:
         definition = definition_of(engine, chain, one, known)
         if version_key(definition.version) < version_key(goal.version):
             wanted = engine.catalog(overlay.apply(goal), overlay)
             steady = not retyped(one.catalog, wanted)
-            found.append(UpgradePath(engine.NAME, one.name, definition, one.records, goal, overlay, steady))
+            change = others.get(one.name)
+            found.append(
+                UpgradePath(engine.NAME, one.name, definition, one.records, goal, overlay, steady,
+                            change.statements if change else (), one.defect)
+            )  # fmt: skip
     return tuple(found)
 
 

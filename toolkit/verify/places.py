@@ -31,6 +31,8 @@ def walk_on(engine: Engine, path: UpgradePath, beside: Target, rows: int, chain:
     usual = engine.label(path.definition)
 
     def deviate() -> None:
+        if path.deviation:
+            _run(engine, scratch.target, path.deviation)
         if path.label != usual:
             scratch.claim(path.label)
 
@@ -38,6 +40,15 @@ def walk_on(engine: Engine, path: UpgradePath, beside: Target, rows: int, chain:
         return walk(engine, path, Place(scratch.target, scratch.size, deviate), rows, chain)
     finally:
         scratch.drop()
+
+
+def _run(engine: Engine, target: Target, statements: Sequence[str]) -> None:
+    client = engine.connect(target)
+    try:
+        for text in statements:
+            client.execute(scratches.statement(text))
+    finally:
+        client.close()
 
 
 def walk_from_dump(

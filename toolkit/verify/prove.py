@@ -24,6 +24,7 @@ from toolkit.engines import Client, Engine
 from toolkit.engines.online import Coordinated, Swapped
 from toolkit.errors import ToolkitError, Unsupported, UsageError
 from toolkit.plan import Observed, Plan, Step, StepClass, foreign_objects
+from toolkit.records import Deletion, Write
 from toolkit.sample import generate
 from toolkit.targets import Target
 from toolkit.verify.evidence import Check, Disk, Evidence, Felt, Finding, StepTaken, UpgradePath
@@ -74,7 +75,7 @@ def walk(engine: Engine, path: UpgradePath, place: Place, rows: int, chain: Sequ
         server = client.observe().server
         asked = _biggest(before)
         said = answers(engine, client, path.definition, asked) if path.steady else {}
-        load = Writer(lambda: engine.connect(place.target), path.definition, _PAUSE, SEED)
+        load = Writer(lambda: engine.connect(place.target), path.definition, _PAUSE, SEED, path.bare)
         with _sizes(place) as size, load if path.steady else nullcontext():
             load.wait_for(_WRITES_BEFORE if path.steady else 0)
             began = time.monotonic()
@@ -106,12 +107,17 @@ def _made(
         _finish(engine, client)
         place.deviate()
     have = client.count() if place.made else 0
-    for _ in client.write(path.definition, generate(path.definition, rows, SEED)):
+    writes = generate(path.definition, rows, SEED)
+    for _ in client.write(path.definition, map(_bare, writes) if path.bare else writes):
         pass
     found = content(client, path.definition, NAMESPACE, path.steady)
     if len(found.others) != rows + have:
         notes.found(Check.START, "TV8201", f"{len(found.others)} of {rows + have} records are in the store")
     return found
+
+
+def _bare(write: Write) -> Write:
+    return write if isinstance(write, Deletion) else replace(write, attributes={})
 
 
 def _upgrade(engine: Engine, client: Client, path: UpgradePath, chain: Sequence[Definition], notes: _Notes) -> None:
