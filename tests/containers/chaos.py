@@ -1,7 +1,8 @@
 """One upgrade under misfortune that a seed decides: what goes wrong, when, how often. The same seed does the same.
 
 `python -m tests.containers.chaos --servers postgresql-15,mysql-9 --seeds 1-50 --record chaos.jsonl` runs many and
-writes a line for each; a run that is recorded already is not repeated.
+writes a line for each; a run that is recorded already is not repeated. `--faults disk` puts each store on a small disk
+of its own, which fills up: at first, and whenever the dice say so, besides everything else.
 """
 
 from __future__ import annotations
@@ -13,14 +14,19 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from random import Random
 
+from tests.containers import disk as disks
+from tests.containers.disk import Disk
 from tests.engines.catalog import parse
 from tests.engines.embedded import EmbeddedHandle
 from tests.engines.handles import Handle, alone
+from tests.engines.leftovers import abandoned
+from tests.engines.process_server import Server
 from tests.engines.runs import Run, clean_leftovers
 from tests.support import journeys
 from tests.support.catalogs import released
@@ -40,11 +46,14 @@ PATIENCE = 240.0
 EMBEDDED = ("sqlite", "chdb")
 TOOL = ("kill tool", "pause tool", "skewed clock")
 SERVER = ("kill server", "pause server", "cut network", "slow network")
+FULL = "fill disk"
+USUAL, DISK = "usual", "disk"
 
 
 @dataclass
 class Outcome:
-    """What a seed led to. `wrong`: what must not be, in words; () is a good end."""
+    """What a seed led to. `wrong`: what must not be, in words; () is a good end. `codes`: with which the attempts
+    ended; `refused`: writes that the store did not take at first."""
 
     server: str
     seed: int
@@ -55,6 +64,9 @@ class Outcome:
     seconds: float = 0.0
     writes: int = 0
     wrong: list[str] = field(default_factory=list)
+    kind: str = USUAL
+    codes: list[int] = field(default_factory=list)
+    refused: int = 0
 
 
 class Tool:
@@ -84,10 +96,11 @@ class Tool:
             return stream.read()[-600:]
 
 
-def run(handle: Handle | EmbeddedHandle, seed: int, name: str) -> Outcome:
-    """An upgrade from some version, some faults, then none; afterwards everything is compared."""
-    dice = Random(f"{name} {seed}")
-    found = Outcome(name, seed)
+def run(handle: Handle | EmbeddedHandle, seed: int, name: str, disk: Disk | None = None) -> Outcome:
+    """An upgrade from some version, some faults, then none; afterwards everything is compared. `disk`: where the store
+    is, to be filled."""
+    dice = Random(f"{name} {seed}" if disk is None else f"{name} {seed} {DISK}")
+    found = Outcome(name, seed, kind=USUAL if disk is None else DISK)
     began = time.monotonic()
     target = parse_url(handle.url, {})
     known = engine_named(target.engine)
@@ -105,11 +118,11 @@ def run(handle: Handle | EmbeddedHandle, seed: int, name: str) -> Outcome:
     writer = Writer(lambda: known.connect(target), start, 0.01, seed)
     if beside:
         with writer:
-            _misfortune(handle, dice, found)
+            _misfortune(handle, dice, found, disk)
             writer.wait_for(5)
     else:
-        _misfortune(handle, dice, found)
-    found.writes = writer.writes
+        _misfortune(handle, dice, found, disk)
+    found.writes, found.refused = writer.writes, writer.felt().refused
     with journeys.opened(handle.url) as (_, client):
         goal = known.catalog(released()[-1])
         seen = client.observe().catalog
@@ -135,12 +148,16 @@ def _finish(known: Engine, client: Client) -> None:
         perform(client, ways_back.finish(known, client), lambda *_: None, time.monotonic, Options())
 
 
-def _misfortune(handle: Handle | EmbeddedHandle, dice: Random, found: Outcome) -> None:
+def _misfortune(handle: Handle | EmbeddedHandle, dice: Random, found: Outcome, disk: Disk | None) -> None:
     """Faults, as many as the dice say; then the tool is given again and again until it leaves with 0."""
     kinds = TOOL if isinstance(handle, EmbeddedHandle) else TOOL + SERVER
+    if disk is not None:
+        kinds += (FULL,)
     plan = [
         (dice.choice(kinds), 10 ** dice.uniform(-0.7, 0.6), dice.uniform(0.2, 3.0)) for _ in range(dice.randint(1, 4))
     ]
+    if disk is not None:
+        plan[0] = (FULL, *plan[0][1:])
     deadline = time.monotonic() + PATIENCE
     while True:
         fault, after, lasting = plan.pop(0) if plan else ("", 0.0, 0.0)
@@ -150,13 +167,14 @@ def _misfortune(handle: Handle | EmbeddedHandle, dice: Random, found: Outcome) -
         if fault:
             found.faults.append(f"{fault} after {after:.2f} s for {lasting:.1f} s")
             if tool.ended(after) is None:
-                _fault(handle, tool, fault, lasting)
+                _fault(handle, tool, fault, lasting, disk)
         code = tool.ended(max(1.0, deadline - time.monotonic()))
         if code is None:
             tool.send(signal.SIGKILL)
         said = tool.said()
         if code is None:
             raise AssertionError(f"{found.server} seed {found.seed}: the upgrade does not end; {found.faults}")
+        found.codes.append(code)
         if code == 0 and not plan:
             return
         if code not in (0, 1, 4, -9):
@@ -167,7 +185,7 @@ def _misfortune(handle: Handle | EmbeddedHandle, dice: Random, found: Outcome) -
             time.sleep(0.2)
 
 
-def _fault(handle: Handle | EmbeddedHandle, tool: Tool, fault: str, lasting: float) -> None:
+def _fault(handle: Handle | EmbeddedHandle, tool: Tool, fault: str, lasting: float, disk: Disk | None) -> None:
     def on_server(begin: Callable[[Handle], None], end: Callable[[Handle], None]) -> None:
         assert isinstance(handle, Handle)
         begin(handle)
@@ -190,14 +208,23 @@ def _fault(handle: Handle | EmbeddedHandle, tool: Tool, fault: str, lasting: flo
             on_server(lambda h: h.cut(), lambda h: h.heal())
         case "slow network":
             on_server(lambda h: h.slow(30), lambda h: h.heal())
+        case "fill disk":
+            assert disk is not None
+            disk.fill()
+            tool.ended(lasting)
+            disk.free()
+            if isinstance(handle, Handle):
+                # Some servers end when they cannot write.
+                handle.start()
         case _:
             pass
 
 
-def many(servers: list[str], seeds: range, record: Path) -> int:
+def many(servers: list[str], seeds: range, record: Path, kind: str = USUAL) -> int:
     """Each seed on each server that is not recorded yet; how many ended badly."""
     lines = record.read_text().splitlines() if record.exists() else []
-    done = {(fact["server"], fact["seed"]) for fact in map(json.loads, lines)}
+    done = {(fact["server"], fact["seed"]) for fact in map(json.loads, lines) if fact.get("kind", USUAL) == kind}
+    disks.release(abandoned())
     clean_leftovers()
     own, bad = Run.begin(), 0
     try:
@@ -205,7 +232,7 @@ def many(servers: list[str], seeds: range, record: Path) -> int:
             for name in servers:
                 if (name, seed) in done:
                     continue
-                found = _one(own, name, seed)
+                found = _one(own, name, seed, kind)
                 bad += bool(found.wrong)
                 with record.open("a") as file:
                     file.write(json.dumps(asdict(found)) + "\n")
@@ -218,15 +245,29 @@ def many(servers: list[str], seeds: range, record: Path) -> int:
     return bad
 
 
-def _one(own: Run, name: str, seed: int) -> Outcome:
+def _one(own: Run, name: str, seed: int, kind: str) -> Outcome:
     try:
-        if name in EMBEDDED:
-            with tempfile.TemporaryDirectory() as folder:
-                return run(EmbeddedHandle(parse(name), Path(folder)), seed, name)
-        with alone(own.server(parse(name))) as handle:
-            return run(handle, seed, name)
+        with _place(own, name, kind) as (handle, disk):
+            return run(handle, seed, name, disk)
     except Exception as error:
-        return Outcome(name, seed, wrong=[f"{type(error).__name__}: {error}"[:600]])
+        return Outcome(name, seed, wrong=[f"{type(error).__name__}: {error}"[:600]], kind=kind)
+
+
+@contextmanager
+def _place(own: Run, name: str, kind: str) -> Iterator[tuple[Handle | EmbeddedHandle, Disk | None]]:
+    """A store: a file of its own, or a database of a server of the run; with a disk a server of its own, too."""
+    with ExitStack() as stack:
+        if name in EMBEDDED:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=own.directory)))
+            disk = stack.enter_context(disks.small(folder / DISK)) if kind == DISK else None
+            yield EmbeddedHandle(parse(name), disk.place if disk else folder), disk
+        elif kind == DISK:
+            server = Server(parse(name), own.directory / f"{name}-{DISK}")
+            disk = stack.enter_context(disks.small(server.directory))
+            stack.callback(server.kill)
+            yield stack.enter_context(alone(server)), disk
+        else:
+            yield stack.enter_context(alone(own.server(parse(name)))), None
 
 
 def main() -> None:
@@ -236,11 +277,14 @@ def main() -> None:
         "--servers", default="postgresql-15,mysql-9,elasticsearch-7.17,opensearch-2.19,clickhouse-26.9,sqlite,chdb"
     )
     parser.add_argument("--seeds", default="1-10", help="FIRST-LAST")
+    parser.add_argument("--faults", choices=[USUAL, DISK], default=USUAL, help="disk: needs root")
     parser.add_argument("--record", type=Path, default=Path("chaos.jsonl"))
     arguments = parser.parse_args()
     first, _, last = arguments.seeds.partition("-")
     seeds = range(int(first), int(last or first) + 1)
-    raise SystemExit(3 if many(arguments.servers.split(","), seeds, arguments.record) else 0)
+    if arguments.faults == DISK and not disks.possible():
+        parser.error("no disk can be mounted here: run it as root, where mounting is allowed")
+    raise SystemExit(3 if many(arguments.servers.split(","), seeds, arguments.record, arguments.faults) else 0)
 
 
 if __name__ == "__main__":

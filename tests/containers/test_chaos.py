@@ -6,11 +6,14 @@ A seed that ended badly is printed with its faults; `python -m tests.containers.
 from __future__ import annotations
 
 import datetime
+import errno
 import os
+from pathlib import Path
 
 import pytest
 
-from tests.containers import chaos
+from tests.containers import chaos, disk
+from tests.engines.catalog import parse
 from tests.engines.embedded import EmbeddedHandle
 from tests.engines.handles import Handle
 
@@ -33,6 +36,29 @@ def test_a_server_and_its_upgrade(postgresql: Handle) -> None:
 
 def test_an_embedded_store_and_its_upgrade(sqlite: EmbeddedHandle) -> None:
     survived(sqlite, seed())
+
+
+@pytest.mark.skipif(not disk.possible(), reason="only root can mount a disk that fills up")
+def test_an_embedded_store_on_a_disk_that_fills_up(sqlite: EmbeddedHandle) -> None:
+    with disk.small(sqlite.directory / "disk") as mounted:
+        own = EmbeddedHandle(parse(sqlite.name), mounted.place)
+        found = chaos.run(own, seed(), own.name, mounted)
+        assert (found.faults[0].partition(" after")[0], found.wrong) == ("fill disk", []), found.faults
+
+
+@pytest.mark.skipif(not disk.possible(), reason="only root can mount a disk that fills up")
+def test_a_full_disk_refuses_and_a_freed_one_takes(tmp_path: Path) -> None:
+    with disk.small(tmp_path / "disk") as mounted:
+        file = mounted.place / "file"
+        file.write_bytes(bytes(1 << 20))
+        mounted.fill()
+        with pytest.raises(OSError, match="No space left") as full:
+            (mounted.place / "more").write_bytes(bytes(1 << 20))
+        assert full.value.errno == errno.ENOSPC
+        mounted.free()
+        (mounted.place / "more").write_bytes(bytes(1 << 20))
+        assert file.read_bytes() == bytes(1 << 20)
+    assert not os.path.ismount(tmp_path / "disk")
 
 
 @pytest.mark.long
