@@ -28,6 +28,8 @@ class ToolkitError(Exception):
     """Root of all expected errors: `code` is stable, `message` says what is wrong, `hint` what to do next."""
 
     exit_code = 1
+    # True when the answer that was printed before has this error in it.
+    told = False
 
     def __init__(self, code: str, message: str, hint: str = "") -> None:
         super().__init__(message)

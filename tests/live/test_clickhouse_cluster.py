@@ -24,6 +24,7 @@ from toolkit.apply.ways_back import finish, rollback
 from toolkit.catalog import differences
 from toolkit.engines import clickhouse as engine
 from toolkit.engines.clickhouse import inspect, rebuild, replicas, traits
+from toolkit.engines.clickhouse.drift import examine
 from toolkit.engines.clickhouse.layout import Placement
 from toolkit.engines.clickhouse.rebuilder import ClickHouseRebuilder
 from toolkit.engines.clickhouse.typemap import profile
@@ -183,6 +184,26 @@ def test_servers_that_differ_are_seen(solo: Solo) -> None:
     assert replicas.disagreements(solo.ask, CLUSTER, "v", ["here"]) == ()
     assert replicas.disagreements(solo.ask, CLUSTER, "w", ["here"]) == ()
     assert replicas.lag(solo.ask, CLUSTER, "v", ["here"]) == 0.0
+
+
+def test_drift_asks_every_server_for_its_tables(solo: Solo) -> None:
+    """The number changes with a table, a column and an index; 0 stands for a server without the tables."""
+
+    def mark() -> str:
+        ((host, number),) = examine(solo.ask, Placement(CLUSTER), "v")["hosts"]  # type: ignore[misc, union-attr]
+        assert ":" in str(host)
+        return str(number)
+
+    marks = [mark()]
+    assert marks == ["0"]
+    solo.do(engine.steps(Observed(engine.empty(), None, ""), find("1.9"), OVERLAY))
+    marks.append(mark())
+    for change in ("ADD COLUMN note String", "ADD INDEX by_note note TYPE minmax", "MODIFY COLUMN note CODEC(LZ4)"):
+        solo.run(f"ALTER TABLE {LOCAL} {change}")
+        marks.append(mark())
+    solo.run(f"DROP TABLE {TABLE}")
+    marks.append(mark())
+    assert len(set(marks)) == len(marks)
 
 
 @contextmanager

@@ -6,19 +6,20 @@ It joins observation, lineage and `toolkit.drift`; what is done to the store is 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from toolkit.apply.planning import unlike
 from toolkit.apply.recognising import identified, known_schemas
 from toolkit.apply.runner import Task, unfinished
+from toolkit.attributes import Family
 from toolkit.definition import Definition
 from toolkit.drift import Finding, Report, judge
 from toolkit.engines import Client, Engine
 from toolkit.engines.drifting import Examining, drifting
 from toolkit.engines.online import Coordinated, Holder
 from toolkit.errors import LockHeld, UsageError
-from toolkit.lineage import LIKELY, Identity, lines
+from toolkit.lineage import LIKELY, Identity, Known, lines
 from toolkit.overlay import Overlay
 from toolkit.plan import Observed, Plan
 from toolkit.versions import find
@@ -60,7 +61,7 @@ def judged(engine: Engine, client: Client, observed: Observed, check: Check) -> 
     """The report on what was observed."""
     known = known_schemas(engine, check.overlay)
     identity = identified(engine, observed, known)
-    wanted = _wanted(engine, identity, check)
+    wanted = _wanted(identity, check, known)
     catalogs = tuple(one.catalog for one in known)
     report = judge(engine, drifting(engine.NAME), observed, wanted, check.overlay, catalogs, check.keep_extra,
                    check.offline)  # fmt: skip
@@ -71,6 +72,12 @@ def judged(engine: Engine, client: Client, observed: Observed, check: Check) -> 
         half = Finding(HALF, (), next(iter(lines(identity))), (), "`schema upgrade` finishes it.")
         report = replace(report, findings=(half, *extras), plan=replace(report.plan, steps=()))
     best = identity.exact[0] if identity.exact else None
+    ahead = _ahead(identity, known)
+    if ahead and check.version is None and engine.FAMILY is not Family.ELASTICSEARCH:
+        # On a search engine Temporal's own tool records nothing.
+        message = f"the schema is that of {ahead.name}, but the store records {identity.recorded}"
+        unrecorded = Finding(HALF, (), message, (), "`schema upgrade` records it.")
+        report = replace(report, findings=(unrecorded, *report.findings))
     if best is not None and best.defect:
         report = replace(report, findings=(Finding(DEFECT, (), f"{best.name}: {best.note}"), *report.findings))
     run = unfinished(client) if isinstance(client, Coordinated) else None
@@ -85,13 +92,26 @@ def _is_foreign(finding: Finding, identity: Identity) -> bool:
     return finding.path in identity.foreign
 
 
-def _wanted(engine: Engine, identity: Identity, check: Check) -> Definition:
+def _ahead(identity: Identity, known: Sequence[Known]) -> Known | None:
+    """The later version that a store equals although it records an earlier one: Temporal's tool did all of its work
+    but the record."""
+    plain = [one.name for one in known if not one.route]
+    if identity.recorded not in plain:
+        return None
+    names = plain[plain.index(identity.recorded) + 1 :]
+    # The first of the list fits the record best.
+    return next((one for one in identity.exact[:1] if one.name in names), None)
+
+
+def _wanted(identity: Identity, check: Check, known: Sequence[Known]) -> Definition:
     """The definition to judge by: as asked, as recorded, or the schema that the store is nearest to."""
     if check.version is not None:
         return labelled(find(check.version), check.version)
     fitting = [one for one in identity.exact if one.records == identity.recorded]
     if fitting:
         return labelled(find(fitting[0].version), fitting[0].name)
+    if (ahead := _ahead(identity, known)) is not None:
+        return labelled(find(ahead.version), ahead.name)
     if identity.partial is not None:
         return labelled(find(identity.partial.base.version), identity.partial.base.name)
     if identity.recorded is not None:

@@ -65,6 +65,7 @@ def command(
                     report = _repaired(_name(store), engine, client, check, report, yes, wishes, output != "text")
                 found.append((Checked(_name(store), engine.NAME, report.version, report.findings), report))
         except ToolkitError as error:
+            error.told = True
             failed.append(error)
             busy = isinstance(error, LockHeld)
             found.append((Checked(_name(store), store.engine, version, (), (error.code, error.message), busy), None))

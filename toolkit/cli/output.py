@@ -91,8 +91,8 @@ def _values_of_output(arguments: Sequence[str]) -> list[str]:
 
 
 def _show(error: ToolkitError, wants_json: bool) -> None:
-    # Differences come after an answer that shows them: one document on stdout is enough.
-    if wants_json and not isinstance(error, Differences):
+    # These come after an answer that shows them: one document on stdout is enough.
+    if wants_json and not (error.told or isinstance(error, Differences)):
         click.echo(json.dumps({"error": error.to_json()}, ensure_ascii=False, indent=2))
         return
     place = f"{error.location}: " if isinstance(error, DefinitionError) and error.location else ""

@@ -14,7 +14,7 @@ import click
 from toolkit.apply.standing import standing
 from toolkit.cli.options import connected, target_argument, targets
 from toolkit.cli.output import emit, number, output_option
-from toolkit.errors import Differences
+from toolkit.errors import Differences, ToolkitError, UsageError
 from toolkit.targets import Target
 
 Facts = Mapping[str, Any]
@@ -33,7 +33,8 @@ def command(
     """Show how TARGET (a URL, or a store of the configuration file) stands; without TARGET all stores of the file."""
     stores = targets(target, config)
     while True:
-        found = [_look(store, server) for store in stores]
+        failed: list[ToolkitError] = []
+        found = [_look(store, server, failed) for store in stores]
         if watch is not None and output == "text" and sys.stdout.isatty():
             click.echo(_CLEAR, nl=False)
         emit(output, {"stores": found}, partial(_text, found))
@@ -41,13 +42,24 @@ def command(
             break
         sys.stdout.flush()
         time.sleep(watch)
+    if failed:
+        raise failed[0]
     if exit_code and any(facts["pending"] for facts in found):
         raise Differences("TV6003", "a store is not at the newest version", "Run `temporal-visibility schema plan`.")
 
 
-def _look(store: Target, server: str | None) -> dict[str, Any]:
-    with connected(store) as (engine, client):
-        return {"target": store.name or store.shown, **standing(engine, client, store.overlay, server)}
+def _look(store: Target, server: str | None, failed: list[ToolkitError]) -> dict[str, Any]:
+    """The facts of one store. One that cannot be asked hides none of the others, and does not end a watch."""
+    name = store.name or store.shown
+    try:
+        with connected(store) as (engine, client):
+            return {"target": name, **standing(engine, client, store.overlay, server)}
+    except UsageError:
+        raise
+    except ToolkitError as error:
+        error.told = True
+        failed.append(error)
+        return {"target": name, "engine": store.engine, "error": error.to_json()}
 
 
 def _text(found: Sequence[Facts]) -> Iterator[str]:
@@ -55,6 +67,10 @@ def _text(found: Sequence[Facts]) -> Iterator[str]:
 
 
 def _lines(facts: Facts) -> Iterator[str]:
+    if "error" in facts:
+        yield f"{facts['target']}"
+        yield f"  not known    {facts['error']['code']} {facts['error']['message']}"
+        return
     marks, rows = facts["marks"], facts["rows"]
     nothing = "nothing yet" if facts["empty"] else "no published version"
     yield f"{facts['target']}"

@@ -131,7 +131,7 @@ class ClickHouseClient:
 
     def examine(self) -> dict[str, Json]:
         """See `toolkit.engines.drifting.Examining.examine`."""
-        return drift.examine(self._ask, self._placement)
+        return drift.examine(self._ask, self._placement, self._database)
 
     def execute(self, step: Step) -> None:
         """See `toolkit.engines.Client.execute`. Work that the engine does in the background is waited for."""

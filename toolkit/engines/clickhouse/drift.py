@@ -13,6 +13,7 @@ from toolkit.definition import Definition
 from toolkit.engines.clickhouse import layout as layouts
 from toolkit.engines.clickhouse import render
 from toolkit.engines.clickhouse.layout import Placed, Placement
+from toolkit.engines.clickhouse.preflight import killing
 from toolkit.engines.clickhouse.render import identifier, literal
 from toolkit.engines.clickhouse.typemap import profile
 from toolkit.engines.drifting import Fault
@@ -49,9 +50,10 @@ ORDER BY tab
 """
 _STUCK_SECONDS = 3600
 _LATE_SECONDS = 300
+_NOTHING = "0"
 
 
-def examine(ask: Ask, placement: Placement) -> dict[str, Json]:
+def examine(ask: Ask, placement: Placement, database: str) -> dict[str, Json]:
     """Indexes that are not built, mutations under way, and, on a cluster, how its replicas are."""
     found: dict[str, Json] = {
         "unbuilt": [[row["tab"], row["name"]] for row in ask(_UNBUILT)],
@@ -64,19 +66,39 @@ def examine(ask: Ask, placement: Placement) -> dict[str, Json]:
             [r["tab"], int(r["readonly"]), int(r["total"]), int(r["active"]), int(r["delay"]), r["problem"]]
             for r in ask(_REPLICAS)
         ]
-        found["hosts"] = [[row["host"], str(row["mark"])] for row in ask(hosts(placement))]
+        found["hosts"] = [[row["host"], str(row["mark"])] for row in ask(hosts(placement.cluster, database))]
     return found
 
 
-def hosts(placement: Placement) -> str:
-    """A query for one number a host, which is the same wherever the tables are the same."""
-    columns = "name, type, default_kind, default_expression, compression_codec"
-    tables = f"{literal(profile().table)}, {literal(profile().table + profile().cluster.suffix)}"
-    source = f"clusterAllReplicas({literal(placement.cluster or '')}, system.columns)"
-    return (
-        f"SELECT hostName() AS host, groupBitXor(cityHash64(table, {columns})) AS mark\nFROM {source}\n"
-        f"WHERE database = currentDatabase() AND table IN ({tables})\nGROUP BY host ORDER BY host"
-    )
+# One number a server: equal wherever the tables, their columns and their indexes are; 0 where there is no table.
+_HOSTS = """
+SELECT host, groupBitXor(mark) AS mark
+FROM (
+  SELECT concat(hostName(), ':', toString(tcpPort())) AS host, toUInt64(0) AS mark
+  FROM clusterAllReplicas({cluster}, system.one)
+  UNION ALL
+  SELECT concat(hostName(), ':', toString(tcpPort())) AS host,
+         cityHash64(name, engine, sorting_key, primary_key, partition_key, sampling_key) AS mark
+  FROM clusterAllReplicas({cluster}, system.tables) WHERE database = {database} AND name IN ({names})
+  UNION ALL
+  SELECT concat(hostName(), ':', toString(tcpPort())) AS host,
+         cityHash64(table, name, type, default_kind, default_expression, compression_codec) AS mark
+  FROM clusterAllReplicas({cluster}, system.columns) WHERE database = {database} AND table IN ({names})
+  UNION ALL
+  SELECT concat(hostName(), ':', toString(tcpPort())) AS host,
+         cityHash64(table, name, expr, type_full, granularity) AS mark
+  FROM clusterAllReplicas({cluster}, system.data_skipping_indices) WHERE database = {database} AND table IN ({names})
+)
+GROUP BY host
+ORDER BY host
+"""
+
+
+def hosts(cluster: str, database: str) -> str:
+    """A query for one number a server, which is the same wherever the tables are the same. The database is said by
+    name: another server has its own idea of the current one."""
+    names = f"{literal(profile().table)}, {literal(profile().table + profile().cluster.suffix)}"
+    return _HOSTS.format(cluster=literal(cluster), database=literal(database), names=names)
 
 
 def is_extra(path: Path, observed: Observed) -> bool:
@@ -115,12 +137,11 @@ def _mutations(observed: Observed, placement: Placement) -> Iterator[Fault]:
             continue
         where = f"database = currentDatabase() AND table = {literal(table)} AND mutation_id = {literal(id)}"
         kill = Sql(f"KILL MUTATION{render.on_cluster(placement.cluster)} WHERE {where}")
-        step = Step(f"mutation.{id}.kill", f"Give up the mutation {id} of {table}", "later mutations wait for it",
+        step = Step(killing(id), f"Give up the mutation {id} of {table}", "later mutations wait for it",
                     StepClass.METADATA, NO_LOCK, (kill,), (), ())  # fmt: skip
         why = f"fails: {str(reason)[:200]}" if reason else f"is not done after {seconds} s"
-        yield Fault(
-            "TV6124", ("tables", table, "mutations", id), f"mutation {id} of {table} ({command}) {why}", (step,)
-        )
+        message = f"mutation {id} of {table} ({command}) {why}"
+        yield Fault("TV6124", ("tables", table, "mutations", id), message, (step,), first=True)
 
 
 def _unbuilt(observed: Observed, tables: Sequence[Placed], placement: Placement) -> Iterator[Fault]:
@@ -148,13 +169,19 @@ def _replicas(observed: Observed) -> Iterator[Fault]:
             yield Fault("TV6123", here, f"{active} of {total} replicas of {table} are there")
         if delay > _LATE_SECONDS:
             yield Fault("TV6123", here, f"the replica of {table} is {delay} s behind")
+    yield from _hosts(observed)
+
+
+def _hosts(observed: Observed) -> Iterator[Fault]:
     marks: dict[str, list[str]] = {}
     for host, mark in _rows(observed, "hosts"):
         marks.setdefault(mark, []).append(host)
-    if len(marks) > 1:
-        most = max(marks.values(), key=len)
-        for odd in (names for names in marks.values() if names is not most):
-            yield Fault("TV6123", ("hosts", *odd), f"the columns on {', '.join(odd)} are not those on {most[0]}", (),
+    most = max(marks.values(), key=len, default=[])
+    for mark, odd in marks.items():
+        if odd is not most:
+            what = f"the tables on {', '.join(odd)} are not those on {most[0]}"
+            what = f"there are no tables on {', '.join(odd)}" if mark == _NOTHING else what
+            yield Fault("TV6123", ("hosts", *odd), what, (),
                         "Look at system.columns and system.distributed_ddl_queue there.")  # fmt: skip
 
 

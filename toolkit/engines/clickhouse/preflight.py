@@ -46,7 +46,7 @@ def check(
     """All problems of `plan` here, fatal ones first. `kills`: a failing mutation may be killed."""
     if not plan.steps:
         return ()
-    found = [*_server(ask, version, plan), *_rights(ask, granted, plan), *_mutations(ask, table, kills)]
+    found = [*_server(ask, version, plan), *_rights(ask, granted, plan), *_mutations(ask, table, kills, plan)]
     if placement.cluster is not None:
         found += _cluster(ask, placement.cluster, table)
     if plan.kept and plan.rollback:
@@ -80,8 +80,11 @@ def _rights(ask: Ask, granted: Granted, plan: Plan) -> Iterator[Problem]:
         yield Problem("TV5201", f"this account lacks {', '.join(missing)} on database {database}", hint)
 
 
-def _mutations(ask: Ask, table: str, kills: bool) -> Iterator[Problem]:
+def _mutations(ask: Ask, table: str, kills: bool, plan: Plan) -> Iterator[Problem]:
+    ours = {step.id for step in plan.steps}
     for row in ask(_MUTATIONS.format(literal(table))):
+        if killing(row["id"]) in ours:
+            continue
         if row["reason"]:
             hint = (f"Mend the cause, or KILL MUTATION WHERE mutation_id = {literal(row['id'])}; mutations=kill in the"
                     " URL lets this tool do that.")  # fmt: skip
@@ -90,6 +93,11 @@ def _mutations(ask: Ask, table: str, kills: bool) -> Iterator[Problem]:
         else:
             text = f"{row['command'][:100]} of {row['table']} is under way: later ones wait for it"
             yield Problem("TV4209", text, "", fatal=False)
+
+
+def killing(id: str) -> str:
+    """The id of the step of a repair that gives a mutation up: what it is there for must not keep it from running."""
+    return f"mutation.{id}.kill"
 
 
 def _cluster(ask: Ask, cluster: str, table: str) -> Iterator[Problem]:
