@@ -19,6 +19,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 from urllib.parse import parse_qsl, urlparse
 
 import chdb  # type: ignore[import-untyped,unused-ignore]
@@ -83,28 +84,39 @@ def preparations(statement: Statement) -> list[str]:
 
 
 class Engine:
-    """The embedded engine: one connection per request, and one that keeps it open between requests."""
+    """The embedded engine: one connection per request, and one that keeps it open between requests.
+
+    Engines before 26 have but one connection: what closes another closes all ("Invalid or closed connection"), and a
+    view dropped by one waits for ever for what another had opened. Requests take turns on it, and leave it as it was.
+    """
 
     def __init__(self) -> None:
         self._path = PATH + (f"?config-file={CONFIG}" if CONFIG else "")
         self._open = chdb.connect(self._path)
-        # With an older engine, what closes one connection closes all: "Invalid or closed connection".
-        alone = int(str(chdb.engine_version).partition(".")[0]) < 26
-        self._turn: contextlib.AbstractContextManager[object] = threading.Lock() if alone else contextlib.nullcontext()
+        self._alone = int(str(chdb.engine_version).partition(".")[0]) < 26
+        self._turn = threading.Lock()
 
     def run(self, statement: Statement) -> bytes:
-        with self._turn:
-            return self._run(statement)
-
-    def _run(self, statement: Statement) -> bytes:
+        if self._alone:
+            with self._turn:
+                try:
+                    return _answer_of(self._open, statement)
+                finally:
+                    for name in statement.settings:
+                        self._open.query(f"SET {name} = DEFAULT")
+                    self._open.query("USE default")
         connection = chdb.connect(self._path)
         try:
-            for preparation in preparations(statement):
-                connection.query(preparation)
-            answer = connection.query(statement.text, statement.output_format)
-            return bytes(answer.bytes() or b"") if answer is not None else b""
+            return _answer_of(connection, statement)
         finally:
             connection.close()
+
+
+def _answer_of(connection: Any, statement: Statement) -> bytes:
+    for preparation in preparations(statement):
+        connection.query(preparation)
+    answer = connection.query(statement.text, statement.output_format)
+    return bytes(answer.bytes() or b"") if answer is not None else b""
 
 
 class Handler(BaseHTTPRequestHandler):
