@@ -111,6 +111,48 @@ def test_start_rollback_start_finish_for_every_version(postgresql: Handle, upper
     assert leftovers(url) == []
 
 
+@pytest.mark.parametrize(
+    "lower",
+    [d.version if d.version == "1.1" else pytest.param(d.version, marks=pytest.mark.long) for d in released()[:-1]],
+)
+def test_down_back_down_and_finished(postgresql: Handle, lower: str) -> None:
+    """The way down, too, keeps an old table that works until it is dropped, with what only that table still needs."""
+    url, names = postgresql.url, [d.version for d in released()]
+    upper = names[names.index(lower) + 1]
+    prepared(url, 60, upper)
+    down = ("schema", "downgrade", url, "--to", lower, "--yes")
+    first = temporal_visibility(*down)
+    assert first.code == 0, first.err
+    at_version(url, lower)
+    if "schema rollback" in first.out:
+        back = temporal_visibility("schema", "rollback", url, "--yes")
+        assert back.code == 0, back.err
+        at_version(url, upper)
+        again = temporal_visibility(*down)
+        assert again.code == 0, again.err
+        done = temporal_visibility("schema", "finish", url, "--yes")
+        assert done.code == 0, done.err
+        at_version(url, lower)
+    with psycopg.connect(url) as connection:
+        assert connection.execute("SELECT count(*) FROM executions_visibility").fetchone() == (60,)
+    assert leftovers(url) == []
+
+
+def test_down_to_where_nothing_is_generated_from_a_table_that_must_be_rewritten(postgresql: Handle) -> None:
+    """An old table that is kept would need convert_ts and btree_gin, which 1.1 does not have: so none is kept."""
+    url = postgresql.url
+    prepared(url, 60, "1.2")
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("ALTER TABLE executions_visibility ALTER COLUMN workflow_type_name TYPE TEXT")
+    ran = temporal_visibility("schema", "downgrade", url, "--to", "1.1", "--yes")
+    assert ran.code == 0, ran.err
+    assert "reads and writes (ACCESS EXCLUSIVE)" in ran.out
+    at_version(url, "1.1")
+    assert leftovers(url) == []
+    assert temporal_visibility("schema", "upgrade", url, "--to", "1.2", "--yes").code == 0
+    at_version(url, "1.2")
+
+
 @pytest.mark.short
 def test_up_back_up_and_finished_under_load(postgresql: Handle) -> None:
     """What is written after the swap is there after a rollback, too, and the other way round."""

@@ -21,6 +21,9 @@ from toolkit.plan import NO_LOCK, Expect, Lock, Observed, Sql, Step, StepClass
 EXCLUSIVE = Lock("ACCESS EXCLUSIVE", "reads and writes")
 SHARE_UPDATE = Lock("SHARE UPDATE EXCLUSIVE", "nobody")
 
+# Steps that drop what generated columns and their indexes use.
+LEFTOVERS = ("function.convert_ts.drop", "extension.btree_gin.drop")
+
 
 def steps(observed: Observed, wanted: Definition, rules: Profile) -> tuple[Step, ...]:
     """The steps to `wanted`; foreign objects must have been taken out of `observed` before."""

@@ -64,6 +64,9 @@ def route(plain: Sequence[Step], observed: Observed, wanted: Definition, rules: 
 
 
 def _must_rebuild(plain: Sequence[Step], observed: Observed) -> bool:
+    """Not where the way down drops what an old table that is kept would still use: function and extension."""
+    if any(step.id in planner.LEFTOVERS for step in plain):
+        return False
     sizes = observed.traits.get("sizes")
     heavy = any(step.step_class is StepClass.REBUILD for step in plain)
     return heavy and isinstance(sizes, dict) and bool(sizes.get("heap"))
