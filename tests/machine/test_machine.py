@@ -3,6 +3,8 @@ skips a step."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -129,13 +131,26 @@ def test_while_a_replica_is_behind_nothing_is_copied() -> None:
         assert isinstance(state, at.Waiting)
         state = transition(STEPS, state, act.Paused(), LIMITS)
         assert isinstance(state, at.Measuring)
-        assert next_action(state, LIMITS) == act.Measure()
+        assert next_action(state, LIMITS) == act.Measure(LIMITS.max_lag is not None, LIMITS.max_load is not None)
         state = transition(STEPS, state, act.Measured(lag=9.0, load=0), LIMITS)
     assert isinstance(state, at.Waiting)
     state = transition(STEPS, at.Measuring(at.Copying(2, ("a",), 100, 100)), act.Measured(0, load=9), LIMITS)
     assert isinstance(state, at.Waiting)
     state = transition(STEPS, at.Measuring(at.Copying(2, ("a",), 100, 100)), act.Measured(0, 0), LIMITS)
     assert state == at.Copying(2, ("a",), 100, 100)
+
+
+def test_what_a_copy_did_not_look_at_is_looked_at_before_the_next_one() -> None:
+    copied = online.Copied(("a",), 100, 0.1)
+    for limits, asks in (
+        (replace(LIMITS, max_lag=None, max_load=None), None),
+        (replace(LIMITS, max_lag=1, max_load=None), act.Measure(True, False)),
+        (replace(LIMITS, max_lag=None, max_load=1), act.Measure(False, True)),
+    ):
+        state = transition(STEPS, at.Copying(2, None, 100, 0), copied, limits)
+        assert not isinstance(state, at.Done | at.Failed)
+        action = next_action(state, limits)
+        assert action == asks if asks else isinstance(action, act.CopyChunk)
 
 
 @given(st.dictionaries(st.sampled_from([*WISHES, "paused", "x"]), st.none() | st.text() | st.floats() | st.booleans()))

@@ -70,7 +70,10 @@ class Pause:
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """See how hard the store has it."""
+    """See how hard the store has it: how far replicas are behind (`lag`), how many others are at work (`load`)."""
+
+    lag: bool
+    load: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,13 +98,17 @@ class Course:
                 return self._rebuilding().swap(self.task.plan.steps[step], wait, most)
             case Pause(seconds):
                 return self._pause(seconds * random.uniform(0.5, 1.5))
-            case Measure():
-                lag, load = self.client.strain() if isinstance(self.client, Sensing) else (0.0, 0.0)
-                return Measured(lag, load)
+            case Measure(lag, load):
+                return self._measured(lag, load)
             case Verify():
                 return Verified(self.task.check(self.client.observe()))
             case _:
                 assert_never(action)
+
+    def _measured(self, lag: bool, load: bool) -> Measured:
+        if not isinstance(self.client, Sensing):
+            return Measured(0.0, 0.0)
+        return Measured((self.client.lag() or 0.0) if lag else 0.0, self.client.load() if load else 0.0)
 
     def _listen(self) -> Json:
         """What `schema throttle` asked of this run, looked up about once a second."""

@@ -78,7 +78,7 @@ def next_action(state: Working, limits: Limits) -> Action:
         case Waiting(seconds, reason):
             return Pause(seconds, reason)
         case Measuring():
-            return Measure()
+            return Measure(limits.max_lag is not None, limits.max_load is not None)
         case Verifying():
             return Verify()
         case _:
@@ -178,8 +178,12 @@ def _copied(steps: Sequence[Step], state: Copying, outcome: Copied, limits: Limi
     if outcome.last is None:
         return _enter(steps, state.step + 1, limits)
     rows = resized(state.rows, outcome.seconds, limits)
-    next_ = replace(state, after=outcome.last, rows=rows, done=state.done + outcome.rows, attempt=0)
-    return _eased(Measuring(next_), outcome.lag, outcome.load, limits)
+    next_ = Measuring(replace(state, after=outcome.last, rows=rows, done=state.done + outcome.rows, attempt=0))
+    eased = _eased(next_, outcome.lag or 0.0, outcome.load or 0.0, limits)
+    unseen = (limits.max_lag is not None and outcome.lag is None) or (
+        limits.max_load is not None and outcome.load is None
+    )
+    return next_ if unseen and eased == next_.then else eased
 
 
 def _eased(state: Measuring, lag: float, load: float, limits: Limits) -> State:

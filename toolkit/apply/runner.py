@@ -24,7 +24,7 @@ from toolkit.errors import ConnectionFailed, EngineError, StoreChanged, ToolkitE
 from toolkit.overlay import Overlay
 from toolkit.plan import Observed, Plan
 
-__all__ = ["Options", "Result", "Task", "kept", "perform", "plan_store", "run", "unfinished", "upgrade_task"]
+__all__ = ["Options", "Result", "Task", "kept", "perform", "plan_store", "run", "tells", "unfinished", "upgrade_task"]
 
 
 def plan_store(
@@ -87,7 +87,8 @@ def perform(client: Client, task: Task, report: Report, clock: Clock, options: O
         return Course(client, None, None, None, task, report, clock, options).run(start(task.plan.steps))
     if not task.plan.steps and unfinished(client) is None:
         return Result(task.plan, (), fingerprint(client.observe().catalog))
-    _can_tell(client, options.limits)
+    for said in tells(client, options.limits):
+        options.note(said)
     lease = client.take_lock(options.owner, options.lease_seconds)
     with Heartbeat(lease, options.lease_seconds / 6) as heartbeat:
         journal = client.journal()
@@ -102,15 +103,20 @@ def perform(client: Client, task: Task, report: Report, clock: Clock, options: O
             raise
 
 
-def _can_tell(client: Client, limits: Limits) -> None:
-    """A limit that nobody can see would be no limit: Unsupported, or what the store says to the question."""
+def tells(client: Client, limits: Limits) -> tuple[str, ...]:
+    """What the user should know of the limits here. A limit that nobody can see would be no limit: Unsupported, or what
+    the store says to the question."""
     if limits.max_lag is None and limits.max_load is None:
-        return
+        return ()
     if not isinstance(client, Sensing):
         raise Unsupported(
             "TV5114", "this store does not tell how hard it has it", "Leave out --max-lag and --max-load."
         )
-    client.strain()
+    if limits.max_load is not None:
+        client.load()
+    if limits.max_lag is not None and client.lag() is None:
+        return ("--max-lag has nothing to watch: no replica of this store is seen that could be behind.",)
+    return ()
 
 
 def unfinished(client: Coordinated) -> Run | None:

@@ -36,7 +36,8 @@ def _never() -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How a run goes: `stopped` is asked before every action; `tick` hears how many statements of a step are done."""
+    """How a run goes: `stopped` is asked before every action; `tick` hears how many statements of a step are done,
+    `note` what the user should know before it begins."""
 
     limits: Limits = field(default_factory=Limits)
     lease_seconds: float = LEASE_SECONDS
@@ -44,6 +45,7 @@ class Options:
     pause: Callable[[float], None] = time.sleep
     watch: Watch = _nothing
     tick: Callable[[int], None] = _nothing
+    note: Callable[[str], None] = _nothing
     owner: str = field(default_factory=lambda: f"{os.environ.get('USER', 'user')}@{socket.gethostname()}:{os.getpid()}")
 
 

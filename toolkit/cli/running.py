@@ -118,8 +118,13 @@ def run_task(client: Client, task: Task, quiet: bool, wishes: Limits) -> Result:
     """Run with progress, and stop at a safe point on Ctrl-C."""
     progress = RunProgress(len(task.plan.steps), quiet)
     with safe_stop(quiet) as asked:
-        options = Options(limits=wishes, stopped=asked.is_set, watch=progress.watch, tick=progress.tick)
+        options = Options(limits=wishes, stopped=asked.is_set, watch=progress.watch, tick=progress.tick, note=_note)
         return perform(client, task, progress.report, time.monotonic, options)
+
+
+def _note(said: str) -> None:
+    """On stderr, whatever form the answer has: an option without effect must not go unseen."""
+    click.echo(f"Note: {said}", err=True)
 
 
 def looked(client: Client, plan: Plan) -> tuple[Problem, ...] | None:

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import click
 
-from toolkit.apply.runner import unfinished
+from toolkit.apply.limits import Limits, eased
+from toolkit.apply.runner import tells, unfinished
 from toolkit.catalog import Json
 from toolkit.cli.options import connected, target_argument, targets
 from toolkit.cli.output import emit, output_option
 from toolkit.cli.throttle import chunk_time, lock_timeout, max_lag, max_load
 from toolkit.engines import Client, Engine
-from toolkit.engines.online import Coordinated, Run, Sensing, Throttling
+from toolkit.engines.online import Coordinated, Run, Throttling
 from toolkit.errors import ToolkitError, Unsupported
 
 
@@ -49,8 +50,8 @@ def _ask(engine: Engine, client: Client, wishes: Mapping[str, Json], reset: bool
     run = unfinished(client)
     if run is None:
         raise ToolkitError("TV5116", "no run is under way", "`schema runs` lists all runs.")
-    if isinstance(client, Sensing) and wishes.keys() & {"max_lag", "max_load"}:
-        client.strain()
+    for said in tells(client, eased(Limits(), dict(wishes))):
+        click.echo(f"Note: {said}", err=True)
     before = client.throttle(run.id)
     asked = {**({} if reset or not isinstance(before, dict) else before), **wishes}
     if wishes or reset:

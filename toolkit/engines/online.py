@@ -38,13 +38,13 @@ class Busy:
 @dataclass(frozen=True, slots=True)
 class Copied:
     """A chunk of `rows` rows was copied up to `last`; None: that was the last chunk. `lag`: by how many seconds the
-    slowest replica is behind, as far as the store tells. `load`: how many sessions besides ours are at work."""
+    slowest replica is behind. `load`: how many sessions besides ours are at work. None: not looked at with the copy."""
 
     last: Key | None
     rows: int
     seconds: float
-    lag: float = 0.0
-    load: float = 0.0
+    lag: float | None = None
+    load: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,8 +212,13 @@ class Coordinated(Protocol):
 class Sensing(Protocol):
     """A client that can tell how hard its store has it, so that a copy waits (`--max-lag`, `--max-load`)."""
 
-    def strain(self) -> tuple[float, float]:
-        """`lag` and `load` as in `Copied`, now."""
+    def lag(self) -> float | None:
+        """By how many seconds the slowest replica is behind; None: none is seen that could be. EngineError when that
+        cannot be told."""
+        ...
+
+    def load(self) -> float:
+        """How many sessions besides ours are at work. EngineError when that cannot be told."""
         ...
 
 

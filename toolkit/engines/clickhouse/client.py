@@ -281,13 +281,16 @@ class ClickHouseClient:
     def rebuilding(self) -> ClickHouseRebuilder:
         """See `toolkit.engines.online.Coordinated.rebuilding`; only for the holder of the lock."""
         assert self._lease is not None
-        return ClickHouseRebuilder(self._ask, self._run, self.strain, self._lease)
+        return ClickHouseRebuilder(self._ask, self._run, self._lease)
 
-    def strain(self) -> tuple[float, float]:
-        """See `toolkit.engines.online.Sensing.strain`. As load counts what this account may see of others' queries."""
+    def lag(self) -> float | None:
+        """See `toolkit.engines.online.Sensing.lag`."""
         cluster, tables = self._placement.cluster, (stored_table(self._rules, self._placement), OTHER)
-        lag = 0.0 if cluster is None else replicas.lag(self._ask, cluster, self._database, tables)
-        return lag, max(0.0, float(self._ask(_OTHERS)[0]["n"]) - 1)
+        return None if cluster is None else replicas.lag(self._ask, cluster, self._database, tables)
+
+    def load(self) -> float:
+        """See `toolkit.engines.online.Sensing.load`: what this account may see of others' queries."""
+        return max(0.0, float(self._ask(_OTHERS)[0]["n"]) - 1)
 
     def throttle(self, run: int) -> Json:
         """See `toolkit.engines.online.Throttling.throttle`."""

@@ -31,19 +31,17 @@ _PATIENCE = ("TOO_MANY_PARTS", "MEMORY_LIMIT_EXCEEDED", "TOO_MANY_SIMULTANEOUS_Q
 
 
 class ClickHouseRebuilder:
-    """`strain`: lag of the slowest replica in seconds, and how many others are at work; `least`: rows of a chunk."""
+    """`least`: rows of a chunk."""
 
     def __init__(
         self,
         ask: Ask,
         run: Run,
-        strain: Callable[[], tuple[float, float]],
         lease: ClickHouseLease,
         least: int = LEAST,
     ) -> None:
         self._ask = ask
         self._run = run
-        self._strain = strain
         self._lease = lease
         self._least = least
 
@@ -78,7 +76,7 @@ class ClickHouseRebuilder:
         self._part(step, "copy", values)
         copied = self._rows(rows) if upto else self._number(_one(step, "size"), values)
         seconds = (time.monotonic() - began) / PATIENCE
-        return Copied(upto, copied, seconds, *self._strain())
+        return Copied(upto, copied, seconds)
 
     def compare(self, step: Step, after: Key | None, rows: int) -> Compared | Busy:
         """See `Rebuilding.compare`. Rows that are just being written differ for a moment: only what differs in the

@@ -379,12 +379,15 @@ class SearchClient:
         """See `toolkit.engines.online.Throttling.set_throttle`."""
         self._books.write(f"throttle~{run}", {"asked": asked}, None, kind="throttle", run=run)
 
-    def strain(self) -> tuple[float, float]:
-        """See `toolkit.engines.online.Sensing.strain`: copies are written at once, so nothing lags; the load is what
-        is being written, or waits for that."""
+    def lag(self) -> float | None:
+        """See `toolkit.engines.online.Sensing.lag`: copies are written at once, so nothing lags."""
+        return None
+
+    def load(self) -> float:
+        """See `toolkit.engines.online.Sensing.load`: what is being written, or waits for that."""
         nodes = self._ask("GET", "/_nodes/stats/thread_pool", fine=(401, 403)).body.get("nodes") or {}
         pools = [node["thread_pool"].get("write") or {} for node in nodes.values()]
-        return 0.0, float(sum(pool.get("active", 0) + pool.get("queue", 0) for pool in pools))
+        return float(sum(pool.get("active", 0) + pool.get("queue", 0) for pool in pools))
 
     def preflight(self, plan: Plan) -> tuple[Problem, ...]:
         """See `toolkit.engines.online.Checking.preflight`."""

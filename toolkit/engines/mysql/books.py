@@ -35,7 +35,8 @@ _TABLES = (
     "fencing BIGINT NOT NULL, owner TEXT, taken_at DATETIME(6), expires_at DATETIME(6)) " + _OPTIONS,
     "CREATE TABLE IF NOT EXISTS temporal_visibility_run (id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, "
     "kind VARCHAR(32) NOT NULL, status VARCHAR(32) NOT NULL, wanted VARCHAR(64) NOT NULL, owner TEXT NOT NULL, "
-    "started DATETIME(6) NOT NULL, ended DATETIME(6), plan LONGTEXT NOT NULL, of_run BIGINT) " + _OPTIONS,
+    "started DATETIME(6) NOT NULL, ended DATETIME(6), plan LONGTEXT NOT NULL, of_run BIGINT, asked LONGTEXT) "
+    + _OPTIONS,
     "CREATE TABLE IF NOT EXISTS temporal_visibility_journal (id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, "
     "run BIGINT NOT NULL, at DATETIME(6) NOT NULL, fencing BIGINT NOT NULL, action VARCHAR(64) NOT NULL, "
     "note TEXT NOT NULL, state LONGTEXT NOT NULL, INDEX by_run (run, id)) " + _OPTIONS,
@@ -88,6 +89,8 @@ _APPEND = """
 INSERT INTO temporal_visibility_journal (run, at, fencing, action, note, state)
 SELECT %s, UTC_TIMESTAMP(6), fencing, %s, %s, %s FROM temporal_visibility_lock WHERE name = 'schema' AND fencing = %s
 """
+_ASKED = "SELECT asked AS v FROM temporal_visibility_run WHERE id = %s"
+_ASK = "UPDATE temporal_visibility_run SET asked = %s WHERE id = %s"
 _CLOSE = "UPDATE temporal_visibility_run SET status = %s, ended = UTC_TIMESTAMP(6) WHERE id = %s"
 _CLOSE_OTHER = "UPDATE temporal_visibility_run SET status = %s WHERE id = %s"
 
@@ -275,6 +278,18 @@ class MysqlJournal:
                 cursor.execute(_CLOSE, (status, run))
                 if of is not None:
                     cursor.execute(_CLOSE_OTHER, (of_status, of))
+        except pymysql.MySQLError as error:
+            raise self._failed(error) from None
+
+    def asked(self, run: int) -> Json:
+        """See `toolkit.engines.online.Throttling.throttle`."""
+        found = self._ask(_ASKED, (run,))
+        return json.loads(found[0]["v"]) if found and found[0]["v"] else None
+
+    def ask(self, number: int, asked: Json) -> None:
+        """See `toolkit.engines.online.Throttling.set_throttle`."""
+        try:
+            run(self._connection, _ASK, (None if asked is None else _text(asked), number))
         except pymysql.MySQLError as error:
             raise self._failed(error) from None
 

@@ -11,12 +11,12 @@ from typing import Any
 import pymysql
 from pymysql.constants import ER
 
-from toolkit.catalog import Absent
+from toolkit.catalog import Absent, Json
 from toolkit.definition import Definition
 from toolkit.engines import batches, measuring
 from toolkit.engines.bound import BoundSql
-from toolkit.engines.mysql import books, inspect, measure, preflight, refusals, rows, traits
-from toolkit.engines.mysql.connection import Connection, ask, opened, settle
+from toolkit.engines.mysql import books, inspect, measure, preflight, refusals, replicas, rows, traits
+from toolkit.engines.mysql.connection import Connection, ask, opened, session, settle
 from toolkit.engines.mysql.rebuilder import MysqlRebuilder
 from toolkit.engines.mysql.render import identifier
 from toolkit.engines.mysql.typemap import Profile
@@ -75,6 +75,8 @@ class MysqlClient:
         self._version = ""
         self._lease: books.MysqlLease | None = None
         self._watcher: Watcher | None = None
+        self._replicas: replicas.Watch | None = None
+        self._sessions = [session(connection)]
 
     def prepare(self) -> None:
         """Settle what the session takes for granted. Raises Unsupported on another product or a version too old."""
@@ -230,6 +232,7 @@ class MysqlClient:
         except (pymysql.MySQLError, OSError) as error:
             raise ConnectionFailed("TV4002", f"lost the connection to {self._target.shown}: "
                                    f"{self._target.redact(refusals.text_of(error))}") from None  # fmt: skip
+        self._sessions.append(session(connection))
         return connection
 
     def holder(self) -> Holder | None:
@@ -250,6 +253,31 @@ class MysqlClient:
             self._watcher = Watcher(self._session, self._connection)
         return MysqlRebuilder(self._connection, self._lease, self._failed, self._watcher, LOCK_WAIT_TIMEOUT)
 
+    def throttle(self, run: int) -> Json:
+        """See `toolkit.engines.online.Throttling.throttle`."""
+        return self.journal().asked(run)
+
+    def set_throttle(self, run: int, asked: Json) -> None:
+        """See `toolkit.engines.online.Throttling.set_throttle`."""
+        self.journal().ask(run, asked)
+
+    def lag(self) -> float | None:
+        """See `toolkit.engines.online.Sensing.lag`."""
+        try:
+            if self._replicas is None:
+                books.create(self._connection)
+                self._replicas = replicas.Watch(self._connection, self._target)
+            return self._replicas.lag()
+        except pymysql.MySQLError as error:
+            raise self._failed(error) from None
+
+    def load(self) -> float:
+        """See `toolkit.engines.online.Sensing.load`."""
+        try:
+            return replicas.load(self._connection, self._sessions)
+        except pymysql.MySQLError as error:
+            raise self._failed(error) from None
+
     def preflight(self, plan: Plan) -> tuple[Problem, ...]:
         """See `toolkit.engines.online.Checking.preflight`."""
         return preflight.check(self._ask, plan, self._target.path or "", [t.name for t in self._rules.tables])
@@ -266,7 +294,8 @@ class MysqlClient:
 
     def close(self) -> None:
         """See `toolkit.engines.Client.close`."""
-        if self._watcher is not None:
-            self._watcher.close()
+        for helper in (self._watcher, self._replicas):
+            if helper is not None:
+                helper.close()
         if self._connection.open:
             self._connection.close()

@@ -18,7 +18,7 @@ from toolkit.errors import TargetError
 from toolkit.targets import Target
 
 CONNECT_TIMEOUT = 10
-_OPTIONS = ("ssl-mode", "ssl-ca", "ssl-cert", "ssl-key", "socket")
+_OPTIONS = ("ssl-mode", "ssl-ca", "ssl-cert", "ssl-key", "socket", "replicas")
 # The driver's own switches, strongest first, and the mode each stands for.
 _SWITCHES = {
     "ssl-disabled": "DISABLED",
@@ -103,6 +103,11 @@ def ask(connection: Connection, query: str, values: object = None) -> list[dict[
     with connection.cursor() as cursor:
         cursor.execute(query, values)
         return list(cursor.fetchall())
+
+
+def session(connection: Connection) -> int:
+    """How the server calls this session."""
+    return int(connection.thread_id())  # type: ignore[no-untyped-call]
 
 
 def run(connection: Connection, statement: str, values: object = None) -> int:

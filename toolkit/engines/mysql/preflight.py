@@ -53,6 +53,7 @@ def check(ask: Ask, plan: Plan, database: str, tables: Sequence[str]) -> tuple[P
     found = [*_writes(server, have), *_rights(server, have, plan), *_waiting(ask)]
     if plan.kept:
         found += [*_definer(server, own, database), *_triggers(server, have), *_cluster(ask), *_carried(ask, tables)]
+        found += _followed(ask)
     return tuple(sorted(found, key=lambda problem: not problem.fatal))
 
 
@@ -144,6 +145,12 @@ def _tells(ask: Ask, query: str, values: Sequence[object] = ()) -> Sequence[Mapp
         return ask(query, values)
     except EngineError:
         return ()
+
+
+def _followed(ask: Ask) -> Iterator[Problem]:
+    if number := len(_tells(ask, "SHOW REPLICAS")):
+        text = f"{number} replica{'s' * (number > 1)} follow{'s' * (number == 1)} this server: the copy goes there, too"
+        yield Problem("TV5162", text, "--max-lag makes the copy wait for them.", fatal=False)
 
 
 def _waiting(ask: Ask) -> Iterator[Problem]:

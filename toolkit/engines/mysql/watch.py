@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 import pymysql
 
-from toolkit.engines.mysql.connection import Connection, ask, run
+from toolkit.engines.mysql.connection import Connection, ask, run, session
 from toolkit.errors import EngineError
 
 _STATE = "SELECT STATE LIKE 'Waiting for %% lock' AS v FROM information_schema.PROCESSLIST WHERE ID = %s"
@@ -25,7 +25,7 @@ class Watcher:
 
     def __init__(self, open_session: Callable[[], Connection], watched: Connection) -> None:
         self._open = open_session
-        self._watched = _number(watched)
+        self._watched = session(watched)
         self._watching: Connection | None = None
         self._helping: Connection | None = None
 
@@ -41,13 +41,11 @@ class Watcher:
     ) -> Iterator[None]:
         """In this block the session (or `other` instead) waits at most about `seconds` for a lock: the server then ends
         its statement. `waits` is called, in another thread, when the session is first seen waiting."""
-        session = self._watched if other is None else _number(other)
+        number = self._watched if other is None else session(other)
         if self._watching is None or not self._watching.open:
             self._watching = self._open()
         ended = threading.Event()
-        thread = threading.Thread(
-            target=self._watch, args=(session, seconds, ended, waits), name="watcher", daemon=True
-        )
+        thread = threading.Thread(target=self._watch, args=(number, seconds, ended, waits), name="watcher", daemon=True)
         thread.start()
         try:
             yield
@@ -89,8 +87,3 @@ class Watcher:
         for connection in (self._watching, self._helping):
             if connection is not None and connection.open:
                 connection.close()
-
-
-def _number(connection: Connection) -> int:
-    """How the server calls a session."""
-    return int(ask(connection, "SELECT CONNECTION_ID() AS v")[0]["v"])

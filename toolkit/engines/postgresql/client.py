@@ -220,8 +220,8 @@ class PostgresClient:
         """See `toolkit.engines.online.Throttling.set_throttle`."""
         self.journal().ask(run, asked)
 
-    def strain(self) -> tuple[float, float]:
-        """See `toolkit.engines.online.Sensing.strain`."""
+    def lag(self) -> float | None:
+        """See `toolkit.engines.online.Sensing.lag`."""
         row = self._ask(STRAIN)[0]
         if row["hidden"]:
             raise EngineError(
@@ -229,7 +229,11 @@ class PostgresClient:
                 "this role may not see how far replicas are behind",
                 "GRANT pg_monitor TO it, or do without --max-lag.",
             )
-        return float(row["lag"]), float(row["load"])
+        return float(row["lag"]) if row["replicas"] else None
+
+    def load(self) -> float:
+        """See `toolkit.engines.online.Sensing.load`."""
+        return float(self._ask(STRAIN)[0]["load"])
 
     def preflight(self, plan: Plan) -> tuple[Problem, ...]:
         """See `toolkit.engines.online.Checking.preflight`."""

@@ -249,8 +249,9 @@ class PostgresRebuilder:
 # A role without pg_monitor sees of other sessions and of replicas only that they are there. A replica's own figure is
 # how far behind it was when it last said so.
 STRAIN = """
-SELECT coalesce(extract(epoch FROM r.lag), 0)::float AS lag, r.hidden, a.load
-FROM (SELECT max(replay_lag) AS lag, coalesce(bool_or(state IS NULL), false) AS hidden FROM pg_stat_replication) r,
+SELECT coalesce(extract(epoch FROM r.lag), 0)::float AS lag, r.hidden, r.replicas, a.load
+FROM (SELECT max(replay_lag) AS lag, coalesce(bool_or(state IS NULL), false) AS hidden, count(*) AS replicas
+      FROM pg_stat_replication) r,
      (SELECT count(*)::float AS load FROM pg_stat_activity
       WHERE datname = current_database() AND state = 'active' AND backend_type = 'client backend'
         AND pid <> pg_backend_pid() AND application_name NOT LIKE 'temporal-visibility%') a
