@@ -25,7 +25,6 @@ def steps_of(facts: dict[str, object]) -> list[dict[str, object]]:
     return [{name: value for name, value in step.items() if name != "estimate"} for step in steps]
 
 
-@pytest.mark.short
 def test_the_life_of_a_postgresql_store(postgresql: Handle, tmp_path: Path) -> None:
     url, plan = postgresql.url, str(tmp_path / "plan.json")
     answer("schema-upgrade", "schema", "upgrade", url, "--to", "1.9", "--yes")

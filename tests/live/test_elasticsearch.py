@@ -148,7 +148,6 @@ def test_every_step_up_with_records(engine: Handle) -> None:
             assert records(client, chain[1]) == kept
 
 
-@pytest.mark.short
 def test_every_step_down_with_records(engine: Handle) -> None:
     """A field cannot be dropped in place: each step down is a rebuild, and the values stay in the documents."""
     chain = parts(engine)
@@ -374,7 +373,6 @@ def test_writes_are_refused_during_a_rebuild(engine: Handle) -> None:
         assert "rebuild" in refused.value.hint
 
 
-@pytest.mark.short
 def test_operators_wishes(engine: Handle) -> None:
     wishes = Overlay(elasticsearch=SearchSettings(shards=3, replicas=0, template=TemplateKind.COMPOSABLE))
     with opened(engine.url) as client:
