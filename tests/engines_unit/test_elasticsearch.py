@@ -213,7 +213,7 @@ def test_a_name_is_never_used_twice_by_rebuilds() -> None:
 
 
 def test_an_unfinished_rebuild_that_nobody_wants_any_more_is_taken_back() -> None:
-    left = store(engine.catalog(NEWEST), "v14", rebuilding=("visibility-v13",))
+    left = store(engine.catalog(NEWEST), LABELS[-1], rebuilding=("visibility-v13",))
     found = steps(left, NEWEST)
     assert [s.id for s in found] == ["rebuild.cancel"]
     assert Request("PUT", "/visibility/_settings", {"index": {"blocks.write": None}}) in requests(found[0])
@@ -227,20 +227,20 @@ def test_fresh_install() -> None:
     assert [s.id for s in found] == ["cluster.auto_create_index", "record.template", "index.create", "record.label"]
     assert next(s.id for s in steps(replace(empty, auto_create=SKIPPED), NEWEST)) == "record.template"
     assert next(s.id for s in steps(replace(empty, auto_create="-temporal*,+*"), NEWEST)) == "record.template"
-    assert steps(store(engine.catalog(NEWEST), "v14"), NEWEST) == []
+    assert steps(store(engine.catalog(NEWEST), LABELS[-1]), NEWEST) == []
 
 
 def test_overlay() -> None:
     wishes = Overlay(elasticsearch=SearchSettings(shards=5, replicas=2, template=TemplateKind.COMPOSABLE))
     assert engine.catalog(NEWEST, wishes).at(("settings", "number_of_shards")) == "5"
     assert engine.catalog(NEWEST, wishes).at(("settings", "auto_expand_replicas")) == "false"
-    found = steps(store(engine.catalog(NEWEST), "v14"), NEWEST, wishes)
+    found = steps(store(engine.catalog(NEWEST), LABELS[-1]), NEWEST, wishes)
     assert [s.id for s in found] == ["record.template", "index.rebuild", "record.label"]
     assert [(r.method, r.path) for r in requests(found[0])] == [
         ("PUT", "/_index_template/visibility_template"), ("DELETE", "/_template/visibility_template"),
     ]  # fmt: skip
     replicas = Overlay(elasticsearch=SearchSettings(auto_expand_replicas="1-3"))
-    found = steps(store(engine.catalog(NEWEST), "v14"), NEWEST, replicas)
+    found = steps(store(engine.catalog(NEWEST), LABELS[-1]), NEWEST, replicas)
     assert [s.id for s in found] == ["record.template", "settings.change"]
     assert engine.catalog(NEWEST, replicas).at(("settings", "number_of_replicas")) == "1"
 

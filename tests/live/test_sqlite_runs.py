@@ -110,7 +110,7 @@ def test_a_file_that_somebody_else_holds(sqlite: EmbeddedHandle) -> None:
     prepared(url, 50)
     blocker = sqlite3.connect(path_of(url), isolation_level=None, check_same_thread=False)
     blocker.execute("BEGIN IMMEDIATE")
-    ran = temporal_visibility("schema", "upgrade", url, "--yes")
+    ran = temporal_visibility("schema", "upgrade", url, "--to", "1.14", "--yes")
     assert (ran.code, "TV4403" in ran.err) == (1, True), ran.err
     blocker.execute("ROLLBACK")
 
@@ -155,13 +155,13 @@ def test_a_full_disk(small_disk: Path) -> None:
     """The transaction is taken back, the error says so, and with room the same command goes on."""
     url = f"sqlite:///{small_disk}/v.db"
     prepared(url, 400)
-    ran = temporal_visibility("schema", "upgrade", url, "--yes")
+    ran = temporal_visibility("schema", "upgrade", url, "--to", "1.14", "--yes")
     assert (ran.code, "TV4401" in ran.err) == (1, True), ran.err
     sound(url)
     at_version(url, "1.9")
     assert stored(url) == ({}, 400)
     subprocess.run(["mount", "-o", "remount,size=60m", str(small_disk)], check=True)
-    assert temporal_visibility("schema", "upgrade", url, "--yes").code == 0
+    assert temporal_visibility("schema", "upgrade", url, "--to", "1.14", "--yes").code == 0
     at_version(url, "1.14")
     assert stored(url) == ({}, 400)
 

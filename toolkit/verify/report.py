@@ -12,6 +12,14 @@ from toolkit.plan import StepClass
 from toolkit.reports import Case, Problem, Suite, annotation
 from toolkit.verify.evidence import SLOW, Check, Evidence, StepTaken, passed
 
+_LEGEND = (
+    "- **upgrade took**: from its first statement to its last; the way back and the comparison come on top.",
+    "- **longest write**: what the slowest write beside the upgrade took, as Temporal's server would have felt it. "
+    f"**held up**: writes that took longer than {SLOW * 1000:.0f} ms.",
+    "- **longest lock**: the longest time for which a step had a lock that keeps writers waiting. A step that does not "
+    "get its lock gives up after moments, lets writers pass and tries again: that is in the step's time, not in here.",
+    "- **disk**: what the store took before the upgrade, at most during it and the way back, and at the end.",
+)
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
@@ -20,26 +28,31 @@ def markdown(found: Sequence[Evidence]) -> Iterator[str]:
     bad = sum(not one.passed for one in found)
     yield "# Upgrade paths"
     yield ""
+    many = "1 path was" if len(found) == 1 else f"{len(found)} paths were"
     yield (
-        f"{len(found)} paths were walked on throwaway stores: made at the old version, filled with records, upgraded "
+        f"{many} walked on throwaway stores: made at the old version, filled with records, upgraded "
         "while a writer started, closed and deleted executions, compared record by record, taken back, and upgraded "
         "again."
     )
     yield ""
     yield f"**{'All passed.' if passed(found) else f'{bad} failed.' if found else 'None could be walked.'}**"
     yield ""
-    yield "| path | verdict | upgrade took | longest write | longest lock | disk before | at most | after |"
-    yield "|---|---|---:|---:|---:|---:|---:|---:|"
+    yield "| path | verdict | upgrade took | longest write | held up | longest lock | disk before | at most | after |"
+    yield "|---|---|---:|---:|---:|---:|---:|---:|---:|"
     for one in found:
         cells = (
             one.path.name,
             "passed" if one.passed else f"**{len(one.findings)} findings**",
             f"{one.seconds:.1f} s",
             _milliseconds(one.felt.longest) if one.felt.writes else "-",
+            f"{one.felt.slow} of {one.felt.writes}" if one.felt.writes else "-",
             _milliseconds(one.lock) if one.lock is not None else "never",
             *(_size(b) for b in (one.disk.before, one.disk.peak, one.disk.after)),
         )
         yield f"| {' | '.join(cells)} |"
+    if found:
+        yield ""
+        yield from _LEGEND
     for one in found:
         yield ""
         yield from _section(one)
