@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from tests.engines.handles import Handle
 from tests.support.command import temporal_visibility
 
