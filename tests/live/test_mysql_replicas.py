@@ -12,7 +12,7 @@ from tests.engines.processes import wait_until
 from tests.support import journeys
 from tests.support.command import temporal_visibility
 from tests.support.mysql import EV, driver, sql
-from tests.support.mysql_replica import Pair, replicated
+from tests.support.mysql_servers import Pair, replicated
 from tests.support.mysql_writing import MysqlWriter, leftovers
 from tests.support.online import go, prepared
 from toolkit.apply.actions import Action, CopyChunk, Outcome, Pause

@@ -210,7 +210,7 @@ def _lines(url: str) -> list[tuple[object, ...]]:
         ).fetchall()
 
 
-@pytest.mark.engines("postgresql", "sqlite")
+@pytest.mark.engines("postgresql", "mysql", "sqlite")
 def test_two_started_together(engine: Handle) -> None:
     """Exactly one works; the other is told its name."""
     prepared(engine.url, 200)

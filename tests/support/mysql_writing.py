@@ -17,16 +17,18 @@ _SIDE = (
 
 class MysqlWriter(Writer):
     """Writes to MySQL: plain, by INSERT … ON DUPLICATE KEY UPDATE and by REPLACE. `side`: also the table of custom
-    search attributes."""
+    search attributes; `session`: its number on the server."""
 
     def __init__(self, url: str, pause: float = 0.002, seed: int = 5) -> None:
         super().__init__(url, pause, seed)
+        self.session = 0
         self._side = bool(sql(url, f"SHOW TABLES LIKE '{CSA}'"))
 
     def open(self) -> Connection:
         """See `Writer.open`."""
         connection = connect(self.url)
         ask(connection, "SET SESSION transaction_isolation = 'READ-COMMITTED'")
+        self.session = connection.thread_id()
         return connection
 
     def insert(self, connection: Connection, run: str, word: str) -> None:

@@ -1,0 +1,97 @@
+"""Upgrades of MySQL that somebody or something breaks: a full disk, ended sessions. Nothing is lost, and they go on."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.engines.handles import Handle
+from tests.engines.processes import wait_until
+from tests.engines.runs import runs_root
+from tests.engines.servers import mysql as server
+from tests.support.command import temporal_visibility
+from tests.support.mysql import EV, driver, sql
+from tests.support.mysql_servers import another
+from tests.support.mysql_writing import MysqlWriter, leftovers
+from tests.support.online import go, prepared
+from toolkit.apply.actions import Action, CopyChunk, Outcome, Replay, Swap
+from toolkit.apply.limits import Limits
+from toolkit.apply.runner import Options
+from toolkit.errors import ConnectionFailed
+
+SMALL = Limits(rows=50, most_rows=50)
+
+
+@contextmanager
+def small_disk(mysql: Handle) -> Iterator[tuple[str, Path]]:
+    """The URL of a database of a server whose data is on a file system of its own, and where that is."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can mount a small file system")
+    with tempfile.TemporaryDirectory(dir=runs_root()) as folder:
+        Path(folder).chmod(0o755)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=512m", "tmpfs", folder], check=True)
+        Path(folder).chmod(0o755)
+        try:
+            with another(mysql, folder=Path(folder)) as address:
+                server.create(address, "visibility")
+                yield server.url(address, "visibility"), Path(folder)
+        finally:
+            # The server's last threads may still be ending.
+            wait_until(lambda: subprocess.run(["umount", folder], check=False).returncode == 0, 30, "umount")
+
+
+def test_a_full_disk(mysql: Handle) -> None:
+    """The live table is untouched and usable; with room the same command goes on."""
+    with small_disk(mysql) as (url, folder):
+        prepared(url, 600)
+        disk = os.statvfs(folder)
+        (folder / "filler").write_bytes(bytes(max(0, disk.f_bavail * disk.f_frsize - 2_000_000)))
+        ran = temporal_visibility("schema", "upgrade", url, "--yes")
+        assert (ran.code, "TV4307" in ran.err) == (1, True), ran.err
+        assert sql(url, f"SELECT COUNT(*) FROM {EV}") == [(600,)]
+        (folder / "filler").unlink()
+        with MysqlWriter(url) as writer:
+            ran = temporal_visibility("schema", "upgrade", url, "--yes")
+            assert (ran.code, "Going on with run" in ran.err) == (0, True), ran.err
+            writer.wait_for(10)
+        assert writer.stored() == (writer.truth, 600)
+        ran = temporal_visibility("schema", "finish", url, "--yes")
+        assert ran.code == 0, ran.err
+        assert leftovers(url) == []
+
+
+def test_sessions_that_are_ended_in_the_middle(mysql: Handle) -> None:
+    """An administrator ends all of the run's sessions, in the copy, in the replay and right before the swap."""
+    url = mysql.url
+    prepared(url, 400)
+    sessions = "SELECT ID FROM information_schema.PROCESSLIST WHERE DB = DATABASE() AND ID <> CONNECTION_ID()"
+    with MysqlWriter(url) as writer:
+        writer.wait_for(1)
+        for kind in (CopyChunk, Replay, Swap):
+            ended: list[int] = []
+
+            def watch(
+                action: Action, outcome: Outcome | None, kind: type[Action] = kind, ended: list[int] = ended
+            ) -> None:
+                if isinstance(action, kind) and outcome is None and not ended:
+                    with driver(url) as connection, connection.cursor() as cursor:
+                        cursor.execute(sessions)
+                        ended.extend(number for (number,) in cursor.fetchall() if number != writer.session)
+                        for number in ended:
+                            cursor.execute(f"KILL {number}")
+
+            with pytest.raises(ConnectionFailed) as lost:
+                go(url, options=Options(limits=SMALL, watch=watch))
+            assert lost.value.code == "TV4002"
+            assert ended
+        go(url)
+        writer.wait_for(10)
+    assert writer.stored() == (writer.truth, 400)
+    assert temporal_visibility("schema", "finish", url, "--yes").code == 0
+    assert leftovers(url) == []
