@@ -47,7 +47,8 @@ def there_and_back(url: str, before: str, after: str) -> None:
     is there after the next."""
     way = ("downgrade" if VERSIONS.index(after) < VERSIONS.index(before) else "upgrade", "--to", after)
     prepared(url, ROWS, before)
-    with MysqlWriter(url) as writer:
+    # Nobody can write to a table that the way down drops.
+    with MysqlWriter(url, side=after not in ("1.0", "1.1")) as writer:
         for words, version in ((way, after), (("rollback",), before), (way, after)):
             ran(url, *words)
             with journeys.opened(url) as (_, client):

@@ -17,12 +17,12 @@ _SIDE = (
 
 class MysqlWriter(Writer):
     """Writes to MySQL: plain, by INSERT … ON DUPLICATE KEY UPDATE and by REPLACE. `side`: also the table of custom
-    search attributes; `session`: its number on the server."""
+    search attributes, where there is one; `session`: its number on the server."""
 
-    def __init__(self, url: str, pause: float = 0.002, seed: int = 5) -> None:
+    def __init__(self, url: str, pause: float = 0.002, seed: int = 5, side: bool = True) -> None:
         super().__init__(url, pause, seed)
         self.session = 0
-        self._side = bool(sql(url, f"SHOW TABLES LIKE '{CSA}'"))
+        self._side = side and bool(sql(url, f"SHOW TABLES LIKE '{CSA}'"))
 
     def open(self) -> Connection:
         """See `Writer.open`."""
