@@ -32,6 +32,7 @@ from toolkit.apply.runner import Options, perform, plan_store, upgrade_task
 from toolkit.catalog import differences
 from toolkit.engines import clickhouse as engine
 from toolkit.engines.clickhouse import locks
+from toolkit.engines.clickhouse.names import OTHER
 from toolkit.engines.online import Coordinated
 from toolkit.errors import EngineError, LockHeld, ToolkitError, Unsupported
 from toolkit.overlay import NO_OVERLAY
@@ -279,6 +280,38 @@ def test_a_table_without_versions_is_refused(chdb: EmbeddedHandle) -> None:
         )
     ran = temporal_visibility("schema", "upgrade", chdb.url, "--yes")
     assert (ran.code, "TV4201" in ran.err) == (1, True), ran.err
+
+
+def test_what_a_swap_would_lose_is_refused_and_kept(chdb: EmbeddedHandle) -> None:
+    """A projection belongs to the table itself; a materialized view goes along, and is told of."""
+    url = chdb.url
+    laid_out_otherwise(url, 50, "key")
+    with plain(url) as connection:
+        connection.command(f"ALTER TABLE {TABLE} MODIFY SETTING deduplicate_merge_projection_mode = 'drop'")
+        connection.command(
+            f"ALTER TABLE {TABLE} ADD PROJECTION own_projection (SELECT status, count() GROUP BY status)"
+        )
+        connection.command("CREATE TABLE own_target (run_id String) ENGINE = MergeTree ORDER BY run_id")
+        connection.command(f"CREATE MATERIALIZED VIEW own_view TO own_target AS SELECT run_id FROM {TABLE}")
+    plan = temporal_visibility("schema", "plan", url, "--output", "json").json("schema-plan")["plans"][0]
+    found = {one["code"]: (one["fatal"], one["message"]) for one in plan["preflight"]}
+    assert found["TV5206"][0]
+    assert "own_projection" in found["TV5206"][1]
+    assert not found["TV4212"][0]
+    assert "own_view" in found["TV4212"][1]
+    ran = temporal_visibility("schema", "upgrade", url, "--yes")
+    assert (ran.code, "TV5206" in ran.err) == (1, True), ran.err
+    assert rows(url, "SELECT name FROM system.projections WHERE database = currentDatabase()") == [("own_projection",)]
+    with plain(url) as connection:
+        connection.command(f"ALTER TABLE {TABLE} DROP PROJECTION own_projection")
+        connection.command(f"CREATE TABLE {OTHER} (x UInt8) ENGINE = MergeTree ORDER BY x")
+    ran = temporal_visibility("schema", "upgrade", url, "--yes")
+    assert (ran.code, "TV5209" in ran.err) == (1, True), ran.err
+    with plain(url) as connection:
+        connection.command(f"DROP TABLE {OTHER}")
+    command("upgrade", url)
+    assert rows(url, "SELECT name FROM system.tables WHERE database = currentDatabase() AND name = 'own_view'")
+    assert stored(url) == ({}, 50)
 
 
 def test_a_failing_mutation_is_killed_with_consent_only(chdb: EmbeddedHandle) -> None:

@@ -254,3 +254,32 @@ def test_measuring_does_not_wait_longer_for_somebody_else(sqlite: EmbeddedHandle
             client.measure(plan)  # type: ignore[attr-defined]
         assert refused.value.code == "TV4403"
         assert time.monotonic() - began < 8
+
+
+def test_views_triggers_and_indexes_of_others_go_along(sqlite: EmbeddedHandle) -> None:
+    """A rebuild drops the table they stand on: they are there afterwards, word for word, and do what they did."""
+    prepared(sqlite.url, 40)
+    made = (
+        "CREATE VIEW open_runs AS SELECT run_id FROM executions_visibility WHERE close_time IS NULL",
+        "CREATE INDEX by_mine ON executions_visibility (workflow_id COLLATE NOCASE DESC) WHERE status > 1",
+        "CREATE TRIGGER notes_gone AFTER DELETE ON executions_visibility "
+        "BEGIN INSERT INTO gone VALUES (old.run_id); END",
+    )
+    texts = "SELECT sql FROM sqlite_master WHERE name IN ('open_runs', 'by_mine', 'notes_gone') ORDER BY name"
+    with closing(sqlite3.connect(path_of(sqlite.url))) as connection:
+        connection.execute("CREATE TABLE gone (run_id TEXT)")
+        for statement in made:
+            connection.execute(statement)
+        connection.commit()
+        before = connection.execute(texts).fetchall()
+        open_before = connection.execute("SELECT count(*) FROM open_runs").fetchone()
+    assert temporal_visibility("schema", "upgrade", sqlite.url, "--yes").code == 0
+    with closing(sqlite3.connect(path_of(sqlite.url))) as connection:
+        assert connection.execute(texts).fetchall() == before
+        assert connection.execute("SELECT count(*) FROM open_runs").fetchone() == open_before
+        assert connection.execute("SELECT count(*) FROM gone").fetchone() == (0,)
+        connection.execute(
+            "DELETE FROM executions_visibility WHERE rowid IN (SELECT rowid FROM executions_visibility LIMIT 3)"
+        )
+        assert connection.execute("SELECT count(*) FROM gone").fetchone() == (3,)
+    sound(sqlite.url)

@@ -1,0 +1,62 @@
+"""Checks before a run on ClickHouse that no embedded server shows: rights, room, replicas that take no writes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+
+from toolkit.engines.clickhouse import preflight
+from toolkit.engines.clickhouse.layout import Placement
+from toolkit.plan import Lock, Plan, Step, StepClass
+
+STEP = Step("a", "A", "", StepClass.REBUILD, Lock("none", "nobody"), (), (), ())
+KEPT = Plan("clickhouse", (), None, "1.14", "", "", (STEP,), (), rollback=(STEP,), abandon=(), finish=(STEP,))
+
+
+def server(**tables: Sequence[Mapping[str, Any]]) -> preflight.Ask:
+    """A server that answers by a word of the question; nothing where no word fits."""
+
+    def ask(query: str) -> Sequence[Mapping[str, Any]]:
+        if query.startswith("SELECT currentDatabase()"):
+            return [{"v": "visibility"}]
+        if "name = 'projections'" in query:
+            return [{"n": 0}]
+        return next((rows for word, rows in tables.items() if f"system.{word}" in query), ())
+
+    return ask
+
+
+def codes(ask: preflight.Ask, lacks: str = "", plan: Plan = KEPT, version: str = "25.8.1") -> list[tuple[str, bool]]:
+    def granted(question: str) -> str:
+        return "0" if lacks and f"GRANT {lacks} ON" in question else "1"
+
+    found = preflight.check(ask, granted, version, plan, "executions_visibility", Placement(), False)
+    return [(problem.code, problem.fatal) for problem in found]
+
+
+def test_an_account_that_lacks_a_right() -> None:
+    assert codes(server()) == []
+    for right in preflight.REBUILD_RIGHTS.split(", "):
+        assert codes(server(), lacks=right) == [("TV5201", True)], right
+
+
+@pytest.mark.parametrize(
+    ("free", "wanted"), [(10 << 30, []), (3 << 29, [("TV5203", False)]), (1 << 20, [("TV5203", True)])]
+)
+def test_room_for_the_copy(free: int, wanted: list[tuple[str, bool]]) -> None:
+    table = {"name": "executions_visibility", "bytes": 1 << 30, "views": []}
+    # The question about disks names system.tables, too.
+    assert codes(server(disks=[{"free": free}], tables=[table])) == wanted
+
+
+def test_a_server_that_is_too_old_and_a_database_that_cannot_exchange() -> None:
+    assert codes(server(), version="24.3.1") == [("TV5204", True)]
+    assert codes(server(databases=[{"name": "visibility", "engine": "Ordinary"}])) == [("TV4208", True)]
+
+
+def test_a_mutation_under_way_is_a_note_and_a_failing_one_is_not() -> None:
+    row = {"table": "executions_visibility", "id": "m.txt", "command": "UPDATE", "reason": ""}
+    assert codes(server(mutations=[row])) == [("TV4209", False)]
+    assert codes(server(mutations=[{**row, "reason": "no"}])) == [("TV4205", True)]
