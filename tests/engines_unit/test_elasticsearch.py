@@ -15,7 +15,7 @@ from toolkit.attributes import AttributeType, Group
 from toolkit.catalog import Catalog, Json, differences, fingerprint
 from toolkit.definition import USUAL_STORES, Definition, SearchAttribute
 from toolkit.engines import elasticsearch as engine
-from toolkit.engines.elasticsearch import documents, inspect, layout, planner
+from toolkit.engines.elasticsearch import documents, inspect, layout, planner, preflight
 from toolkit.engines.elasticsearch.artefacts import labelled
 from toolkit.engines.elasticsearch.store import SKIPPED, Kept, Names, SearchStore
 from toolkit.engines.elasticsearch.typemap import profile
@@ -400,3 +400,22 @@ def test_inspect_reads_what_servers_answer() -> None:
     }
     kept = inspect.kept(answer, Names.of("i", None, profile()))
     assert kept.settings == {"codec": "x"}
+
+
+NO_POLICY = {"error": {"type": "resource_not_found_exception", "reason": "Lifecycle policy not found: a"}}
+NO_ILM = {"error": {"type": "index_not_found_exception", "reason": "no such index [_ilm]"}}
+
+
+@pytest.mark.parametrize(
+    ("status", "answer", "said"),
+    [
+        (200, {"a": {"version": 1}}, []),
+        (403, {}, []),
+        (404, NO_POLICY, [("TV2046", False)]),
+        (404, NO_ILM, [("TV2045", True)]),
+        (400, {"error": "no handler found for uri [/_ilm/policy/a]"}, [("TV2045", True)]),
+    ],
+)
+def test_a_lifecycle_is_looked_up(status: int, answer: dict[str, object], said: list[tuple[str, bool]]) -> None:
+    """As servers with and without ILM answer, and one that does not tell this user."""
+    assert [(p.code, p.fatal) for p in preflight.managed("a", status, answer)] == said

@@ -19,6 +19,7 @@ SQLITE3 = """import sqlite3, sys
 connection = sqlite3.connect(sys.argv[1])
 connection.executescript(sys.argv[2])
 """
+CONFIGURATION = re.compile(r"```yaml\n(# temporal-visibility\.yaml\n.*?)```", re.DOTALL)
 SCREEN = re.compile(r"```console\n(.*?)```", re.DOTALL)
 
 
@@ -38,16 +39,22 @@ def shell(command: str, folder: Path) -> str:
 
 
 def settled(text: str) -> str:
-    """`text` without what is measured anew each time: durations and sizes, and the blanks that align them."""
+    """`text` without what is measured anew each time: durations and the step with the longest, sizes, and the blanks
+    that align them."""
     text = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", "DATE", text)
     text = re.sub(r"(?:for )?(?:about )?(?:< 1 s|\d+ s|\d+ min|less than a second)\b", "T", text)
+    text = re.sub(r"T \(step \d+\)", "T (step N)", text)
     return re.sub(r" {2,}", "  ", re.sub(r"[\d.]+ (?:kB|MB)\b", "N MB", text))
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/upgrading.md", "docs/adopt.md", "docs/drift.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "docs/upgrading.md", "docs/adopt.md", "docs/drift.md", "docs/overlays.md"]
+)
 def test_the_screens_of_a_page(page: str, tmp_path: Path) -> None:
-    """All screens of a page, in their order, on one store."""
+    """All screens of a page, in their order, on one store, with the configuration file that the page shows."""
     file = ROOT / page
+    for content in CONFIGURATION.findall(file.read_text(encoding="utf-8")):
+        (tmp_path / "temporal-visibility.yaml").write_text(content, encoding="utf-8")
     screens = SCREEN.findall(file.read_text(encoding="utf-8"))
     assert screens
     shell(f"temporal-visibility schema upgrade {URL} --to 1.9 --yes", tmp_path)

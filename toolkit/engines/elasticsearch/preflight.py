@@ -29,6 +29,9 @@ def check(ask: Ask, plan: Plan, observed: Observed) -> tuple[Problem, ...]:
         return ()
     holder = render.path(observed.names.holder)
     found = [*privileges(ask("POST", "/_security/user/_has_privileges", wanted(observed), _NEVER).body)]
+    if policy := lifecycle(plan):
+        answer = ask("GET", f"/_ilm/policy{render.path(policy)}", None, _NEVER)
+        found += managed(policy, answer.status, answer.body)
     if observed.exists:
         found += health(ask("GET", f"/_cluster/health{holder}", None, (403, 408)).body, observed.names.holder)
         facts = next(iter(ask("GET", holder, None, ()).body.values()))
@@ -65,6 +68,33 @@ def privileges(answer: Mapping[str, Any]) -> Iterator[Problem]:
         lacks += [f"{right} on {index}" for right, has in rights.items() if not has]
     hint = "The rights are listed in docs/upgrading.md."
     yield Problem("TV4515", f"user {answer.get('username')} may not: {', '.join(lacks[:8])}", hint)
+
+
+def lifecycle(plan: Plan) -> str | None:
+    """The policy that the plan gives to an index or a template, if there is one."""
+    bodies = [s.body for step in plan.steps for s in step.statements if isinstance(s, Request)]
+    return next((name for body in bodies if (name := _policy(body)) is not None), None)
+
+
+def _policy(body: Json) -> str | None:
+    for name, value in flat_settings(body).items() if isinstance(body, dict) else ():
+        if name.endswith("lifecycle.name") and isinstance(value, str):
+            return value
+    return None
+
+
+def managed(policy: str, status: int, answer: Mapping[str, Any]) -> Iterator[Problem]:
+    """Whether this server has lifecycles at all, and this one; nothing when it does not tell this user."""
+    if status not in (400, 404, 405):
+        return
+    error = answer.get("error")
+    # A server without ILM takes `_ilm` for an index that is not there.
+    if isinstance(error, dict) and error.get("type") == "resource_not_found_exception":
+        hint = "The index takes the name all the same, and nothing is done with it until the policy is there."
+        yield Problem("TV2046", f"there is no lifecycle policy {policy}", hint, fatal=False)
+    else:
+        hint = "Its distribution is without ILM: take `lifecycle` out of the overlay."
+        yield Problem("TV2045", "this Elasticsearch has no index lifecycle management", hint)
 
 
 def health(answer: Mapping[str, Any], index: str) -> Iterator[Problem]:
