@@ -106,6 +106,8 @@ def _made(
         _run(engine, client, path.definition, chain, path, "upgrade", offline=True)
         _finish(engine, client)
         place.deviate()
+        if path.deviation and not _unlike(engine, client, path.definition, path):
+            notes.found(Check.START, "TV8201", "the store is as its version says, not as the path finds it")
     have = client.count() if place.made else 0
     writes = generate(path.definition, rows, SEED)
     for _ in client.write(path.definition, map(_bare, writes) if path.bare else writes):
