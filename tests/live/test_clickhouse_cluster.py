@@ -55,7 +55,7 @@ class Solo:
     def __init__(self, connection: Any) -> None:
         self._connection = connection
         lease: Any = _Alone()
-        self._rebuilder = ClickHouseRebuilder(self.ask, self.run, lambda: (0.0, 0.0), lease, least=500)
+        self._rebuilder = ClickHouseRebuilder(self.ask, self.run, lease, least=500)
 
     def ask(self, query: str, values: Any = None) -> list[dict[str, Any]]:
         answer = self._connection.query(query, dict(values) if values else None)
