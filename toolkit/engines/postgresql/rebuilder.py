@@ -240,10 +240,7 @@ class PostgresRebuilder:
             return "another session holds a lock"
         if not rows:
             return "another session held a lock"
-        return "; ".join(
-            f"session {row['pid']} ({row['name'] or row['who'] or 'unknown'}) is in a transaction since {row['age']}"
-            for row in rows
-        )
+        return "; ".join(f"session {row['pid']} ({row['who']}) is in a transaction since {row['age']}" for row in rows)
 
 
 # A role without pg_monitor sees of other sessions and of replicas only that they are there. A replica's own figure is
@@ -257,7 +254,8 @@ FROM (SELECT max(replay_lag) AS lag, coalesce(bool_or(state IS NULL), false) AS 
         AND pid <> pg_backend_pid() AND application_name NOT LIKE 'temporal-visibility%') a
 """
 _LONG = """
-SELECT a.pid, a.application_name AS name, a.usename AS who, date_trunc('second', now() - a.xact_start)::text AS age
+SELECT a.pid, coalesce(nullif(a.application_name, ''), a.usename, a.backend_type, 'unknown') AS who,
+       date_trunc('second', now() - a.xact_start)::text AS age
 FROM pg_stat_activity a
 WHERE a.datname = current_database() AND a.pid <> pg_backend_pid() AND a.xact_start IS NOT NULL
 ORDER BY a.xact_start LIMIT 3
