@@ -74,11 +74,14 @@ def test_errors_as_json() -> None:
     for words in (
         ("schema", "show", "9.9"),
         ("schema", "frobnicate"),
-        ("schema", "status", "postgresql://127.0.0.1:1/x"),
+        ("schema", "plan", "postgresql://127.0.0.1:1/x"),
     ):
         ran = temporal_visibility(*words, "--output", "json")
         assert ran.code in (1, 2)
         assert ran.json("error")["error"]["message"]
+    # It may be about many stores, and tells of those that answer.
+    ran = temporal_visibility("schema", "status", "postgresql://127.0.0.1:1/x", "--output", "json")
+    assert (ran.code, ran.json("schema-status")["stores"][0]["error"]["code"]) == (1, "TV4001")
 
 
 def test_no_target_and_no_configuration(tmp_path: Path) -> None:
