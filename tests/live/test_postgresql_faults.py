@@ -182,6 +182,33 @@ def test_a_connection_that_is_ended_in_the_middle(postgresql: Handle) -> None:
     finished(url)
 
 
+def test_an_autovacuum_steps_aside_without_a_writer_waiting(postgresql: Handle) -> None:
+    """It does so only for who waits longer than a second, and writers queue behind all locks but the weak one. A
+    session with the lock of a vacuum stands for it, and ends when it is waited for so long."""
+    url = postgresql.url
+    prepared(url, 50)
+    with psycopg.connect(url) as vacuum, PostgresWriter(url) as writer:
+        vacuum.execute("LOCK TABLE executions_visibility IN SHARE UPDATE EXCLUSIVE MODE")
+        stepping = threading.Thread(target=_step_aside, args=(url, vacuum))
+        stepping.start()
+        go(url)
+        stepping.join()
+    assert writer.longest < 1.0
+    assert stored(url) == (writer.truth, 50)
+    finished(url)
+
+
+def _step_aside(url: str, vacuum: psycopg.Connection) -> None:
+    """End the transaction of `vacuum` once somebody has waited for it for a second."""
+    waiting = """
+        SELECT 1 FROM pg_locks JOIN pg_stat_activity USING (pid)
+        WHERE NOT granted AND mode = 'ShareUpdateExclusiveLock' AND clock_timestamp() - query_start > interval '1 s'
+    """
+    with psycopg.connect(url, autocommit=True) as looking:
+        until(lambda: looking.execute(waiting).fetchone() is not None)
+    vacuum.rollback()
+
+
 def test_a_run_that_slept_past_its_lock_changes_nothing(postgresql: Handle) -> None:
     """Frozen in the middle of the copy, overtaken, woken up: it leaves with 4 and has changed nothing."""
     url = postgresql.url

@@ -8,3 +8,5 @@ OLD = f"{PREFIX}old"
 LOG = f"{PREFIX}log"
 CAPTURE = f"{PREFIX}capture"
 TRUNCATE = f"{PREFIX}truncate"
+# Waiting for a weak lock blocks nobody; an autovacuum steps aside after `deadlock_timeout`, usually one second.
+WEAK_LOCK_SECONDS = 3.0

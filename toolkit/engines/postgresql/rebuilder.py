@@ -17,10 +17,9 @@ from psycopg import errors
 
 from toolkit.engines.online import Busy, Compared, Copied, Key, Ran, Replayed, Swapped, Tick
 from toolkit.engines.postgresql.books import Connection, Failed, PostgresLease
+from toolkit.engines.postgresql.names import WEAK_LOCK_SECONDS
 from toolkit.plan import Mode, Sql, Step
 
-# Waiting for this lock blocks nobody; an autovacuum is made to step aside after `deadlock_timeout`, usually one second.
-WEAK_LOCK_SECONDS = 3.0
 JOBS = 2
 CANCEL_SECONDS = 5.0
 # A replay keeps nobody waiting, so it may take so many times as long as a chunk of a copy: large batches meet the same

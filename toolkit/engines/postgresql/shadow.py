@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from toolkit.engines.postgresql.names import CAPTURE, LOG, SHADOW, TRUNCATE
+from toolkit.engines.postgresql.names import CAPTURE, LOG, SHADOW, TRUNCATE, WEAK_LOCK_SECONDS
 from toolkit.engines.postgresql.render import identifier, literal
 from toolkit.plan import Sql
 
@@ -132,17 +132,28 @@ def capture(live: str) -> tuple[Sql, ...]:
 
 def capture_once(live: str) -> Sql:
     """`capture`, unless it is there already: looking for it takes no lock."""
-    body = ";\n    ".join(statement.text for statement in capture(live))
-    return Sql(f"DO $do$\nBEGIN\n  IF NOT EXISTS ({_has_trigger(live)}) THEN\n    {body};\n  END IF;\nEND\n$do$")
+    return _aside(live, f"NOT EXISTS ({_has_trigger(live)})", tuple(one.text for one in capture(live)))
 
 
 def stop_capture(live: str) -> Sql:
     """The opposite of `capture_once`."""
-    return Sql(
-        f"DO $do$\nBEGIN\n  IF EXISTS ({_has_trigger(live)}) THEN\n"
-        f"    DROP TRIGGER {CAPTURE} ON {identifier(live)};\n    DROP TRIGGER {TRUNCATE} ON {identifier(live)};\n"
-        "  END IF;\nEND\n$do$"
+    drops = tuple(f"DROP TRIGGER {name} ON {identifier(live)}" for name in (CAPTURE, TRUNCATE))
+    return _aside(live, f"EXISTS ({_has_trigger(live)})", drops)
+
+
+def _aside(live: str, condition: str, statements: Sequence[str]) -> Sql:
+    """`statements` on the live table, once an autovacuum has stepped aside: it does so only for who waits longer than
+    `deadlock_timeout`, and the weak lock may be waited for, because neither reads nor writes queue behind it."""
+    weak, _ = locks(live)
+    lines = (
+        f"PERFORM set_config('lock_timeout', '{WEAK_LOCK_SECONDS * 1000:.0f}ms', true)",
+        weak.text,
+        "PERFORM set_config('lock_timeout', before, true)",
+        *statements,
     )
+    body = ";\n    ".join(lines)
+    before = "DECLARE\n  before TEXT := current_setting('lock_timeout');\n"
+    return Sql(f"DO $do$\n{before}BEGIN\n  IF {condition} THEN\n    {body};\n  END IF;\nEND\n$do$")
 
 
 def _has_trigger(live: str) -> str:
