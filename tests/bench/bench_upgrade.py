@@ -43,6 +43,10 @@ class Bench(Protocol):
         """Run → word of the rows in `load.NAMESPACE`."""
         ...
 
+    def prepare(self, url: str) -> None:
+        """Called once before the store is filled: memory as a server in use has it, where that can be set."""
+        ...
+
     def settle(self, url: str) -> None:
         """Called once after the store is filled: statistics, refresh, whatever a store in use has."""
         ...
@@ -75,6 +79,7 @@ def fill(url: str, rows: int) -> None:
 
 def measure(bench: Bench, url: str, name: str, arguments: argparse.Namespace, log: Path) -> load.Side:
     """One way on a store of its own."""
+    bench.prepare(url)
     fill(url, arguments.rows)
     bench.settle(url)
     return load.measured(

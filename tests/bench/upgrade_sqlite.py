@@ -67,6 +67,10 @@ def stored(url: str) -> Mapping[str, str]:
         return dict(rows.fetchall())
 
 
+def prepare(url: str) -> None:
+    """See `Bench.prepare`; a file has none."""
+
+
 def settle(url: str) -> None:
     """See `Bench.settle`: as Temporal opens its files in production, with a write-ahead log."""
     with closing(sqlite3.connect(path_of(url))) as connection:
