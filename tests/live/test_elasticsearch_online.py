@@ -179,7 +179,6 @@ def test_killed_everywhere_it_gets_there(engine: Handle, alias: bool) -> None:
     check(engine, writer)
 
 
-@pytest.mark.short
 def test_up_back_up_and_finished_under_load(engine: Handle) -> None:
     """What is written after the swap is there after a rollback, too, and the other way round."""
     version = prepared(engine)

@@ -291,6 +291,7 @@ def small_tablespace(postgresql: Handle) -> Iterator[tuple[str, Path]]:
             subprocess.run(["umount", folder], check=True)
 
 
+@pytest.mark.faults  # A checkpoint that fails on it would fail in everybody's CREATE DATABASE.
 def test_a_full_disk(postgresql: Handle) -> None:
     """The live table is untouched; with room the same command goes on."""
     with small_tablespace(postgresql) as (url, folder):
