@@ -22,7 +22,9 @@ def created(overlay: Overlay) -> list[str]:
 
 
 def test_the_path_in_keeper_and_the_replica_come_first() -> None:
-    settings = ClickHouseSettings(cluster="main", keeper_path=PATH, replica=REPLICA, storage_policy="tiered", ttl_days=9)
+    settings = ClickHouseSettings(
+        cluster="main", keeper_path=PATH, replica=REPLICA, storage_policy="tiered", ttl_days=9
+    )
     local, front = (text for text in created(Overlay(clickhouse=settings)) if "executions_visibility" in text)
     assert f"ReplicatedReplacingMergeTree('{PATH}', '{REPLICA}', _version, is_deleted)" in local
     assert "executions_visibility_local ON CLUSTER main" in local.replace("`", "")
