@@ -7,15 +7,28 @@ from __future__ import annotations
 
 import datetime
 import errno
+import json
 import os
 from pathlib import Path
 
 import pytest
 
-from tests.containers import chaos, disk
+from tests.containers import chaos, chaos_table, disk
 from tests.engines.catalog import parse
 from tests.engines.embedded import EmbeddedHandle
 from tests.engines.handles import Handle
+
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+def test_the_page_shows_what_was_recorded() -> None:
+    lines = (ROOT / "tests" / "containers" / "chaos-record.jsonl").read_text(encoding="utf-8").splitlines()
+    outcomes = [json.loads(line) for line in lines]
+    assert len(outcomes) >= 200
+    assert [one for one in outcomes if one["wrong"]] == []
+    page = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
+    assert "\n".join(chaos_table.table(outcomes)) in page
 
 
 def seed() -> int:

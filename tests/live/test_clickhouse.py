@@ -120,9 +120,9 @@ def test_one_leap_up_and_down_on_every_version_of_clickhouse(clickhouse: Handle)
 
 
 @both
-@pytest.mark.parametrize("rows", [50_000])
+@pytest.mark.parametrize("rows", [10_000, pytest.param(50_000, marks=pytest.mark.long)])
 def test_records_survive_in_whatever_order_they_come(engine: Handle | EmbeddedHandle, rows: int) -> None:
-    rows = rows if isinstance(engine, EmbeddedHandle) else rows // 10
+    rows = rows if isinstance(engine, EmbeddedHandle) else rows // 5
     writes = list(generate(CHAIN[0], rows, seed=7, attributes=CHAIN[0]))
     wanted = {key: kept(record, CHAIN[0]) for key, record in newest(writes).items()}
     Random(7).shuffle(writes)
