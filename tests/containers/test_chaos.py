@@ -18,7 +18,6 @@ from tests.engines.catalog import parse
 from tests.engines.embedded import EmbeddedHandle
 from tests.engines.handles import Handle
 
-
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
