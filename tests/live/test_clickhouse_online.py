@@ -15,6 +15,7 @@ import pytest
 from tests.engines.embedded import EmbeddedHandle
 from tests.engines.handles import Handle
 from tests.support import journeys
+from tests.support.catalogs import LAST
 from tests.support.clickhouse import (
     LAYOUTS,
     TABLE,
@@ -64,7 +65,7 @@ def test_another_key_is_rebuilt_and_taken_back_and_rebuilt_under_load(clickhouse
     laid_out_otherwise(url, ROWS, "key")
     with ClickHouseWriter(url) as writer:
         command("upgrade", url)
-        at(url, "1.14")
+        at(url, LAST)
         writer.wait_for(20)
         command("rollback", url)
         ((key,),) = rows(
@@ -76,7 +77,7 @@ def test_another_key_is_rebuilt_and_taken_back_and_rebuilt_under_load(clickhouse
         command("upgrade", url)
         writer.wait_for(20)
         command("finish", url)
-        at(url, "1.14")
+        at(url, LAST)
         writer.wait_for(20)
     check(url, writer)
     assert leftovers(url) == []
@@ -101,7 +102,7 @@ def test_another_key_is_rebuilt_on_every_version(clickhouse: Handle) -> None:
     for words in ("upgrade", "rollback", "upgrade", "finish"):
         command(words, url)
         assert stored(url) == before
-    at(url, "1.14")
+    at(url, LAST)
     assert leftovers(url) == []
 
 
@@ -111,7 +112,7 @@ def test_other_layouts_are_rebuilt(chdb: EmbeddedHandle, layout: str) -> None:
     laid_out_otherwise(url, 500, layout)
     before = stored(url)
     command("upgrade", url)
-    at(url, "1.14")
+    at(url, LAST)
     assert stored(url) == before
     command("finish", url)
     assert stored(url) == before
@@ -135,7 +136,7 @@ def killed(url: str, everywhere: bool) -> None:
         writer.wait_for(10)
     assert kills > 3
     check(url, writer)
-    at(url, "1.14")
+    at(url, LAST)
     command("finish", url)
     check(url, writer)
     assert leftovers(url) == []
@@ -148,7 +149,7 @@ def test_killed_in_chdb(chdb: EmbeddedHandle, event: int) -> None:
     before = stored(chdb.url)
     assert not doomed(chdb.url, event)
     assert doomed(chdb.url, 10_000)
-    at(chdb.url, "1.14")
+    at(chdb.url, LAST)
     assert stored(chdb.url) == before
 
 
@@ -168,7 +169,7 @@ def test_the_server_dies_in_the_middle_of_the_copy(clickhouse: Handle) -> None:
     assert (lost.value.code, killed) == ("TV4002", [True])
     clickhouse.start()
     after(1.0, lambda: command("upgrade", url))
-    at(url, "1.14")
+    at(url, LAST)
     assert stored(url) == ({}, ROWS)
 
 
@@ -184,7 +185,7 @@ def after(seconds: float, action: Callable[[], None]) -> None:
             time.sleep(0.1)
 
 
-def run(url: str, options: Options, version: str = "1.14") -> None:
+def run(url: str, options: Options, version: str = LAST) -> None:
     with journeys.opened(url) as (chosen, client):
         plan = plan_store(chosen, client, find(version), chain(), NO_OVERLAY)
         task = upgrade_task(chosen, plan, find(version), NO_OVERLAY)
@@ -223,7 +224,7 @@ def test_columns_and_indexes_of_others_are_carried_over(clickhouse: Handle) -> N
     command("upgrade", url)
     command("finish", url)
     with journeys.opened(url) as (_, client):
-        left = {"/".join(d.path) for d in differences(client.observe().catalog, engine.catalog(find("1.14")))}
+        left = {"/".join(d.path) for d in differences(client.observe().catalog, engine.catalog(find(LAST)))}
     assert left == {
         f"tables/{TABLE}/columns/mine", f"tables/{TABLE}/indexes/by_mine", "tables/reports", "materialized_views",
     }  # fmt: skip
@@ -370,7 +371,7 @@ def test_a_paused_runner_that_wakes_up_changes_nothing(clickhouse_keeper: Handle
         assert late.wakes() != 0
         assert "TV5102" in late.said or "LockHeld" in late.said, late.said
     assert journal(url) == before
-    at(url, "1.14")
+    at(url, LAST)
     assert stored(url) == ({}, 300)
     command("rollback", url)
     command("upgrade", url)
@@ -437,8 +438,8 @@ def test_an_insert_that_began_before_the_run_is_not_lost(clickhouse: Handle) -> 
 def test_the_plan_names_every_statement_of_the_run(clickhouse: Handle) -> None:
     laid_out_otherwise(clickhouse.url, 10, "key")
     with journeys.opened(clickhouse.url) as (chosen, client):
-        plan = plan_store(chosen, client, find("1.14"), chain(), NO_OVERLAY)
+        plan = plan_store(chosen, client, find(LAST), chain(), NO_OVERLAY)
         assert plan.kept
         assert [step.mode for step in plan.steps].count(Mode.SWAP) == 1
         with pytest.raises(Unsupported):
-            plan_store(chosen, client, find("1.14"), chain(), NO_OVERLAY, offline=True)
+            plan_store(chosen, client, find(LAST), chain(), NO_OVERLAY, offline=True)

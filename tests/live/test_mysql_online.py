@@ -12,7 +12,7 @@ import pytest
 
 from tests.engines.handles import Handle
 from tests.support import journeys
-from tests.support.catalogs import published, released
+from tests.support.catalogs import LAST, published, released
 from tests.support.command import temporal_visibility
 from tests.support.mysql import CSA, EV, HALVES, ask, driver, sql
 from tests.support.mysql_writing import MysqlWriter, leftovers
@@ -70,18 +70,18 @@ def test_killed_again_and_again_it_gets_there(mysql: Handle, everywhere: bool) -
     with MysqlWriter(url) as writer:
         assert killed_again_and_again(url, everywhere) > 3
         ran(url, "finish")
-    check(url, writer, "1.14")
+    check(url, writer, LAST)
     assert leftovers(url) == []
 
 
 @pytest.mark.short
 def test_up_back_up_and_finished_under_load(mysql: Handle) -> None:
-    there_and_back(mysql.url, "1.9", "1.14")
+    there_and_back(mysql.url, "1.9", LAST)
 
 
 def test_two_tables_are_swapped_at_once(mysql: Handle) -> None:
     """The table with full text, too; no write fails, though writers hold one table while they ask for the other."""
-    there_and_back(mysql.url, "1.8", "1.14")
+    there_and_back(mysql.url, "1.8", LAST)
 
 
 @pytest.mark.long
@@ -120,8 +120,8 @@ def test_a_lock_that_is_never_granted_fails_and_leaves_the_store_usable(mysql: H
     with driver(url) as blocker, journeys.opened(url) as (chosen, client):
         blocker.begin()
         ask(blocker, f"SELECT 1 FROM {EV} LIMIT 1")
-        plan = plan_store(chosen, client, find("1.14"), released(), NO_OVERLAY)
-        task = upgrade_task(chosen, plan, find("1.14"), NO_OVERLAY)
+        plan = plan_store(chosen, client, find(LAST), released(), NO_OVERLAY)
+        task = upgrade_task(chosen, plan, find(LAST), NO_OVERLAY)
         with MysqlWriter(url) as writer:
             with pytest.raises(EngineError) as refused:
                 perform(client, task, lambda *_: None, time.monotonic, few)
@@ -194,7 +194,7 @@ def test_a_half_applied_version_with_records_is_finished_beside_writes(mysql: Ha
         ran(url, "upgrade")
         writer.wait_for(20)
         ran(url, "finish")
-    check(url, writer, "1.14")
+    check(url, writer, LAST)
 
 
 def started(url: str, until: type[Action], step: str = "") -> None:
@@ -206,8 +206,8 @@ def started(url: str, until: type[Action], step: str = "") -> None:
             seen.append(action)
 
     with journeys.opened(url) as (chosen, client):
-        plan = plan_store(chosen, client, find("1.14"), released(), NO_OVERLAY)
-        task = upgrade_task(chosen, plan, find("1.14"), NO_OVERLAY)
+        plan = plan_store(chosen, client, find(LAST), released(), NO_OVERLAY)
+        task = upgrade_task(chosen, plan, find(LAST), NO_OVERLAY)
 
         def stopped() -> bool:
             return any(step in plan.steps[action.step].id for action in seen if isinstance(action, RunStep | CopyChunk))
@@ -351,8 +351,8 @@ def test_the_server_dies_in_the_middle(mysql: Handle) -> None:
 
         options = Options(limits=Limits(rows=50, chunk_seconds=0.001), watch=watch)
         with journeys.opened(url) as (chosen, client):
-            plan = plan_store(chosen, client, find("1.14"), released(), NO_OVERLAY)
-            task = upgrade_task(chosen, plan, find("1.14"), NO_OVERLAY)
+            plan = plan_store(chosen, client, find(LAST), released(), NO_OVERLAY)
+            task = upgrade_task(chosen, plan, find(LAST), NO_OVERLAY)
             with pytest.raises(ConnectionFailed) as lost:
                 perform(client, task, lambda *_: None, time.monotonic, options)
         assert lost.value.code in ("TV4001", "TV4002")
@@ -364,4 +364,4 @@ def test_the_server_dies_in_the_middle(mysql: Handle) -> None:
     assert sql(url, f"SELECT COUNT(*) FROM {CSA}") == [(ROWS,)]
     assert leftovers(url) == []
     with journeys.opened(url) as (_, client):
-        assert differences(client.observe().catalog, published("mysql", "1.14")) == ()
+        assert differences(client.observe().catalog, published("mysql", LAST)) == ()

@@ -21,7 +21,7 @@ from tests.engines.handles import Handle
 from tests.engines.processes import give_away
 from tests.engines.runs import runs_root
 from tests.support import journeys
-from tests.support.catalogs import published
+from tests.support.catalogs import LAST, published
 from tests.support.command import temporal_visibility
 from tests.support.online import ROOT, go, paused, prepared
 from tests.support.replica import replica
@@ -51,7 +51,7 @@ def stored(url: str) -> tuple[Truth, int]:
 
 def finished(url: str) -> None:
     assert temporal_visibility("schema", "finish", url, "--yes").code == 0
-    at_version(url, "1.14")
+    at_version(url, LAST)
     with psycopg.connect(url) as connection:
         left = connection.execute(
             "SELECT relname::text FROM pg_class WHERE relname LIKE 'temporal\\_visibility\\_%' AND relkind = 'r'"
@@ -389,13 +389,13 @@ SELECT 1 FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%' AND state = '
 def test_an_invalid_index_is_built_again(postgresql: Handle) -> None:
     """What a failed CREATE INDEX CONCURRENTLY left behind is no index: an upgrade to the same version repairs it."""
     url = postgresql.url
-    prepared(url, 200, "1.14")
+    prepared(url, 200, LAST)
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'by_int_01'::regclass")
     assert temporal_visibility("schema", "status", url, "--exit-code").code == 3
     ran = temporal_visibility("schema", "upgrade", url, "--yes")
     assert ran.code == 0, ran.err
-    at_version(url, "1.14")
+    at_version(url, LAST)
     with psycopg.connect(url) as connection:
         assert connection.execute("SELECT count(*) FROM pg_index WHERE NOT indisvalid").fetchone() == (0,)
 

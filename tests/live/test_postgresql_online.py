@@ -14,7 +14,7 @@ import pytest
 
 from tests.engines.handles import Handle
 from tests.support import journeys
-from tests.support.catalogs import published, released
+from tests.support.catalogs import LAST, published, released
 from tests.support.command import temporal_visibility
 from tests.support.online import go, killed_again_and_again, prepared
 from tests.support.writing import NAMESPACE, PostgresWriter, Truth, Writer
@@ -64,7 +64,7 @@ def killed_there_and_back(url: str, everywhere: bool, every: int) -> None:
     """An upgrade, its rollback, an upgrade and its finish, each killed again and again, beside a writer."""
     prepared(url, 600)
     with PostgresWriter(url, pause=0.005) as writer:
-        for kind, version in (("upgrade", "1.14"), ("rollback", "1.9"), ("upgrade", "1.14"), ("finish", "1.14")):
+        for kind, version in (("upgrade", LAST), ("rollback", "1.9"), ("upgrade", LAST), ("finish", LAST)):
             assert killed_again_and_again(url, everywhere, every=every, kind=kind) > 0
             at_version(url, version)
             writer.wait_for(20)
@@ -160,10 +160,10 @@ def test_up_back_up_and_finished_under_load(postgresql: Handle) -> None:
     prepared(url, 1500)
     with PostgresWriter(url) as writer:
         for words, version in (
-            (("upgrade",), "1.14"),
+            (("upgrade",), LAST),
             (("rollback",), "1.9"),
-            (("upgrade",), "1.14"),
-            (("finish",), "1.14"),
+            (("upgrade",), LAST),
+            (("finish",), LAST),
         ):
             ran = temporal_visibility("schema", *words, url, "--yes")
             assert ran.code == 0, ran.err
@@ -193,8 +193,8 @@ def test_a_lock_that_is_never_granted_fails_and_leaves_the_store_usable(postgres
     few = Options(limits=Limits(lock_seconds=0.02, attempts=4, longest_pause=0.05))
     with psycopg.connect(url) as blocker, journeys.opened(url) as (chosen, client):
         blocker.execute("SELECT 1 FROM executions_visibility LIMIT 1")
-        plan = plan_store(chosen, client, find("1.14"), released(), NO_OVERLAY)
-        task = upgrade_task(chosen, plan, find("1.14"), NO_OVERLAY)
+        plan = plan_store(chosen, client, find(LAST), released(), NO_OVERLAY)
+        task = upgrade_task(chosen, plan, find(LAST), NO_OVERLAY)
         with pytest.raises(EngineError) as refused:
             perform(client, task, lambda *_: None, time.monotonic, few)
         assert refused.value.code == "TV5103"
@@ -215,7 +215,7 @@ def test_a_view_on_the_table_is_not_lost(postgresql: Handle) -> None:
     with psycopg.connect(url) as connection:
         connection.execute("SELECT count(*) FROM open_runs")
     with journeys.opened(url) as (_, client):
-        left = differences(client.observe().catalog, published("postgresql", "1.14"))
+        left = differences(client.observe().catalog, published("postgresql", LAST))
     assert ["/".join(d.path) for d in left] == ["other_relations"]
 
 
@@ -224,7 +224,7 @@ def test_a_replay_reads_by_key_however_empty_the_server_takes_the_shadow_for(pos
     url = postgresql.url
     prepared(url, 300)
     with journeys.opened(url) as (chosen, client):
-        plan = plan_store(chosen, client, find("1.14"), released(), NO_OVERLAY)
+        plan = plan_store(chosen, client, find(LAST), released(), NO_OVERLAY)
     step = next(step for step in plan.steps if step.id.endswith(".follow"))
 
     def watch(action: Action, outcome: Outcome | None) -> None:

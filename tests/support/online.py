@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.support import journeys
+from tests.support.catalogs import LAST
 from toolkit.apply import plan_json
 from toolkit.apply.runner import Options, perform, plan_store, unfinished, upgrade_task
 from toolkit.apply.ways_back import finish, rollback
@@ -34,7 +35,7 @@ def prepared(url: str, rows: int, version: str = "1.9") -> None:
             pass
 
 
-def go(url: str, version: str = "1.14", options: Options | None = None, kind: str = "upgrade") -> None:
+def go(url: str, version: str = LAST, options: Options | None = None, kind: str = "upgrade") -> None:
     """Upgrade (or `rollback`, or `finish`), or go on with what was cut off, in this process; errors as the runner
     raises them."""
     wanted = find(version)
@@ -50,7 +51,7 @@ def go(url: str, version: str = "1.14", options: Options | None = None, kind: st
 
 
 def doomed(
-    url: str, event: int, version: str = "1.14", seconds: float = 60.0, statements: bool = False, kind: str = "upgrade"
+    url: str, event: int, version: str = LAST, seconds: float = 60.0, statements: bool = False, kind: str = "upgrade"
 ) -> bool:
     """Run the upgrade in a process that dies (SIGKILL) at its `event`-th event: events are counted before and after
     every action (`statements`: and after each statement of a step). Whether it got to the end before. A lock left by
@@ -82,7 +83,7 @@ class Late:
 
 
 @contextmanager
-def paused(url: str, event: int, version: str = "1.14", seconds: float = 60.0) -> Iterator[Late]:
+def paused(url: str, event: int, version: str = LAST, seconds: float = 60.0) -> Iterator[Late]:
     """An upgrade in a process of its own that is stopped (SIGSTOP) at its `event`-th event."""
     command = [sys.executable, "-m", "tests.support.doomed", url, version, str(event), "--signal", "STOP"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT)
@@ -101,7 +102,7 @@ def paused(url: str, event: int, version: str = "1.14", seconds: float = 60.0) -
 def killed_again_and_again(
     url: str,
     everywhere: bool,
-    version: str = "1.14",
+    version: str = LAST,
     statements: bool = False,
     every: int = 3,
     kind: str = "upgrade",
