@@ -30,6 +30,7 @@ from toolkit.apply.actions import Action, CopyChunk, Outcome, Pause, RunStep, Sw
 from toolkit.apply.limits import Limits
 from toolkit.apply.runner import Options, unfinished
 from toolkit.catalog import differences
+from toolkit.engines.online import Sensing
 from toolkit.errors import ConnectionFailed, EngineError, LockHeld, ToolkitError
 
 SMALL = Limits(chunk_seconds=0.02, rows=50)
@@ -351,6 +352,10 @@ def test_a_replica_is_read_only_and_a_copy_waits_for_it(postgresql: Handle) -> N
             there.execute("SELECT pg_wal_replay_pause()")
         with PostgresWriter(url) as writer:
             writer.wait_for(20)
+            # A quick machine would have copied everything before the standby is that late.
+            with journeys.opened(url) as (_, client):
+                assert isinstance(client, Sensing)
+                until(lambda: (client.lag() or 0.0) > 0.5)
             lagging = Limits(chunk_seconds=0.02, rows=50, max_lag=0.5)
             go(url, options=Options(limits=lagging, watch=watch))
         assert len(reasons) >= 3, "it never waited"
