@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,13 +10,12 @@ from pathlib import Path
 import pytest
 
 from tests.engines.handles import Handle
-from tests.engines.processes import wait_until
-from tests.engines.runs import runs_root
 from tests.engines.servers import mysql as server
 from tests.support.command import temporal_visibility
 from tests.support.mysql import EV, driver, sql
 from tests.support.mysql_servers import another
 from tests.support.mysql_writing import MysqlWriter, leftovers
+from tests.support.one_more import small_file_system
 from tests.support.online import go, prepared
 from toolkit.apply.actions import Action, CopyChunk, Outcome, Replay, Swap
 from toolkit.apply.limits import Limits
@@ -31,19 +28,9 @@ SMALL = Limits(rows=50, most_rows=50)
 @contextmanager
 def small_disk(mysql: Handle) -> Iterator[tuple[str, Path]]:
     """The URL of a database of a server whose data is on a file system of its own, and where that is."""
-    if os.geteuid() != 0:
-        pytest.skip("only root can mount a small file system")
-    with tempfile.TemporaryDirectory(dir=runs_root()) as folder:
-        Path(folder).chmod(0o755)
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=512m", "tmpfs", folder], check=True)
-        Path(folder).chmod(0o755)
-        try:
-            with another(mysql, folder=Path(folder)) as address:
-                server.create(address, "visibility")
-                yield server.url(address, "visibility"), Path(folder)
-        finally:
-            # The server's last threads may still be ending.
-            wait_until(lambda: subprocess.run(["umount", folder], check=False).returncode == 0, 30, "umount")
+    with small_file_system(512) as folder, another(mysql, folder=folder) as address:
+        server.create(address, "visibility")
+        yield server.url(address, "visibility"), folder
 
 
 def test_a_full_disk(mysql: Handle) -> None:

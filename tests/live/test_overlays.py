@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ from tests.engines.handles import Handle
 from tests.support.catalogs import released
 from tests.support.clickhouse import ClickHouseWriter
 from tests.support.command import Ran, temporal_visibility
+from tests.support.journeys import opened
 from tests.support.mysql_writing import MysqlWriter
 from tests.support.search_writing import SearchWriter
 from tests.support.sqlite import SqliteWriter
@@ -26,28 +25,16 @@ from toolkit.apply.checking import Check, check_store, repair_task
 from toolkit.apply.runner import Options, kept, perform, plan_store, upgrade_task
 from toolkit.attributes import AttributeType
 from toolkit.definition import Definition, Index, IndexKey
-from toolkit.engines import Client, Engine, engine
+from toolkit.engines import Client, Engine
 from toolkit.engines.online import Coordinated
 from toolkit.overlay import NO_OVERLAY, ClickHouseSettings, Overlay, SearchSettings
 from toolkit.sample import generate
-from toolkit.targets import parse_url
 
 OLD, NEW = released()[-2:]
 ROWS = 150
 MORE = {AttributeType.KEYWORD: 12, AttributeType.INT: 4, AttributeType.KEYWORD_LIST: 4, AttributeType.DATETIME: 4}
 BY_TYPE = Index("by_type_and_status", (IndexKey("NamespaceId"), IndexKey("WorkflowType"), IndexKey("StartTime", True)))
 BY_USER = Index("by_user_and_start", (IndexKey("NamespaceId"), IndexKey("BatcherUser"), IndexKey("ListOrder")))
-
-
-@contextmanager
-def opened(url: str, overlay: Overlay) -> Iterator[tuple[Engine, Client]]:
-    target = parse_url(url, {}, overlay)
-    chosen = engine(target.engine)
-    client = chosen.connect(target)
-    try:
-        yield chosen, client
-    finally:
-        client.close()
 
 
 def quiet(client: Client, chosen: Engine, task: Any) -> None:

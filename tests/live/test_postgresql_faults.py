@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,10 +18,10 @@ import pytest
 
 from tests.engines.handles import Handle
 from tests.engines.processes import give_away
-from tests.engines.runs import runs_root
 from tests.support import journeys
 from tests.support.catalogs import LAST, published
 from tests.support.command import temporal_visibility
+from tests.support.one_more import small_file_system
 from tests.support.online import ROOT, go, paused, prepared
 from tests.support.replica import replica
 from tests.support.writing import NAMESPACE, PostgresWriter, Truth
@@ -271,12 +270,8 @@ def test_two_started_together(engine: Handle) -> None:
 @contextmanager
 def small_tablespace(postgresql: Handle) -> Iterator[tuple[str, Path]]:
     """The URL of a database on a file system of 64 MB, and where that is."""
-    if os.geteuid() != 0:
-        pytest.skip("only root can mount a small file system")
-    with tempfile.TemporaryDirectory(dir=runs_root()) as folder:
-        Path(folder).chmod(0o755)
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", folder], check=True)
-        place = Path(folder) / "space"
+    with small_file_system(64) as folder:
+        place = folder / "space"
         place.mkdir()
         give_away(place)
         name = f"{postgresql.database}_small"
@@ -284,12 +279,11 @@ def small_tablespace(postgresql: Handle) -> Iterator[tuple[str, Path]]:
             with psycopg.connect(postgresql.url, autocommit=True) as connection:
                 connection.execute(f"CREATE TABLESPACE {name} LOCATION '{place}'".encode())
                 connection.execute(f"CREATE DATABASE {name} TABLESPACE {name}".encode())
-            yield postgresql.url_of(name), Path(folder)
+            yield postgresql.url_of(name), folder
         finally:
             with psycopg.connect(postgresql.url, autocommit=True) as connection:
                 connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)".encode())
                 connection.execute(f"DROP TABLESPACE IF EXISTS {name}".encode())
-            subprocess.run(["umount", folder], check=True)
 
 
 @pytest.mark.faults  # A checkpoint that fails on it would fail in everybody's CREATE DATABASE.

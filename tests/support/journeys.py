@@ -13,7 +13,7 @@ from toolkit.apply.runner import plan_store, run
 from toolkit.catalog import Catalog, differences
 from toolkit.definition import Definition
 from toolkit.engines import Client, Engine, engine
-from toolkit.overlay import NO_OVERLAY
+from toolkit.overlay import NO_OVERLAY, Overlay
 from toolkit.plan import Plan
 from toolkit.targets import parse_url
 
@@ -21,9 +21,9 @@ Published = Callable[[Definition], Catalog]
 
 
 @contextmanager
-def opened(url: str) -> Iterator[tuple[Engine, Client]]:
+def opened(url: str, overlay: Overlay = NO_OVERLAY) -> Iterator[tuple[Engine, Client]]:
     """The engine and an open client for `url`."""
-    target = parse_url(url, {})
+    target = parse_url(url, {}, overlay)
     chosen = engine(target.engine)
     client = chosen.connect(target)
     try:

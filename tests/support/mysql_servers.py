@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import signal
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -13,10 +12,11 @@ from pathlib import Path
 from tests.engines.engine import Address
 from tests.engines.handles import Handle
 from tests.engines.ports import free_port
-from tests.engines.processes import give_away, start, wait_until
+from tests.engines.processes import give_away, wait_until
 from tests.engines.runs import runs_root
 from tests.engines.servers import mysql as server
 from tests.support.mysql import sql
+from tests.support.one_more import running
 
 DATABASE = "visibility"
 _LOGGED = ("--log-bin=bin", "--gtid-mode=ON", "--enforce-gtid-consistency=ON", "--log-bin-trust-function-creators=1")
@@ -42,26 +42,11 @@ def another(mysql: Handle, options: Sequence[str] = (), folder: Path | None = No
         shutil.copytree(mysql._host.directory / "tls", directory / "tls")  # type: ignore[attr-defined]
         give_away(directory)
         command = server.command(home, directory, port)
-        process = start(type(command)([*command.argv, *options], command.environment), directory / "log")
+        command = type(command)([*command.argv, *options], command.environment)
         address = Address("127.0.0.1", port, server.USER, server.PASSWORD)
 
-        def answers() -> bool:
-            try:
-                server.probe(address)
-            except Exception:  # whatever the driver raises means: not yet
-                return False
-            return True
-
-        try:
-            wait_until(answers, 90, "mysqld", unless=lambda: None if process.lives() else _end_of(directory / "log"))
+        with running(command, directory / "log", lambda: server.probe(address), 90, "mysqld"):
             yield address
-        finally:
-            process.send_tree(signal.SIGKILL)
-            wait_until(lambda: not process.lives(), 30, "the end of mysqld")
-
-
-def _end_of(log: Path) -> str:
-    return " | ".join(log.read_text().splitlines()[-5:])
 
 
 @contextmanager

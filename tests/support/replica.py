@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import signal
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,9 +12,10 @@ import psycopg
 
 from tests.engines.handles import Handle
 from tests.engines.ports import free_port
-from tests.engines.processes import give_away, start, wait_until
+from tests.engines.processes import give_away
 from tests.engines.runs import runs_root
 from tests.engines.servers import postgresql as server
+from tests.support.one_more import running
 
 
 @contextmanager
@@ -41,24 +41,11 @@ def replica(primary: Handle) -> Iterator[str]:
         (place / "data/standby.signal").touch()
         give_away(place)
         (place / "data").chmod(0o700)
-        process = start(server.command(home, place, port), place / "log")
         url = server.url(type(address)(address.host, port, address.user, address.password), primary.database)
 
-        def answers() -> bool:
-            try:
-                with psycopg.connect(url, connect_timeout=2) as connection:
-                    connection.execute("SELECT 1")
-            except psycopg.OperationalError:
-                return False
-            return True
+        def probe() -> None:
+            with psycopg.connect(url, connect_timeout=2) as connection:
+                connection.execute("SELECT 1")
 
-        try:
-            wait_until(answers, 60, "the standby", unless=lambda: None if process.lives() else _end_of(place / "log"))
+        with running(server.command(home, place, port), place / "log", probe, 60, "the standby"):
             yield url
-        finally:
-            process.send_tree(signal.SIGKILL)
-            wait_until(lambda: not process.lives(), 30, "the end of the standby")
-
-
-def _end_of(log: Path) -> str:
-    return " | ".join(log.read_text().splitlines()[-5:])

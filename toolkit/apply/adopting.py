@@ -8,9 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from toolkit.apply.checking import labelled, wait_for_run
-from toolkit.apply.recognising import identify_store
+from toolkit.apply.recognising import identify_store, only_we_record
 from toolkit.apply.runner import Task
-from toolkit.attributes import Family
 from toolkit.catalog import fingerprint
 from toolkit.definition import Definition
 from toolkit.engines import Client, Engine
@@ -87,7 +86,7 @@ def _records(
         goal = overlay.apply(definition)
         steps = engine.steps(replace(ours, catalog=engine.catalog(goal, overlay)), goal, overlay)
     records = (step for step in steps if step.id.startswith("record.") and step.id != _NO_RECORD)
-    # On a search engine the record is ours alone, and behind when Temporal's tool has upgraded the index.
-    behind = engine.FAMILY is Family.ELASTICSEARCH and bool(identity.exact)
+    # A record that only we keep is behind when Temporal's tool has upgraded the index.
+    behind = only_we_record(engine) and bool(identity.exact)
     keep = observed.recorded is not None and not said and not behind
     return tuple(s for s in records if not (keep and any(expect.path == _RECORDED for expect in s.done)))

@@ -10,9 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from toolkit.apply.planning import unlike
-from toolkit.apply.recognising import identified, known_schemas
+from toolkit.apply.recognising import identified, known_schemas, only_we_record
 from toolkit.apply.runner import Task, unfinished
-from toolkit.attributes import Family
 from toolkit.definition import Definition
 from toolkit.drift import Finding, Report, judge
 from toolkit.engines import Client, Engine
@@ -73,8 +72,7 @@ def judged(engine: Engine, client: Client, observed: Observed, check: Check) -> 
         report = replace(report, findings=(half, *extras), plan=replace(report.plan, steps=()))
     best = identity.exact[0] if identity.exact else None
     ahead = _ahead(identity, known)
-    if ahead and check.version is None and engine.FAMILY is not Family.ELASTICSEARCH:
-        # On a search engine Temporal's own tool records nothing.
+    if ahead and check.version is None and not only_we_record(engine):
         message = f"the schema is that of {ahead.name}, but the store records {identity.recorded}"
         unrecorded = Finding(HALF, (), message, (), "`schema upgrade` records it.")
         report = replace(report, findings=(unrecorded, *report.findings))

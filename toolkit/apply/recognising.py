@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 
+from toolkit.attributes import Family
 from toolkit.engines import Engine
 from toolkit.engines import engine as engine_called
 from toolkit.engines.version_tables import SHARED
@@ -36,6 +37,11 @@ def identify_store(engine: Engine, observed: Observed, overlay: Overlay) -> Iden
 def identified(engine: Engine, observed: Observed, known: Sequence[Known]) -> Identity:
     """As `identify_store`, with the known schemas at hand."""
     return identify(observed.recorded, observed.catalog, known, engine.empty(), known_schemas(engine, NO_OVERLAY))
+
+
+def only_we_record(engine: Engine) -> bool:
+    """Whether nobody but this tool writes down a version: on search engines Temporal's own tools record nothing."""
+    return engine.FAMILY is Family.ELASTICSEARCH
 
 
 def remarks(observed: Observed) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from toolkit.catalog import Json
+from toolkit.definition import Definition, Field, SearchAttribute
 from toolkit.errors import DefinitionError
 
 
@@ -83,3 +84,16 @@ def refuse_shared_names(columns: Iterable[Column]) -> None:
             raise DefinitionError("TV1017", f"{column.source!r} and {seen[name]!r} would both be the column {name!r}",
                                   "Rename one of them.")  # fmt: skip
         seen[name] = column.source
+
+
+def indexed(index: str, name: str, part: Definition) -> Field | SearchAttribute:
+    """What `name` among the keys of a composite index is. DefinitionError when `part` has no such thing."""
+    found = part.field(name) or part.attribute(name)
+    if found is None:
+        raise DefinitionError("TV1017", f"index {index!r}: SQL stores have no field {name!r}")
+    return found
+
+
+def unordered(index: str, name: str) -> DefinitionError:
+    """That an attribute of a list or of words cannot be a key of a composite index."""
+    return DefinitionError("TV1017", f"index {index!r}: {name} has no order to be indexed by")

@@ -13,7 +13,7 @@ from toolkit.definition import LIST_ORDER, Definition, Field, SearchAttribute
 from toolkit.definition import Index as LogicalIndex
 from toolkit.engines.mysql.render import identifier, literal, member
 from toolkit.engines.mysql.typemap import IndexKind, Profile, TableRule
-from toolkit.engines.physical import Column, Index, Layout, Table, refuse_shared_names
+from toolkit.engines.physical import Column, Index, Layout, Table, indexed, refuse_shared_names, unordered
 from toolkit.errors import DefinitionError
 
 PRIMARY_KEY = ("namespace_id", "run_id")
@@ -105,17 +105,15 @@ def _composite(index: LogicalIndex, part: Definition, rules: Profile) -> Index:
 
 def _keyed(index: str, name: str, part: Definition, rules: Profile) -> str:
     """The column of a field or attribute in a composite index, which is one of the main table's."""
-    if field := part.field(name):
-        return column_name(field.name, rules)
-    attribute = part.attribute(name)
-    if attribute is None:
-        raise DefinitionError("TV1017", f"index {index!r}: SQL stores have no field {name!r}")
+    found = indexed(index, name, part)
+    if isinstance(found, Field):
+        return column_name(found.name, rules)
     main = next(rule for rule in rules.tables if rule.fields is None)
-    if attribute.group is not main.group:
+    if found.group is not main.group:
         raise DefinitionError("TV1017", f"index {index!r}: on MySQL {name} is in another table than the fields")
-    if rules.attributes[attribute.type].index is not IndexKind.PLAIN:
-        raise DefinitionError("TV1017", f"index {index!r}: {name} has no order to be indexed by")
-    return attribute.name
+    if rules.attributes[found.type].index is not IndexKind.PLAIN:
+        raise unordered(index, name)
+    return found.name
 
 
 def _attribute_index(attribute: SearchAttribute, name: str, rule: TableRule, rules: Profile) -> Index:

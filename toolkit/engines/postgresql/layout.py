@@ -12,10 +12,9 @@ from toolkit.attributes import Family, snake_case
 from toolkit.catalog import Catalog, Json
 from toolkit.definition import LIST_ORDER, Definition, Field, SearchAttribute
 from toolkit.definition import Index as LogicalIndex
-from toolkit.engines.physical import Column, Index, Layout, Table, refuse_shared_names
+from toolkit.engines.physical import Column, Index, Layout, Table, indexed, refuse_shared_names, unordered
 from toolkit.engines.postgresql.render import identifier, literal
 from toolkit.engines.postgresql.typemap import IndexKind, Profile
-from toolkit.errors import DefinitionError
 
 PRIMARY_KEY = ("namespace_id", "run_id")
 # Open executions sort before all closed ones: no close time counts as the last moment.
@@ -108,15 +107,13 @@ def _composite(index: LogicalIndex, part: Definition, rules: Profile) -> Index:
 
 def _keyed(index: str, name: str, part: Definition, rules: Profile) -> tuple[str, str]:
     """Column and operator class of a field or attribute in a composite index."""
-    if field := part.field(name):
-        return column_name(field.name, rules), rules.fields[field.type].operators
-    attribute = part.attribute(name)
-    if attribute is None:
-        raise DefinitionError("TV1017", f"index {index!r}: SQL stores have no field {name!r}")
-    rule = rules.attributes[attribute.type]
+    found = indexed(index, name, part)
+    if isinstance(found, Field):
+        return column_name(found.name, rules), rules.fields[found.type].operators
+    rule = rules.attributes[found.type]
     if rule.index is not IndexKind.ORDERED:
-        raise DefinitionError("TV1017", f"index {index!r}: {name} has no order to be indexed by")
-    return attribute.name.lower(), rule.operators
+        raise unordered(index, name)
+    return found.name.lower(), rule.operators
 
 
 def _field_index(field: Field, name: str, rules: Profile) -> Index:

@@ -11,7 +11,7 @@ from toolkit.attributes import Family, snake_case
 from toolkit.catalog import Catalog, Json
 from toolkit.definition import LIST_ORDER, Definition, Field, SearchAttribute
 from toolkit.definition import Index as LogicalIndex
-from toolkit.engines.physical import Column, Index, Layout, Table
+from toolkit.engines.physical import Column, Index, Layout, Table, indexed, unordered
 from toolkit.engines.sqlite.render import identifier, literal, path
 from toolkit.engines.sqlite.search import SearchTable
 from toolkit.engines.sqlite.typemap import IndexKind, Profile
@@ -110,14 +110,12 @@ def _composite(index: LogicalIndex, part: Definition, rules: Profile) -> Index:
 
 def _keyed(index: str, name: str, part: Definition, rules: Profile) -> str:
     """The column of a field or attribute in a composite index."""
-    if field := part.field(name):
-        return column_name(field.name, rules)
-    attribute = part.attribute(name)
-    if attribute is None:
-        raise DefinitionError("TV1017", f"index {index!r}: SQL stores have no field {name!r}")
-    if rules.rule(attribute).index is not IndexKind.ORDERED:
-        raise DefinitionError("TV1017", f"index {index!r}: {name} has no order to be indexed by")
-    return attribute.name
+    found = indexed(index, name, part)
+    if isinstance(found, Field):
+        return column_name(found.name, rules)
+    if rules.rule(found).index is not IndexKind.ORDERED:
+        raise unordered(index, name)
+    return found.name
 
 
 def _partial(index: Index, column: str) -> Index:
