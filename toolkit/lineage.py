@@ -8,12 +8,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import pairwise
 
 from toolkit.attributes import Family
 from toolkit.catalog import ABSENT, Absent, Catalog, Difference, Json, Path, fingerprint, objects
 from toolkit.definition import Definition
 from toolkit.engines import Engine
+from toolkit.engines import engine as engine_called
 from toolkit.errors import UsageError
 from toolkit.overlay import NO_OVERLAY, Overlay
 from toolkit.plan import foreign_objects
@@ -106,9 +108,22 @@ def _parts(engine: Engine, chain: Sequence[Definition]) -> Iterator[tuple[Defini
     yield from ((definition.at_label(label), label) for label, definition in last.items())
 
 
+def catalog_of(engine: Engine, definition: Definition, overlay: Overlay = NO_OVERLAY) -> Catalog:
+    """The catalog of a version with the overlay on top of it; what is released is worked out once a process.
+
+    UsageError when the overlay does not fit the version.
+    """
+    return _plain(engine.NAME, definition) if overlay == NO_OVERLAY else engine.catalog(overlay.apply(definition), overlay)
+
+
+@cache
+def _plain(name: str, definition: Definition) -> Catalog:
+    return engine_called(name).catalog(definition)
+
+
 def _of_version(engine: Engine, definition: Definition, label: str, overlay: Overlay) -> Known | None:
     try:
-        catalog = engine.catalog(overlay.apply(definition), overlay)
+        catalog = catalog_of(engine, definition, overlay)
     except UsageError:
         return None
     return Known(label, definition.version, label, f"releases: {definition.servers}", catalog)
@@ -137,7 +152,8 @@ def identify(
 ) -> Identity:
     """Which of `known` the observed catalog is. What stands beside the known objects does not count; `released`: the
     schemas without the overlay, whose objects are no strangers even where the overlay leaves them out."""
-    foreign = foreign_objects(observed, (*(one.catalog for one in (*known, *released)), empty))
+    both = known if released is known else (*known, *released)
+    foreign = foreign_objects(observed, (*(one.catalog for one in both), empty))
     ours = observed.without(foreign)
     mark = fingerprint(ours)
     blank = Identity(recorded, (), None, None, (), 0.0, foreign, mark, mark == fingerprint(empty))

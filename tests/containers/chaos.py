@@ -141,7 +141,8 @@ def run(handle: Handle | EmbeddedHandle, seed: int, name: str, disk: Disk | None
 
 def _finish(known: Engine, client: Client) -> None:
     from toolkit.apply import ways_back
-    from toolkit.apply.runner import Options, kept, perform
+    from toolkit.apply.ongoing import kept
+    from toolkit.apply.runner import Options, perform
     from toolkit.engines.online import Coordinated
 
     if isinstance(client, Coordinated) and kept(client):

@@ -16,7 +16,8 @@ from tests.support.catalogs import released
 from tests.support.damages import CLICKHOUSE, MYSQL, POSTGRESQL, SQLITE, Damage
 from tests.support.mysql import sql as mysql_sql
 from tests.support.search_damages import SEARCH, SearchDamage
-from toolkit.apply.checking import Check, check_store, repair_task
+from toolkit.apply.checking import Check, check_store
+from toolkit.apply.repairing import repair_task
 from toolkit.apply.runner import Options, perform
 from toolkit.drift import Report
 from toolkit.engines import Client, Engine

@@ -19,7 +19,8 @@ from tests.support.catalogs import released
 from tests.support.command import temporal_visibility
 from tests.support.mysql import sql as mysql_sql
 from tests.support.online import doomed, prepared
-from toolkit.apply.checking import Check, check_store, repair_task
+from toolkit.apply.checking import Check, check_store
+from toolkit.apply.repairing import repair_task
 from toolkit.apply.runner import Options, perform, plan_store
 from toolkit.drift import Finding, Report
 from toolkit.engines import Client, Engine

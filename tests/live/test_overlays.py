@@ -21,8 +21,10 @@ from tests.support.search_writing import SearchWriter
 from tests.support.sqlite import SqliteWriter
 from tests.support.writing import NAMESPACE, PostgresWriter, Writer
 from toolkit.apply import ways_back
-from toolkit.apply.checking import Check, check_store, repair_task
-from toolkit.apply.runner import Options, kept, perform, plan_store, upgrade_task
+from toolkit.apply.checking import Check, check_store
+from toolkit.apply.ongoing import kept
+from toolkit.apply.repairing import repair_task
+from toolkit.apply.runner import Options, perform, plan_store, upgrade_task
 from toolkit.attributes import AttributeType
 from toolkit.definition import Definition, Index, IndexKey
 from toolkit.engines import Client, Engine

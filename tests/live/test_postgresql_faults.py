@@ -27,7 +27,8 @@ from tests.support.replica import replica
 from tests.support.writing import NAMESPACE, PostgresWriter, Truth
 from toolkit.apply.actions import Action, CopyChunk, Outcome, Pause, RunStep, Swap
 from toolkit.apply.limits import Limits
-from toolkit.apply.runner import Options, unfinished
+from toolkit.apply.ongoing import unfinished
+from toolkit.apply.runner import Options
 from toolkit.catalog import differences
 from toolkit.engines.online import Sensing
 from toolkit.errors import ConnectionFailed, EngineError, LockHeld, ToolkitError

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from tests.support.model_store import PLAN, Fate, Killed, ModelClient, Store
 from toolkit.apply.limits import Limits
-from toolkit.apply.runner import Options, Task, kept, perform, unfinished
+from toolkit.apply.ongoing import kept, unfinished
+from toolkit.apply.runner import Options, Task, perform
 from toolkit.catalog import fingerprint
 from toolkit.errors import EngineError
 from toolkit.plan import Observed, Step

@@ -16,7 +16,8 @@ from pathlib import Path
 from tests.support import journeys
 from tests.support.catalogs import LAST
 from toolkit.apply import plan_json
-from toolkit.apply.runner import Options, perform, plan_store, unfinished, upgrade_task
+from toolkit.apply.ongoing import unfinished
+from toolkit.apply.runner import Options, perform, plan_store, upgrade_task
 from toolkit.apply.ways_back import finish, rollback
 from toolkit.engines.online import Coordinated
 from toolkit.overlay import NO_OVERLAY

@@ -32,7 +32,8 @@ def main() -> int:
         skew(wrong)
     from toolkit.apply import plan_json, ways_back
     from toolkit.apply.limits import Limits
-    from toolkit.apply.runner import Options, kept, perform, plan_store, unfinished, upgrade_task
+    from toolkit.apply.ongoing import kept, unfinished
+    from toolkit.apply.runner import Options, perform, plan_store, upgrade_task
     from toolkit.engines import engine
     from toolkit.engines.online import Coordinated
     from toolkit.errors import ToolkitError

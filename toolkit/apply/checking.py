@@ -1,6 +1,7 @@
-"""Drift of a live store: which version it is judged against, whether somebody works on it just now, and the repair.
+"""Drift of a live store: which version it is judged against, and whether somebody works on it just now.
 
-It joins observation, lineage and `toolkit.drift`; what is done to the store is a Task for the runner.
+It joins observation, lineage and `toolkit.drift`, and changes nothing. It imports nothing of what a run needs: `schema
+status` and `schema drift` are asked every minute, and half of their time is Python that begins.
 """
 
 from __future__ import annotations
@@ -9,9 +10,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from toolkit.apply.planning import unlike
+from toolkit.apply.ongoing import unfinished
 from toolkit.apply.recognising import identified, known_schemas, only_we_record
-from toolkit.apply.runner import Task, unfinished
 from toolkit.definition import Definition
 from toolkit.drift import Finding, Report, judge
 from toolkit.engines import Client, Engine
@@ -20,7 +20,7 @@ from toolkit.engines.online import Coordinated, Holder
 from toolkit.errors import LockHeld, UsageError
 from toolkit.lineage import LIKELY, Identity, Known, lines
 from toolkit.overlay import Overlay
-from toolkit.plan import Observed, Plan
+from toolkit.plan import Observed
 from toolkit.versions import find
 
 HALF, DEFECT, CUT_OFF = "TV6117", "TV6118", "TV6119"
@@ -56,10 +56,12 @@ def look(client: Client) -> Observed:
     return observed
 
 
-def judged(engine: Engine, client: Client, observed: Observed, check: Check) -> tuple[Report, Identity]:
-    """The report on what was observed."""
+def judged(
+    engine: Engine, client: Client, observed: Observed, check: Check, identity: Identity | None = None
+) -> tuple[Report, Identity]:
+    """The report on what was observed; `identity`: what it is, where that is known already."""
     known = known_schemas(engine, check.overlay)
-    identity = identified(engine, observed, known)
+    identity = identity or identified(engine, observed, known)
     wanted = _wanted(identity, check, known)
     catalogs = tuple(one.catalog for one in known)
     report = judge(engine, drifting(engine.NAME), observed, wanted, check.overlay, catalogs, check.keep_extra,
@@ -144,18 +146,3 @@ def busy(client: Client) -> Holder | None:
     """Who is working on the store; a lock that has expired is nobody's."""
     holder = client.holder() if isinstance(client, Coordinated) else None
     return None if holder is None or holder.expired else holder
-
-
-def repair_task(engine: Engine, plan: Plan, wanted: Definition, overlay: Overlay) -> Task:
-    """The repair as a task that has succeeded when its steps are seen to be done. Renames come alone and first: what
-    else there is to repair is judged again after them."""
-
-    renames = [step for step in plan.steps if step.id.startswith("rename.")]
-
-    def check(after: Observed) -> tuple[str, ...]:
-        if renames:
-            view = after.view()
-            return tuple(step.title for step in renames if not step.is_done(view))
-        return unlike(after.catalog, engine.catalog(overlay.apply(wanted), overlay), plan.foreign)
-
-    return Task("repair", plan, check)

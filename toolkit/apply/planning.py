@@ -16,6 +16,7 @@ from toolkit.diff import diff
 from toolkit.engines import Engine
 from toolkit.engines.online import OnlineEngine, Route
 from toolkit.errors import UsageError, VersionError
+from toolkit.lineage import catalog_of
 from toolkit.overlay import NO_OVERLAY, Overlay
 from toolkit.plan import Observed, Plan, Step, foreign_objects
 
@@ -35,9 +36,9 @@ class Recognised:
 def recognise(engine: Engine, observed: Observed, chain: Sequence[Definition], overlay: Overlay) -> Recognised:
     """Which published versions the observed schema equals, whatever version the store claims to be."""
     fitting = [d for d in _fitting(chain, overlay) if engine.supports(d)]
-    known = {d.version: engine.catalog(overlay.apply(d), overlay) for d in fitting}
+    known = {d.version: catalog_of(engine, d, overlay) for d in fitting}
     # What an overlay leaves out is ours all the same: it is to go, not to be left alone.
-    plain = [engine.catalog(d) for d in fitting] if overlay != NO_OVERLAY else []
+    plain = [catalog_of(engine, d) for d in fitting] if overlay != NO_OVERLAY else []
     foreign = foreign_objects(observed.catalog, (*known.values(), *plain, engine.empty()))
     ours = observed.catalog.without(foreign)
     mark = fingerprint(ours)

@@ -13,6 +13,7 @@ from toolkit.apply.estimating import estimated
 from toolkit.apply.limits import Limits
 from toolkit.apply.lock import Heartbeat
 from toolkit.apply.machine import start
+from toolkit.apply.ongoing import unfinished
 from toolkit.apply.planning import make_plan, unlike
 from toolkit.apply.states import Done, Working, from_json, resumable, to_json
 from toolkit.apply.task import Clock, Options, Report, Result, Task
@@ -24,7 +25,7 @@ from toolkit.errors import ConnectionFailed, EngineError, StoreChanged, ToolkitE
 from toolkit.overlay import Overlay
 from toolkit.plan import Observed, Plan
 
-__all__ = ["Options", "Result", "Task", "kept", "perform", "plan_store", "run", "tells", "unfinished", "upgrade_task"]
+__all__ = ["Options", "Result", "Task", "perform", "plan_store", "run", "tells", "upgrade_task"]
 
 
 def plan_store(
@@ -117,16 +118,6 @@ def tells(client: Client, limits: Limits) -> tuple[str, ...]:
     if limits.max_lag is not None and client.lag() is None:
         return ("--max-lag has nothing to watch: no replica of this store is seen that could be behind.",)
     return ()
-
-
-def unfinished(client: Coordinated) -> Run | None:
-    """The run that was begun and not ended, if there is one: the rollback rather than what it takes back."""
-    return next((r for r in reversed(client.journal().runs()) if r.status == "running"), None)
-
-
-def kept(client: Coordinated) -> Run | None:
-    """The run whose old data is still in the store, if there is one."""
-    return next((r for r in client.journal().runs() if r.status == "kept"), None)
 
 
 def _begin(client: Client, journal: Journal, task: Task) -> tuple[Run, Working | Done]:

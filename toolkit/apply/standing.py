@@ -72,7 +72,7 @@ def _drift(
     if identity.is_empty:
         return None
     try:
-        report, _ = judged(engine, client, observed, Check(overlay))
+        report, _ = judged(engine, client, observed, Check(overlay), identity)
     except ToolkitError:
         return None
     return {"version": report.version, "findings": len(report.findings),

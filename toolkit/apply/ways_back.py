@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from toolkit.apply import plan_json
+from toolkit.apply.ongoing import kept, unfinished
 from toolkit.apply.planning import recognise
-from toolkit.apply.runner import Task, kept, unfinished
+from toolkit.apply.runner import Task
 from toolkit.apply.states import from_json, resumable, step_of
 from toolkit.catalog import fingerprint
 from toolkit.definition import Definition

@@ -11,10 +11,11 @@ from pathlib import Path
 import click
 
 from toolkit.apply import plan_json as plans
-from toolkit.apply.checking import Check, check_store, repair_task
+from toolkit.apply.checking import Check, check_store
 from toolkit.apply.estimating import estimated
 from toolkit.apply.limits import Limits
-from toolkit.apply.runner import unfinished
+from toolkit.apply.ongoing import unfinished
+from toolkit.apply.repairing import repair_task
 from toolkit.cli.options import connected, target_argument, targets
 from toolkit.cli.output import ci_output_option, emit
 from toolkit.cli.running import confirm, run_task, show

@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 
 from toolkit.apply.limits import Limits, eased
-from toolkit.apply.runner import tells, unfinished
+from toolkit.apply.ongoing import unfinished
+from toolkit.apply.runner import tells
 from toolkit.catalog import Json
 from toolkit.cli.options import connected, target_argument, targets
 from toolkit.cli.output import emit, output_option

@@ -8,8 +8,9 @@ import click
 
 from toolkit.apply import plan_json as plans
 from toolkit.apply.limits import Limits
+from toolkit.apply.ongoing import unfinished
 from toolkit.apply.planning import is_downgrade
-from toolkit.apply.runner import plan_store, unfinished, upgrade_task
+from toolkit.apply.runner import plan_store, upgrade_task
 from toolkit.cli.options import connected, target_argument, targets, version_option
 from toolkit.cli.output import emit, output_option
 from toolkit.cli.running import answer, confirm, looked, problems_json, run_task, show

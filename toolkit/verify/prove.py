@@ -17,7 +17,8 @@ from dataclasses import dataclass, replace
 from toolkit.apply import ways_back
 from toolkit.apply.actions import Action, Outcome, RunStep, Swap
 from toolkit.apply.limits import Limits
-from toolkit.apply.runner import Options, Result, Task, kept, perform, plan_store, upgrade_task
+from toolkit.apply.ongoing import kept
+from toolkit.apply.runner import Options, Result, Task, perform, plan_store, upgrade_task
 from toolkit.catalog import Catalog, differences
 from toolkit.definition import Definition
 from toolkit.engines import Client, Engine
