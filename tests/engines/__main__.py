@@ -11,9 +11,10 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from tests.engines import docker, images
-from tests.engines.catalog import ENGINES, default, kinds, parse
+from tests.engines.catalog import ENGINES, Kind, default, kinds, parse
 from tests.engines.containers import Container
 from tests.engines.errors import NotAllowed, Unavailable
 from tests.engines.process_server import Server
@@ -22,6 +23,7 @@ from tests.engines.selection import Way, usual_way
 from tests.engines.starting import forget_failure
 
 DATABASE = "visibility"
+PREPARING_AT_ONCE = 3
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -62,10 +64,17 @@ def list_kinds(options: argparse.Namespace) -> None:
 def prepare(options: argparse.Namespace) -> None:
     everything = [kind for kind in kinds() if not kind.embedded and kind.version.process]
     chosen = everything if options.all else [parse(name) for name in options.names]
-    for kind in chosen or [kind for kind in map(default, ENGINES) if kind.version.process]:
-        began = time.monotonic()
-        home = kind.definition.prepare(kind.label)
-        print(f"{kind.name:20}{time.monotonic() - began:6.1f} s  {home}", flush=True)
+    chosen = chosen or [kind for kind in map(default, ENGINES) if kind.version.process]
+    # Downloads mostly wait: several at once take little longer than the longest.
+    with ThreadPoolExecutor(PREPARING_AT_ONCE) as pool:
+        for _ in pool.map(_prepare, chosen):
+            pass
+
+
+def _prepare(kind: Kind) -> None:
+    began = time.monotonic()
+    home = kind.definition.prepare(kind.label)
+    print(f"{kind.name:20}{time.monotonic() - began:6.1f} s  {home}", flush=True)
 
 
 def up(options: argparse.Namespace) -> None:

@@ -6,12 +6,13 @@ It delegates everything else: which versions (selection), servers (runs), handle
 from __future__ import annotations
 
 import contextlib
+import subprocess
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.engines import embedded, report
+from tests.engines import embedded, prefetch, report
 from tests.engines.cache import locked
 from tests.engines.catalog import EMBEDDED, ENGINES, STORES, Kind, default, parse
 from tests.engines.embedded import EmbeddedHandle
@@ -23,6 +24,7 @@ from tests.engines.selection import Selection, Way, selection
 
 RUN = pytest.StashKey[Run]()
 SELECTION = pytest.StashKey[Selection]()
+PREFETCH = pytest.StashKey[subprocess.Popen[bytes] | None]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -65,6 +67,9 @@ def pytest_configure(config: pytest.Config) -> None:
     else:
         clean_leftovers()
         config.stash[RUN] = Run.begin()
+        config.stash[PREFETCH] = prefetch.begin(
+            config, config.stash[SELECTION], config.stash[RUN].directory / "prefetch"
+        )
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -75,12 +80,13 @@ def pytest_configure_node(node: object) -> None:
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput") and RUN in config.stash:
+        prefetch.end(config.stash.get(PREFETCH, None))
         config.stash[RUN].end()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out `long` tests unless they are asked for, and versions that cannot be had the chosen way; say so in the
-    table.
+    table. Tests without a server come first: the others' servers are prepared meanwhile.
     """
     everything = config.getoption("long") or config.getoption("all_versions")
     reasons = {item: reason for item in items if (reason := _why_not(item, everything))}
@@ -88,6 +94,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         report.note_left_out(config.stash[RUN], reasons.values())
         config.hook.pytest_deselected(items=list(reasons))
         items[:] = [item for item in items if item not in reasons]
+    items.sort(key=lambda item: any(not kind.embedded for kind in _kinds(item)))
 
 
 def _why_not(item: pytest.Item, everything: bool) -> tuple[str, str] | None:
