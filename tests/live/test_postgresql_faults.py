@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -25,12 +26,14 @@ from tests.support.one_more import small_file_system
 from tests.support.online import ROOT, go, paused, prepared
 from tests.support.replica import replica
 from tests.support.writing import NAMESPACE, PostgresWriter, Truth
-from toolkit.apply.actions import Action, CopyChunk, Outcome, Pause, RunStep, Swap
+from toolkit.apply.actions import Action, CopyChunk, Outcome, Pause, Replay, RunStep, Swap
 from toolkit.apply.limits import Limits
 from toolkit.apply.ongoing import unfinished
 from toolkit.apply.runner import Options
 from toolkit.catalog import differences
-from toolkit.engines.online import Sensing
+from toolkit.engines.online import Replayed, Sensing
+from toolkit.engines.postgresql import rebuilder
+from toolkit.engines.postgresql.client import PostgresClient
 from toolkit.errors import ConnectionFailed, EngineError, LockHeld, ToolkitError
 
 SMALL = Limits(chunk_seconds=0.02, rows=50)
@@ -197,6 +200,65 @@ def test_an_autovacuum_steps_aside_without_a_writer_waiting(postgresql: Handle) 
     assert writer.longest < 1.0
     assert stored(url) == (writer.truth, 50)
     finished(url)
+
+
+def test_an_autovacuum_steps_aside_for_a_plain_change(postgresql: Handle) -> None:
+    """A column that needs no rebuild comes, and goes, with the same care."""
+    url = postgresql.url
+    prepared(url, 50, "1.8")
+    with PostgresWriter(url) as writer:
+        for version in ("1.9", "1.8"):
+            with psycopg.connect(url) as vacuum:
+                vacuum.execute("LOCK TABLE executions_visibility IN SHARE UPDATE EXCLUSIVE MODE")
+                stepping = threading.Thread(target=_step_aside, args=(url, vacuum))
+                stepping.start()
+                go(url, version, Options(limits=Limits(attempts=5)))
+                stepping.join()
+            at_version(url, version)
+    assert writer.longest < 1.0
+
+
+def test_sessions_that_share_a_replay_are_opened_once_a_step(
+    postgresql: Handle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = postgresql.url
+    prepared(url, 100)
+    opened: dict[int, list[psycopg.Connection[dict[str, Any]]]] = {}
+    replays: list[int] = []
+    steps: list[int] = []
+    open_session = PostgresClient._session
+
+    def counted(client: PostgresClient) -> psycopg.Connection[dict[str, Any]]:
+        session = open_session(client)
+        # The heartbeat's thread opens one of its own.
+        if steps and threading.current_thread() is threading.main_thread():
+            opened.setdefault(steps[0], []).append(session)
+        return session
+
+    def watch(action: Action, outcome: Outcome | None) -> None:
+        if isinstance(action, CopyChunk) and outcome is None and action.after is None:
+            with psycopg.connect(url) as connection:
+                connection.execute(_MANY)
+        steps[:] = [action.step] if isinstance(action, Replay) and outcome is None else []
+        if isinstance(action, Replay) and isinstance(outcome, Replayed) and outcome.left > rebuilder.NEAR:
+            replays.append(action.step)
+
+    # The changed keys are enough for several replays.
+    monkeypatch.setattr(rebuilder, "NEAR", 100)
+    monkeypatch.setattr(PostgresClient, "_session", counted)
+    go(url, options=Options(limits=Limits(rows=50, most_rows=50), watch=watch))
+    assert replays.count(replays[0]) >= 2
+    assert {len(sessions) for sessions in opened.values()} == {rebuilder.REPLAYERS}
+    assert all(session.closed for sessions in opened.values() for session in sessions)
+    assert stored(url) == ({}, 100 + 600)
+    finished(url)
+
+
+_MANY = """
+INSERT INTO executions_visibility (namespace_id, run_id, start_time, execution_time, workflow_id, workflow_type_name,
+                                   status, encoding)
+SELECT 'many', number::text, now(), now(), 'w', 't', 1, '' FROM generate_series(1, 600) AS number
+"""
 
 
 def _step_aside(url: str, vacuum: psycopg.Connection) -> None:

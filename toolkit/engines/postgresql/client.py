@@ -74,6 +74,7 @@ class PostgresClient:
         self._rules = rules
         self._conninfo = conninfo
         self._lease: books.PostgresLease | None = None
+        self._rebuilder: PostgresRebuilder | None = None
 
     def _ask(self, query: str, parameters: Sequence[object] = ()) -> list[dict[str, Any]]:
         try:
@@ -174,6 +175,7 @@ class PostgresClient:
         except psycopg.Error as error:
             raise self._failed(error) from None
         self._lease = books.PostgresLease(self._connection, self._session, self._failed, fencing, seconds)
+        self._end_rebuilding()
         return self._lease
 
     def _session(self) -> psycopg.Connection[dict[str, Any]]:
@@ -195,6 +197,7 @@ class PostgresClient:
             connection.execute("SELECT set_config(%s, '0', false)", (setting,))
         if connection.info.server_version >= 140000:
             connection.execute("SET client_connection_check_interval = '500ms'")
+            connection.execute("SET idle_session_timeout = 0")
 
     def holder(self) -> Holder | None:
         """See `toolkit.engines.online.Coordinated.holder`."""
@@ -210,7 +213,14 @@ class PostgresClient:
     def rebuilding(self) -> PostgresRebuilder:
         """See `toolkit.engines.online.Coordinated.rebuilding`; only for the holder of the lock."""
         assert self._lease is not None
-        return PostgresRebuilder(self._connection, self._lease, self._failed, self._session)
+        if self._rebuilder is None:
+            self._rebuilder = PostgresRebuilder(self._connection, self._lease, self._failed, self._session)
+        return self._rebuilder
+
+    def _end_rebuilding(self) -> None:
+        if self._rebuilder is not None:
+            self._rebuilder.close()
+            self._rebuilder = None
 
     def throttle(self, run: int) -> Json:
         """See `toolkit.engines.online.Throttling.throttle`."""
@@ -263,4 +273,5 @@ class PostgresClient:
 
     def close(self) -> None:
         """See `toolkit.engines.Client.close`."""
+        self._end_rebuilding()
         self._connection.close()

@@ -42,6 +42,13 @@ class PostgresRebuilder:
         self._lease = lease
         self._failed = failed
         self._open_session = open_session
+        self._replayers: list[Connection] = []
+
+    def close(self) -> None:
+        """Give back the sessions that share a replay. They are kept from one replay to the next, until nothing is left
+        to share or something fails."""
+        while self._replayers:
+            self._replayers.pop().close()
 
     def attempt(self, step: Step, wait: float, tick: Tick) -> Ran | Busy:
         """See `Rebuilding.attempt`."""
@@ -99,6 +106,8 @@ class PostgresRebuilder:
             left = self._left(step)
         except psycopg.Error as error:
             raise self._failed(error) from None
+        if left <= NEAR:
+            self.close()
         return Replayed(taken, left, (time.monotonic() - began) / REPLAY_SCALE, left <= NEAR)
 
     def swap(self, step: Step, wait: float, most: int) -> Swapped | Busy:
@@ -161,8 +170,8 @@ class PostgresRebuilder:
 
     def _replay_together(self, step: Step, keys: int) -> int:
         """Each of several sessions refreshes its share of the keys: writers are several, too."""
-        sessions = [self._open_session() for _ in range(REPLAYERS)]
         (replay,) = _part(step, "replay")
+        sessions = self._replayers
 
         def work(part: int) -> int:
             with sessions[part].transaction():
@@ -174,11 +183,13 @@ class PostgresRebuilder:
             return int(row["taken"]) if row else 0
 
         try:
+            while len(sessions) < REPLAYERS:
+                sessions.append(self._open_session())
             with ThreadPoolExecutor(REPLAYERS) as pool:
                 return sum(pool.map(work, range(REPLAYERS)))
-        finally:
-            for session in sessions:
-                session.close()
+        except BaseException:
+            self.close()
+            raise
 
     def _left(self, step: Step) -> int:
         row = self._run(step, "left").fetchone()
