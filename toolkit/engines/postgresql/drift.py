@@ -12,7 +12,7 @@ from toolkit.catalog import ABSENT, Catalog, Json, Path
 from toolkit.definition import Definition
 from toolkit.engines.drifting import Fault
 from toolkit.engines.physical import Table
-from toolkit.engines.postgresql import render
+from toolkit.engines.postgresql import render, shadow
 from toolkit.engines.postgresql.render import identifier
 from toolkit.overlay import Overlay
 from toolkit.plan import Expect, Lock, Observed, Sql, Step, StepClass
@@ -43,13 +43,13 @@ def rename(path: Path, facts: Json, name: str, overlay: Overlay) -> Step | None:
     """See `Drifting.rename`."""
     match path:
         case ("tables", table, "columns", old):
-            statement = render.rename_column(table, old, name)
+            statements: tuple[Sql, ...] = (shadow.aside(table), render.rename_column(table, old, name))
         case ("tables", _, "indexes", old):
-            statement = render.rename_index(old, name)
+            statements = (render.rename_index(old, name),)
         case _:
             return None
     return Step(f"rename.{old}", f"Rename {old} to {name}", "what is in it stays", StepClass.METADATA, EXCLUSIVE,
-                (statement,), (), (), (old,))  # fmt: skip
+                statements, (), (), (old,))  # fmt: skip
 
 
 def faults(observed: Observed, wanted: Definition, overlay: Overlay) -> tuple[Fault, ...]:

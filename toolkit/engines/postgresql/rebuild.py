@@ -14,6 +14,7 @@ from toolkit.engines.online import Route
 from toolkit.engines.physical import Index, Table
 from toolkit.engines.postgresql import layout, planner, render, shadow, traits, versions
 from toolkit.engines.postgresql.names import OLD, SHADOW
+from toolkit.engines.postgresql.render import identifier
 from toolkit.engines.postgresql.typemap import Profile
 from toolkit.plan import NO_LOCK, Expect, Lock, Mode, Observed, Sql, Step, StepClass
 
@@ -43,7 +44,7 @@ def route(plain: Sequence[Step], observed: Observed, wanted: Definition, rules: 
     """The way beside live writes. A table without a row is changed in place: nobody can be waiting for long."""
     table = layout.layout(wanted, rules).table(rules.table)
     if table is None or not _must_rebuild(plain, observed):
-        return Route(tuple(_careful(step) for step in plain))
+        return Route(tuple(_careful(step, rules.table) for step in plain))
     ours = [step for step in plain if _of_table(step, table.name)]
     first = plain.index(ours[0])
     before = [step for step in plain[:first] if step not in ours]
@@ -76,13 +77,23 @@ def _of_table(step: Step, table: str) -> bool:
     return step.id.startswith((f"columns.{table}.", f"column.{table}.", "index."))
 
 
-def _careful(step: Step) -> Step:
-    """A concurrent build that was cut off leaves an invalid index, which IF NOT EXISTS would take for a good one."""
+def _careful(step: Step, live: str) -> Step:
+    """A concurrent build that was cut off leaves an invalid index, which IF NOT EXISTS would take for a good one. What
+    locks the live table out for a moment lets an autovacuum step aside first."""
     match step.statements:
         case (Sql(text, True) as create,) if text.startswith("CREATE INDEX CONCURRENTLY"):
             return replace(step, statements=(*(s for s in step.reverse), create))
+        case _ if step.lock == planner.EXCLUSIVE and _locks(step, live):
+            first = shadow.aside(live)
+            back = (first, *step.reverse) if step.reverse else ()
+            return replace(step, statements=(first, *step.statements), reverse=back)
         case _:
             return step
+
+
+def _locks(step: Step, live: str) -> bool:
+    """Whether the strong lock of a plain step is one on the live table, not on a function."""
+    return any(isinstance(s, Sql) and identifier(live) in s.text for s in step.statements)
 
 
 def _work(table: Table, ours: Sequence[Step], observed: Observed, rules: Profile) -> _Work:

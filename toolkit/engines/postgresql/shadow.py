@@ -132,18 +132,19 @@ def capture(live: str) -> tuple[Sql, ...]:
 
 def capture_once(live: str) -> Sql:
     """`capture`, unless it is there already: looking for it takes no lock."""
-    return _aside(live, f"NOT EXISTS ({_has_trigger(live)})", tuple(one.text for one in capture(live)))
+    return aside(live, f"NOT EXISTS ({_has_trigger(live)})", tuple(one.text for one in capture(live)))
 
 
 def stop_capture(live: str) -> Sql:
     """The opposite of `capture_once`."""
     drops = tuple(f"DROP TRIGGER {name} ON {identifier(live)}" for name in (CAPTURE, TRUNCATE))
-    return _aside(live, f"EXISTS ({_has_trigger(live)})", drops)
+    return aside(live, f"EXISTS ({_has_trigger(live)})", drops)
 
 
-def _aside(live: str, condition: str, statements: Sequence[str]) -> Sql:
-    """`statements` on the live table, once an autovacuum has stepped aside: it does so only for who waits longer than
-    `deadlock_timeout`, and the weak lock may be waited for, because neither reads nor writes queue behind it."""
+def aside(live: str, condition: str = "", statements: Sequence[str] = ()) -> Sql:
+    """`statements` on the live table (none: those of the same transaction that follow) once an autovacuum has stepped
+    aside: it does so only for who waits longer than `deadlock_timeout`, and the weak lock may be waited for, because
+    neither reads nor writes queue behind it. With a `condition`: only then."""
     weak, _ = locks(live)
     lines = (
         f"PERFORM set_config('lock_timeout', '{WEAK_LOCK_SECONDS * 1000:.0f}ms', true)",
@@ -151,9 +152,9 @@ def _aside(live: str, condition: str, statements: Sequence[str]) -> Sql:
         "PERFORM set_config('lock_timeout', before, true)",
         *statements,
     )
-    body = ";\n    ".join(lines)
-    before = "DECLARE\n  before TEXT := current_setting('lock_timeout');\n"
-    return Sql(f"DO $do$\n{before}BEGIN\n  IF {condition} THEN\n    {body};\n  END IF;\nEND\n$do$")
+    inner = ";\n    ".join(lines)
+    body = f"IF {condition} THEN\n    {inner};\n  END IF" if condition else ";\n  ".join(lines)
+    return Sql(f"DO $do$\nDECLARE\n  before TEXT := current_setting('lock_timeout');\nBEGIN\n  {body};\nEND\n$do$")
 
 
 def _has_trigger(live: str) -> str:
