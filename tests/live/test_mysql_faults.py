@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.engines.handles import Handle
+from tests.engines.processes import wait_until
 from tests.engines.servers import mysql as server
+from tests.support.catalogs import LAST
 from tests.support.command import temporal_visibility
-from tests.support.mysql import EV, driver, sql
+from tests.support.mysql import EV, ask, driver, sql
 from tests.support.mysql_servers import another
 from tests.support.mysql_writing import MysqlWriter, leftovers
 from tests.support.one_more import small_file_system
-from tests.support.online import go, prepared
+from tests.support.online import ROOT, go, prepared
 from toolkit.apply.actions import Action, CopyChunk, Outcome, Replay, Swap
 from toolkit.apply.limits import Limits
 from toolkit.apply.runner import Options
@@ -51,6 +55,39 @@ def test_a_full_disk(mysql: Handle) -> None:
         ran = temporal_visibility("schema", "finish", url, "--yes")
         assert ran.code == 0, ran.err
         assert leftovers(url) == []
+
+
+def test_two_commands_started_together(mysql: Handle) -> None:
+    """One works; the other is told its name, leaves with 4 and has done nothing. A reader keeps the first from its
+    locks until the other has left."""
+    url = mysql.url
+    prepared(url, 100)
+    command = [sys.executable, "-m", "toolkit", "schema", "upgrade", url, "--yes"]
+    with driver(url) as reader, ExitStack() as stack:
+        reader.begin()
+        ask(reader, f"SELECT COUNT(*) FROM {EV}")
+        both = [
+            stack.enter_context(
+                subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                 stderr=subprocess.PIPE, text=True)  # fmt: skip
+            )
+            for _ in range(2)
+        ]
+        for process in both:
+            stack.callback(process.kill)
+        wait_until(lambda: any(process.poll() is not None for process in both), 60, "one of the two leaves")
+        reader.rollback()
+        said = {process: process.communicate(timeout=120)[1] for process in both}
+    winner, loser = sorted(both, key=lambda process: process.returncode)
+    assert (winner.returncode, loser.returncode) == (0, 4), said.values()
+    assert "TV5101" in said[loser]
+    assert str(winner.pid) in said[loser]
+    lines = f"""
+        SELECT COUNT(DISTINCT r.id), COUNT(DISTINCT j.fencing) FROM temporal_visibility_run r
+        JOIN temporal_visibility_journal j ON j.run = r.id WHERE r.wanted = '{LAST}'
+    """
+    assert sql(url, lines) == [(1, 1)]
+    assert sql(url, f"SELECT COUNT(*) FROM {EV}") == [(100,)]
 
 
 def test_sessions_that_are_ended_in_the_middle(mysql: Handle) -> None:
