@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+
+from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from tests.support.writing import NAMESPACE, Truth, Writer
 from toolkit.engines import clickhouse as engine
@@ -15,6 +18,7 @@ from toolkit.sample import generate
 from toolkit.targets import parse_url
 from toolkit.versions import find
 
+PATIENCE = 60.0
 TABLE = "executions_visibility"
 BOOKS = {f"temporal_visibility_{name}" for name in ("lock", "claims", "run", "journal", "throttle", "schema_version")}
 # What stands in the place of the usual clauses, by name.
@@ -66,6 +70,25 @@ class ClickHouseWriter(Writer):
             f" '{NAMESPACE}', '{run}', toDateTime64({start}, 6, 'UTC'), toDateTime64({start}, 6, 'UTC'), {close},"
             f" 'w', 't', {status}, '{word}', {self._version if version is None else version}, {deleted}"
         )
+
+
+class SturdyWriter(ClickHouseWriter):
+    """A write that fails is sent again, the same version of it, until it is answered."""
+
+    def put(
+        self, connection: Any, run: str, status: int, word: str, deleted: int = 0, version: int | None = None
+    ) -> None:
+        """See `ClickHouseWriter.put`."""
+        with self._lock:
+            self._version += 1
+            version = self._version if version is None else version
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                return super().put(connection, run, status, word, deleted, version)
+            except (ClickHouseError, OSError):
+                assert time.monotonic() < deadline
+                self._stop.wait(0.05)
 
 
 @contextmanager

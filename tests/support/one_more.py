@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -12,6 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.engines import authority
+from tests.engines.catalog import parse
+from tests.engines.handles import Handle, alone
+from tests.engines.process_server import AUTHORITY, Server
 from tests.engines.processes import Command, start, wait_until
 from tests.engines.runs import runs_root
 
@@ -52,3 +57,34 @@ def small_file_system(megabytes: int) -> Iterator[Path]:
         finally:
             # A server's last threads may still be ending.
             wait_until(lambda: subprocess.run(["umount", folder], check=False).returncode == 0, 30, "umount")
+
+
+@contextmanager
+def on_a_small_disk(handle: Handle, megabytes: int) -> Iterator[tuple[Handle, Path]]:
+    """One more server of the version of `handle`, whose data is on a file system of its own; and where that is."""
+    with small_file_system(megabytes) as folder:
+        authority.create(folder / AUTHORITY)
+        server = Server(parse(handle.name), folder / "server")
+        try:
+            with alone(server) as mine:
+                yield mine, folder
+        finally:
+            server.kill()
+
+
+def fill(folder: Path, left: int) -> None:
+    """Take the room of a small file system, but for `left` bytes."""
+    with filler(folder).open("wb") as file:
+        while True:
+            disk = os.statvfs(folder)
+            try:
+                return os.posix_fallocate(file.fileno(), 0, max(1, disk.f_bavail * disk.f_frsize - left))
+            except OSError as error:
+                # A server that writes meanwhile was quicker.
+                if error.errno != errno.ENOSPC or disk.f_bavail == 0:
+                    raise
+
+
+def filler(folder: Path) -> Path:
+    """The file that `fill` makes; without it there is room again."""
+    return folder / "filler"

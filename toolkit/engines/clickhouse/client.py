@@ -10,15 +10,26 @@ from contextlib import suppress
 from functools import cached_property
 from typing import Any
 
-from clickhouse_connect.driver.exceptions import ClickHouseError, OperationalError
+from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from toolkit.catalog import Json
 from toolkit.definition import Definition
 from toolkit.engines import batches, measuring
 from toolkit.engines.bound import BoundSql
-from toolkit.engines.clickhouse import drift, inspect, locks, measure, preflight, replicas, rows, traits, versions
+from toolkit.engines.clickhouse import (
+    drift,
+    inspect,
+    locks,
+    measure,
+    preflight,
+    refusals,
+    replicas,
+    rows,
+    traits,
+    versions,
+)
 from toolkit.engines.clickhouse.books import ClickHouseJournal
-from toolkit.engines.clickhouse.connection import Connection, Open, opener, own_option, shortened
+from toolkit.engines.clickhouse.connection import Connection, Open, opener, own_option
 from toolkit.engines.clickhouse.layout import Placement, stored_table
 from toolkit.engines.clickhouse.names import CAPTURE, CLAIMS, LOCK, OTHER
 from toolkit.engines.clickhouse.rebuilder import ClickHouseRebuilder
@@ -26,7 +37,7 @@ from toolkit.engines.clickhouse.render import identifier, literal
 from toolkit.engines.clickhouse.typemap import Profile
 from toolkit.engines.clickhouse.waiting import Background
 from toolkit.engines.online import Holder, Problem
-from toolkit.errors import ConnectionFailed, EngineError
+from toolkit.errors import EngineError
 from toolkit.plan import Estimate, Observed, Plan, Sql, Step
 from toolkit.records import Record, Write
 from toolkit.targets import Target
@@ -76,12 +87,7 @@ class ClickHouseClient:
         return [dict(zip(answer.column_names, row, strict=True)) for row in answer.result_rows]
 
     def _failed(self, error: Exception) -> EngineError:
-        text = shortened(self._target, error)
-        if isinstance(error, OperationalError | OSError) and "Code:" not in text:
-            return ConnectionFailed(
-                "TV4002", f"lost the connection to {self._target.shown}: {text}", "Run the same command again."
-            )
-        return EngineError("TV4003", f"{self._target.shown} refused: {text}")
+        return refusals.coded(error, self._target)
 
     def observe(self) -> Observed:
         """See `toolkit.engines.Client.observe`."""
