@@ -68,8 +68,14 @@ def test_two_commands_started_together(mysql: Handle) -> None:
         ask(reader, f"SELECT COUNT(*) FROM {EV}")
         both = [
             stack.enter_context(
-                subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                 stderr=subprocess.PIPE, text=True)  # fmt: skip
+                subprocess.Popen(
+                    command,
+                    cwd=ROOT,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    text=True,
+                )
             )
             for _ in range(2)
         ]

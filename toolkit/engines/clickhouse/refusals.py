@@ -1,4 +1,4 @@
-"""What ClickHouse's errors mean to the user: the name of an error, or a word in its text → code, words, what to do next.
+"""What ClickHouse's errors mean to the user: a word in the text → code, what happened, what to do next.
 
 A table and one look-up; nothing here asks the server.
 """

@@ -25,6 +25,7 @@ from toolkit.engines.elasticsearch import (
     measure,
     preflight,
     rebuilder,
+    refusals,
     render,
     transport,
     versions,
@@ -291,6 +292,8 @@ class SearchClient:
         ]
         if failures or result.get("canceled"):
             why = Answer(500, {"error": failures[0]}).reason if failures else f"canceled: {result['canceled']}"
+            if no_room := refusals.full(self._target.redact(why), str(target)):
+                raise no_room
             raise EngineError("TV4505", f"copying {source} to {target} failed: {self._target.redact(why)[:500]}",
                               "Nothing has changed. Repair that document, or ask for help, and run again.")  # fmt: skip
         before, after = self._count(str(source)), self._count(str(target))

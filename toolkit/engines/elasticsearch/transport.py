@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from toolkit.catalog import Json
+from toolkit.engines.elasticsearch.refusals import full
 from toolkit.errors import ConnectionFailed, EngineError, TargetError, ToolkitError
 from toolkit.targets import Target
 
@@ -295,7 +296,10 @@ def unreachable(error: Exception, target: Target) -> ToolkitError:
 
 def refused(answer: Answer, target: Target) -> EngineError:
     """The coded error for an answer that is a refusal."""
-    reason = target.redact(answer.reason)[:500]
+    reason = target.redact(answer.reason)
+    if no_room := full(reason, target.shown):
+        return no_room
+    reason = reason[:500]
     if answer.status == 401:
         return ConnectionFailed(
             "TV4001",

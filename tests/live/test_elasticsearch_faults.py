@@ -1,0 +1,119 @@
+"""Rebuilds of Elasticsearch and OpenSearch that somebody or something breaks: a full disk, a cut network. Each has a
+coded answer, nothing is lost, and the same command goes on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.engines.handles import Handle
+from tests.engines.processes import wait_until
+from tests.support.command import temporal_visibility
+from tests.support.one_more import fill, filler, on_a_small_disk
+from tests.support.search_store import QUICK, ask, at, brought, check, finished, name_of, opened, prepared, url_of
+from tests.support.search_writing import SearchWriter
+from toolkit.apply.actions import Action, CompareChunk, CopyChunk, Outcome, Swap
+from toolkit.errors import ConnectionFailed, EngineError
+
+ROWS = 600
+MEGABYTES = 192
+# Room below which no shard comes, shards go, and indices are made read-only.
+WATERMARKS = ("80mb", "60mb", "40mb")
+LEFT = 20_000_000
+
+
+def watched(server: Handle) -> None:
+    """The node looks at its disk, as often as it may."""
+    names = ("low", "high", "flood_stage")
+    marks = {f"disk.watermark.{name}": mark for name, mark in zip(names, WATERMARKS, strict=True)}
+    settings = {f"cluster.routing.allocation.{name}": mark for name, mark in marks.items()}
+    settings |= {"cluster.routing.allocation.disk.threshold_enabled": "true", "cluster.info.update.interval": "10s"}
+    ask(server, "PUT", "/_cluster/settings", {"transient": settings})
+
+
+def blocked(server: Handle) -> set[str]:
+    """The indices that a full disk has made read-only."""
+    found = ask(server, "GET", "/_all/_settings/*.read_only_allow_delete?expand_wildcards=all&flat_settings=true")
+    return {name for name, facts in found.items() if facts["settings"]}
+
+
+def full_disk(engine: Handle) -> None:
+    with on_a_small_disk(engine, MEGABYTES) as (server, folder):
+        watched(server)
+        version = prepared(server, ROWS)
+        with SearchWriter(server.url) as writer:
+            writer.wait_for(20)
+            _breaks(server, version, folder)
+            ran = temporal_visibility("schema", "upgrade", url_of(server), "--to", version, "--yes")
+            assert (ran.code, "TV4521" in ran.err) == (1, True), ran.err
+            with opened(server) as client:
+                assert client.count() >= ROWS
+            filler(folder).unlink()
+            wait_until(lambda: not blocked(server), 120, "the node opens its indices again")
+            writer.wait_for(20)
+            ran = temporal_visibility("schema", "upgrade", url_of(server), "--to", version, "--yes")
+            assert (ran.code, "Going on with run" in ran.err) == (0, True), ran.err
+            writer.wait_for(20)
+        at(server, version)
+        check(server, writer, ROWS)
+        finished(server)
+        check(server, writer, ROWS)
+
+
+def _breaks(server: Handle, version: str, folder: Path) -> None:
+    """The disk fills up after the first chunk of the copy."""
+    full: list[set[str]] = []
+
+    def watch(action: Action, outcome: Outcome | None) -> None:
+        if isinstance(action, CopyChunk) and outcome is not None and not full:
+            fill(folder, LEFT)
+            wait_until(lambda: len(blocked(server)) >= 3, 120, "the node makes its indices read-only")
+            full.append(blocked(server))
+
+    with opened(server) as client, pytest.raises(EngineError) as told:
+        brought(client, version, options=replace(QUICK, watch=watch))
+    assert full
+    assert name_of(server) in full[0]
+    assert (told.value.code, told.value.exit_code) == ("TV4521", 1), told.value
+
+
+def test_a_full_disk(elasticsearch: Handle) -> None:
+    """The node makes all its indices read-only in the middle of the copy, and opens them when there is room."""
+    full_disk(elasticsearch)
+
+
+@pytest.mark.long
+def test_a_full_disk_of_opensearch(opensearch: Handle) -> None:
+    """It takes no new indices meanwhile, either."""
+    full_disk(opensearch)
+
+
+@pytest.mark.faults
+@pytest.mark.engines("elasticsearch", "opensearch")
+def test_the_network_is_cut_in_the_middle(engine: Handle) -> None:
+    """In the copy, in the comparison and right before the swap; the writer's way is cut, too."""
+    version = prepared(engine, ROWS)
+    with SearchWriter(engine.url) as writer:
+        for kind in (CopyChunk, CompareChunk, Swap):
+            cut: list[Action] = []
+
+            def watch(
+                action: Action, outcome: Outcome | None, kind: type[Action] = kind, cut: list[Action] = cut
+            ) -> None:
+                if isinstance(action, kind) and outcome is None and not cut:
+                    cut.append(action)
+                    engine.cut()
+
+            with opened(engine) as client, pytest.raises(ConnectionFailed) as lost:
+                brought(client, version, options=replace(QUICK, watch=watch, lease_seconds=1))
+            assert (lost.value.code, lost.value.exit_code, len(cut)) == ("TV4002", 1, 1)
+            engine.heal()
+        with opened(engine) as client:
+            brought(client, version)
+        writer.wait_for(20)
+    at(engine, version)
+    check(engine, writer, ROWS)
+    finished(engine)
+    check(engine, writer, ROWS)
