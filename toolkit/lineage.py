@@ -113,7 +113,9 @@ def catalog_of(engine: Engine, definition: Definition, overlay: Overlay = NO_OVE
 
     UsageError when the overlay does not fit the version.
     """
-    return _plain(engine.NAME, definition) if overlay == NO_OVERLAY else engine.catalog(overlay.apply(definition), overlay)
+    return (
+        _plain(engine.NAME, definition) if overlay == NO_OVERLAY else engine.catalog(overlay.apply(definition), overlay)
+    )
 
 
 @cache
