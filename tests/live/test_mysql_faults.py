@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,7 +18,7 @@ from tests.support.command import temporal_visibility
 from tests.support.mysql import EV, ask, driver, sql
 from tests.support.mysql_servers import another
 from tests.support.mysql_writing import MysqlWriter, leftovers
-from tests.support.one_more import small_file_system
+from tests.support.one_more import fill, filler, small_file_system
 from tests.support.online import ROOT, go, prepared
 from toolkit.apply.actions import Action, CopyChunk, Outcome, Replay, Swap
 from toolkit.apply.limits import Limits
@@ -41,12 +40,11 @@ def test_a_full_disk(mysql: Handle) -> None:
     """The live table is untouched and usable; with room the same command goes on."""
     with small_disk(mysql) as (url, folder):
         prepared(url, 600)
-        disk = os.statvfs(folder)
-        (folder / "filler").write_bytes(bytes(max(0, disk.f_bavail * disk.f_frsize - 2_000_000)))
+        fill(folder, 2_000_000)
         ran = temporal_visibility("schema", "upgrade", url, "--yes")
         assert (ran.code, "TV4307" in ran.err) == (1, True), ran.err
         assert sql(url, f"SELECT COUNT(*) FROM {EV}") == [(600,)]
-        (folder / "filler").unlink()
+        filler(folder).unlink()
         with MysqlWriter(url) as writer:
             ran = temporal_visibility("schema", "upgrade", url, "--yes")
             assert (ran.code, "Going on with run" in ran.err) == (0, True), ran.err

@@ -3,7 +3,6 @@ command goes on from there."""
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -22,7 +21,7 @@ from tests.engines.processes import give_away
 from tests.support import journeys
 from tests.support.catalogs import LAST, published
 from tests.support.command import temporal_visibility
-from tests.support.one_more import small_file_system
+from tests.support.one_more import fill, filler, small_file_system
 from tests.support.online import ROOT, go, paused, prepared
 from tests.support.replica import replica
 from tests.support.writing import NAMESPACE, PostgresWriter, Truth
@@ -354,12 +353,11 @@ def test_a_full_disk(postgresql: Handle) -> None:
     """The live table is untouched; with room the same command goes on."""
     with small_tablespace(postgresql) as (url, folder):
         prepared(url, 600)
-        disk = os.statvfs(folder)
-        (folder / "filler").write_bytes(bytes(max(0, disk.f_bavail * disk.f_frsize - 1_000_000)))
+        fill(folder, 1_000_000)
         ran = temporal_visibility("schema", "upgrade", url, "--yes")
         assert (ran.code, "TV5203" in ran.err) == (1, True), ran.err
         assert stored(url) == ({}, 600)
-        (folder / "filler").unlink()
+        filler(folder).unlink()
         ran = temporal_visibility("schema", "upgrade", url, "--yes")
         assert ran.code == 0, ran.err
         assert stored(url) == ({}, 600)
