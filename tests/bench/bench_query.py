@@ -7,7 +7,8 @@
 
 ClickHouse and SQLite live in the directory of --keep; the others wherever their URLs lead. What is filled stays: the
 same command goes on where it was stopped, and fills nothing twice. SQL stores make the records themselves, a million at
-a time and without the indexes that these records would fill, which come back afterwards; a search engine is written to.
+a time and without the indexes that these records would fill, which come back afterwards; a search engine is written to
+and, when that was stopped, must begin anew.
 With --partial, PostgreSQL and SQLite have the overlay `partial_indexes: all`: sixty whole indexes of ten million rows
 take some 70 GB. Asserts that all stores give the same answers, and prints medians as a Markdown table.
 """
@@ -20,21 +21,18 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tests.bench import query_data, query_documents
+from tests.bench import filling, query_data, query_documents
 from tests.support import journeys
-from tests.support.catalogs import released
 from tests.support.filter_store import extended, prepare
-from toolkit.apply.runner import plan_store, run
 from toolkit.engines import Client, Engine
 from toolkit.engines.filtering import Filters, Question, filters
 from toolkit.overlay import ALL_INDEXES, NO_OVERLAY, Overlay
-from toolkit.plan import NO_LOCK, Sql, Step, StepClass
 from toolkit.query import check
 from toolkit.query.page import Page, Place
 from toolkit.query.scope import Scope
@@ -45,10 +43,6 @@ VERSION = "1.14"
 CHUNK = 1_000_000
 PAGE = 100
 FAR = 500
-# Below this, indexes are kept while the records come.
-SMALL = 200_000
-# Stores whose lists and counts live on secondary indexes.
-INDEXED = ("postgresql", "sqlite")
 INSERTS: Mapping[str, Callable[[int, int], str]] = {
     "postgresql": query_data.postgresql,
     "sqlite": query_data.sqlite,
@@ -91,10 +85,6 @@ class Store:
         return self.filters.counts(question, self.client.ask(self.filters.counting(question)))
 
 
-def step(statement: str) -> Step:
-    return Step("bench", "bench", "", StepClass.METADATA, NO_LOCK, (Sql(statement),), (), ())
-
-
 @contextmanager
 def opened(url: str, overlay: Overlay) -> Iterator[Store]:
     """The store at `url`."""
@@ -109,28 +99,32 @@ def fill(url: str, rows: int, overlay: Overlay, say: Callable[[str], None]) -> N
 
 
 def _fill(store: Store, url: str, rows: int, overlay: Overlay, say: Callable[[str], None]) -> None:
+    wanted = find(VERSION)
     if not store.client.observe().catalog.body or not _there(store.client):
         prepare(store.engine, store.client, [], url)
-    indexed = store.engine.NAME in INDEXED
-    if indexed:
-        _bring(store, overlay)
+    indexed = store.engine.NAME in filling.INDEXED
     have = store.client.count()
-    if have < rows:
-        insert = INSERTS.get(store.engine.NAME)
-        if insert is None:
-            # Some of the last requests of a fill that was stopped may have got through, and those before them not.
-            query_documents.fill(url, max(0, have - 100_000), rows, say)
-        else:
-            if indexed and rows - have > SMALL:
-                _without_indexes(store, overlay, say)
+    insert = INSERTS.get(store.engine.NAME)
+    if have < rows and insert is None:
+        assert not have, f"{url} was filled in part: delete the index"
+        query_documents.fill(url, rows, say)
+    elif have < rows and insert is not None and indexed:
+        filling.bring(store.engine, store.client, wanted, overlay)
+        with filling.without_indexes(store.engine, store.client, wanted, overlay, _unfilled(overlay)):
             _insert(store, insert, have, rows, say)
+            say(f"{store.name}: building indexes")
+        store.client.execute(filling.step("ANALYZE"))
+    elif have < rows and insert is not None:
+        _insert(store, insert, have, rows, say)
     if indexed:
-        began = time.monotonic()
-        _bring(store, overlay)
-        say(f"{store.name}: indexes after {time.monotonic() - began:.0f} s")
-        if have < rows:
-            store.client.execute(step("ANALYZE"))
+        filling.bring(store.engine, store.client, wanted, overlay)
     assert store.client.count() == rows, f"{store.name} has {store.client.count()} records; take another directory"
+
+
+def _unfilled(overlay: Overlay) -> Set[str]:
+    """Partial indexes over values that none of the records has: to keep them costs nothing."""
+    wanted, filled = overlay.apply(find(VERSION)), query_data.record(0).attributes
+    return wanted.partial & {a.index for a in wanted.attributes if a.index and a.name not in filled}
 
 
 def _there(client: Client) -> bool:
@@ -141,28 +135,10 @@ def _there(client: Client) -> bool:
     return True
 
 
-def _bring(store: Store, overlay: Overlay) -> None:
-    """Plain index builds: nobody else uses the store."""
-    wanted = find(VERSION)
-    plan = plan_store(store.engine, store.client, wanted, released(), overlay, offline=True)
-    run(store.engine, store.client, plan, wanted, overlay, lambda *_: None, lambda: 0.0)
-
-
-def _without_indexes(store: Store, overlay: Overlay, say: Callable[[str], None]) -> None:
-    """Drop the indexes that the records would fill; a partial one over values that none of them has costs nothing."""
-    wanted, filled = overlay.apply(find(VERSION)), query_data.record(0).attributes
-    kept = wanted.partial & {a.index for a in wanted.attributes if a.name not in filled}
-    for table, facts in store.client.observe().catalog.children(("tables",)).items():
-        indexes = facts.get("indexes") if isinstance(facts, dict) else None
-        for name in sorted(set(indexes if isinstance(indexes, dict) else ()) - kept):
-            store.client.execute(step(f'DROP INDEX "{name}"'))
-            say(f"{store.name}: index {name} of {table} comes back later")
-
-
 def _insert(store: Store, insert: Callable[[int, int], str], have: int, rows: int, say: Callable[[str], None]) -> None:
     for first in range(have // CHUNK * CHUNK, rows, CHUNK):
         began, last = time.monotonic(), min(first + CHUNK, rows)
-        store.client.execute(step(insert(first, last)))
+        store.client.execute(filling.step(insert(first, last)))
         say(f"{store.name}: {last} records, {(last - first) / (time.monotonic() - began):.0f} a second")
 
 
@@ -233,7 +209,7 @@ def main() -> None:
         (home / "clickhouse").mkdir(exist_ok=True)
         urls = [f"chdb://{home.resolve()}/clickhouse", *options.store, f"sqlite:///{home.resolve()}/visibility.db"]
         partial = Overlay(partial_indexes=frozenset({ALL_INDEXES})) if options.partial else NO_OVERLAY
-        overlays = {url: partial if url.startswith(INDEXED) else NO_OVERLAY for url in urls}
+        overlays = {url: partial if url.startswith(filling.INDEXED) else NO_OVERLAY for url in urls}
         # All at once: most of the work is done in servers and in C. Each thread has a connection of its own.
         with ThreadPoolExecutor() as pool:
             for future in [pool.submit(fill, url, options.rows, overlay, say) for url, overlay in overlays.items()]:

@@ -12,17 +12,19 @@ import importlib
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from functools import cache
 from pathlib import Path
 from typing import Protocol, cast
 
-from tests.bench import load
+from tests.bench import filling, load
 from tests.engines.catalog import ENGINES, default, parse
 from tests.engines.embedded import EmbeddedHandle
 from tests.engines.handles import shared
 from tests.engines.runs import Run, clean_leftovers
 from tests.support import journeys
-from toolkit.sample import generate
+from toolkit.records import Record
+from toolkit.sample import expected, generate
 from toolkit.versions import find
 
 # Takes the store's URL and the path of a log file, upgrades, and returns figures of its own to be shown.
@@ -68,13 +70,21 @@ def databases(name: str) -> Iterator[Callable[[], str]]:
         run.end()
 
 
+@cache
+def _records(version: str, rows: int) -> tuple[Record, ...]:
+    definition = find(version)
+    return tuple(expected(generate(definition, rows, 3)).values())
+
+
 def fill(url: str, rows: int) -> None:
     """A store at 1.9 with `rows` records."""
     start = find("1.9")
     with journeys.opened(url) as (engine, client):
         journeys.upgrade(engine, client, start)
-        for _ in client.write(start, generate(start, rows, 3)):
-            pass
+        plain = filling.without_indexes(engine, client, start) if engine.NAME in filling.INDEXED else nullcontext()
+        with plain:
+            for _ in client.write(start, _records(start.version, rows)):
+                pass
 
 
 def measure(bench: Bench, url: str, name: str, arguments: argparse.Namespace, log: Path) -> load.Side:
