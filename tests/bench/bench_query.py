@@ -7,8 +7,7 @@
 
 ClickHouse and SQLite live in the directory of --keep; the others wherever their URLs lead. What is filled stays: the
 same command goes on where it was stopped, and fills nothing twice. SQL stores make the records themselves, a million at
-a time and without the indexes that these records would fill, which come back afterwards; a search engine is written to
-and, when that was stopped, must begin anew.
+a time and without the indexes that these records would fill, which come back afterwards; a search engine is written to.
 With --lean, PostgreSQL and SQLite have an overlay: indexes hold only records with a value, and those that no question
 asks for are left out. All sixty of ten million rows take some 70 GB. Asserts that all stores give the same answers, and
 prints medians as a Markdown table.
@@ -114,7 +113,6 @@ def _fill(store: Store, url: str, rows: int, overlay: Overlay, say: Callable[[st
     have = store.client.count()
     insert = INSERTS.get(store.engine.NAME)
     if have < rows and insert is None:
-        assert not have, f"{url} was filled in part: delete the index"
         query_documents.fill(url, rows, say)
     elif have < rows and insert is not None and indexed:
         filling.bring(store.engine, store.client, wanted, overlay)

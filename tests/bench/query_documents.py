@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
+from typing import Any
 from urllib.parse import urlsplit
 
 from tests.bench.query_data import BASE, BUSY, NAMESPACES, TICK, mixed, record
@@ -68,25 +69,40 @@ def check() -> None:
 
 
 def fill(url: str, number: int, say: Callable[[str], None]) -> None:
-    """Write so many records to the empty index at `url`."""
+    """Write so many records to the index at `url`, but for the requests whose records are there already."""
     check()
     parts = urlsplit(url)
     index = parts.path[1:]
-    _settings(parts.netloc, index, "-1")
+    _settings(parts.netloc, index, "60s")
+    there = _there(parts.netloc, index)
+    starts = [start for start in range(0, number, BATCH) if there.get(start) != min(BATCH, number - start)]
+    assert not [start for start in starts if start in there], "requests that were done in part: delete the index"
     began = time.monotonic()
-    starts = range(0, number, BATCH)
     with ThreadPoolExecutor(SENDERS) as pool:
         sent = pool.map(lambda start: _send(parts.netloc, index, start, min(start + BATCH, number)), starts)
-        for done, _ in zip(range(BATCH, number + BATCH, BATCH), sent, strict=True):
-            if done % 500_000 == 0:
-                say(f"elasticsearch: {done} records, {done / (time.monotonic() - began):.0f} a second")
+        for count, (start, _) in enumerate(zip(starts, sent, strict=True), start=1):
+            if count % 100 == 0:
+                rate = count * BATCH / (time.monotonic() - began)
+                say(f"elasticsearch: {start + BATCH} records, {rate:.0f} a second")
     _settings(parts.netloc, index, None)
+
+
+def _there(address: str, index: str) -> dict[int, int]:
+    """The first record of a request → how many of its records are there: times of start follow from the numbers."""
+    width = BATCH * TICK
+    buckets = {"field": "StartTime", "fixed_interval": f"{width}ms", "offset": f"{BASE * 1000 % width}ms",
+               "min_doc_count": 1}  # fmt: skip
+    body = {"size": 0, "aggs": {"requests": {"date_histogram": buckets}}}
+    _ask(address, "POST", f"/{index}/_refresh", b"", "application/json")
+    answer: Any = _ask(address, "POST", f"/{index}/_search", json.dumps(body).encode(), "application/json")
+    found = answer["aggregations"]["requests"]["buckets"]
+    return {(bucket["key"] - BASE * 1000) // TICK: bucket["doc_count"] for bucket in found}
 
 
 def _send(address: str, index: str, first: int, last: int) -> None:
     body = "".join(map(lines, range(first, last))).encode()
     path = f"/{index}/_bulk?filter_path=errors,items.*.status"
-    answer = _ask(address, "POST", path, body, "application/x-ndjson")
+    answer: Any = _ask(address, "POST", path, body, "application/x-ndjson")
     bad = {item["index"]["status"] for item in answer["items"]} - {201} if answer["errors"] else set()
     assert not bad, f"documents were refused: {bad}"
 
@@ -96,13 +112,17 @@ def _settings(address: str, index: str, refresh: str | None) -> None:
     _ask(address, "PUT", f"/{index}/_settings", body, "application/json")
 
 
-def _ask(address: str, method: str, path: str, body: bytes, kind: str) -> dict[str, object]:
-    connection = http.client.HTTPConnection(address, timeout=300)
-    try:
-        connection.request(method, path, body, {"Content-Type": kind})
-        answer = connection.getresponse()
-        text = answer.read()
-        assert answer.status == 200, text[:300]
-        return json.loads(text)  # type: ignore[no-any-return]
-    finally:
-        connection.close()
+def _ask(address: str, method: str, path: str, body: bytes, kind: str) -> object:
+    """The answer; a server that has no room just now (429) is asked again."""
+    while True:
+        connection = http.client.HTTPConnection(address, timeout=300)
+        try:
+            connection.request(method, path, body, {"Content-Type": kind})
+            answer = connection.getresponse()
+            text = answer.read()
+        finally:
+            connection.close()
+        if answer.status != 429:
+            assert answer.status == 200, text[:300]
+            return json.loads(text)
+        time.sleep(2)
