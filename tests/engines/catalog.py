@@ -13,11 +13,12 @@ from tests.engines.servers.clickhouse import CLICKHOUSE, CLICKHOUSE_CLUSTER, CLI
 from tests.engines.servers.mysql import MYSQL
 from tests.engines.servers.postgresql import POSTGRESQL
 from tests.engines.servers.search import ELASTICSEARCH, OPENSEARCH
+from tests.engines.servers.search_secured import OPENSEARCH_SECURED
 from tests.engines.servers.zookeeper import ZOOKEEPER
 
 STORES = (POSTGRESQL, MYSQL, ELASTICSEARCH, OPENSEARCH, CLICKHOUSE)
 ENGINES: dict[str, Engine] = {
-    engine.name: engine for engine in (*STORES, CLICKHOUSE_KEEPER, CLICKHOUSE_CLUSTER, ZOOKEEPER)
+    engine.name: engine for engine in (*STORES, OPENSEARCH_SECURED, CLICKHOUSE_KEEPER, CLICKHOUSE_CLUSTER, ZOOKEEPER)
 }
 EMBEDDED: dict[str, tuple[Version, ...]] = {
     "sqlite": (
@@ -54,6 +55,12 @@ class Kind:
     @property
     def definition(self) -> Engine:
         return ENGINES[self.engine]
+
+    @property
+    def secured(self) -> Kind | None:
+        """The same version with TLS and accounts of its own; None when there is none."""
+        kind = Kind(self.definition.secured_by, self.label)
+        return kind if kind in kinds() else None
 
     @property
     def version(self) -> Version:

@@ -66,6 +66,10 @@ class Container:
         ports = self._ports()
         return [replace(self.address, port=port) for name, port in ports.items() if name != self.kind.name]
 
+    def secured(self) -> Container | None:
+        """A server with security of its own: there is none in a container."""
+        return None
+
     @property
     def limits(self) -> str:
         """What a stand-in cannot do; the official image can do everything."""

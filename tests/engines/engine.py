@@ -26,7 +26,8 @@ class Address:
     port: int
     user: str = ""
     password: str = ""
-    secure: bool = False  # HTTPS, for servers that were given by such a URL
+    secure: bool = False  # HTTPS
+    ca: str = ""  # the file of the authority that signed the server's certificate, when it is ours
 
 
 NEEDED = "needed.json"
@@ -47,6 +48,7 @@ class Version:
     default: bool = False  # the version that every test runs on
     limits: str = ""  # what the programs from `source` cannot do; the official image can
     process: bool = True  # whether there are programs at all; else the official image is the only way
+    container: bool = True  # whether containers are a way; else there are only processes
     routine: bool = True  # whether the short suite runs on it every time, or only with --all-versions and by name
 
 
@@ -69,6 +71,8 @@ class Engine:
     password: str = ""
     start_seconds: float = 60.0
     secure: Secure | None = None  # URLs through TLS and accounts
+    tls: bool = False  # whether it takes nothing but HTTPS, with a certificate of the run's authority
+    secured_by: str = ""  # the engine that enforces TLS and accounts where this one has neither, for versions both have
     needs: tuple[str, ...] = ()  # servers that must run before it; their addresses lie in its directory, see `needed`
     furnish: Callable[[Address], None] | None = None  # a new container's server -> the accounts that a process has
     administrator: str = ""  # the account that may do so, when it is not `user`

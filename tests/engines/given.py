@@ -46,6 +46,9 @@ class Given:
         """Other members of its cluster: the URL names one only."""
         return []
 
+    def secured(self) -> None:
+        """A server with security of its own: nobody gave one."""
+
     @property
     def limits(self) -> str:
         """None are known: a user's server is taken for a whole one."""

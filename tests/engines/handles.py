@@ -31,6 +31,7 @@ class Host(Protocol):
     def authority(self) -> Authority: ...
     def url(self, database: str, address: Address) -> str: ...
     def neighbours(self) -> list[Address]: ...
+    def secured(self) -> Host | None: ...
     @property
     def limits(self) -> str: ...
     def up(self) -> None: ...
@@ -52,6 +53,7 @@ class Handle:
         self._proxy = proxy
         self._made: list[str] = []
         self._secured: Secured | None = None
+        self._twin: Host | None = None
         self.database = self._fresh()
         self.url = self._url(self.database)
 
@@ -103,13 +105,22 @@ class Handle:
         return self._url(database)
 
     def secured(self) -> Secured:
-        """URLs of the same database through TLS, passwords, certificates and API keys: good ones and bad ones."""
-        secure = self._host.kind.definition.secure
-        if secure is None:
-            raise NotAllowed(f"{self.name} has no TLS here")
+        """URLs of a database of that name through TLS, passwords, certificates and API keys: good ones and bad ones.
+
+        What a server with security of its own enforces leads there, and not to a front of ours.
+        """
         if self._secured is None:
-            self._secured = secure(self._host.address, self.database, self._host.authority)
+            self._secured = self._secure(self._host)
+            if twin := self._host.secured():
+                self._twin = twin
+                self._secured = self._secured.replaced(self._secure(twin))
         return self._secured
+
+    def _secure(self, host: Host) -> Secured:
+        secure = host.kind.definition.secure
+        if secure is None:
+            raise NotAllowed(f"{host.kind.name} has no TLS here")
+        return secure(host.address, self.database, host.authority)
 
     def stop(self) -> None:
         """Stop the server in order; `start` brings it back with its data."""
@@ -150,6 +161,8 @@ class Handle:
         """Remove the databases this handle made; bring back what the test left broken."""
         if self._secured:
             self._secured.close()
+        if self._twin:
+            self._twin.kind.definition.drop(self._twin.address, self.database)
         if self._proxy:
             self._host.resume()
             self._host.up()

@@ -243,6 +243,12 @@ def opensearch(request: pytest.FixtureRequest, server_leases: None) -> Iterator[
 
 
 @pytest.fixture
+def opensearch_secured(request: pytest.FixtureRequest, server_leases: None) -> Iterator[Handle]:
+    """As `opensearch`, with the security plugin: HTTPS only, and the account may give others rights."""
+    yield from _server(request, request.param)
+
+
+@pytest.fixture
 def clickhouse(request: pytest.FixtureRequest, server_leases: None) -> Iterator[Handle]:
     """A database of its own over HTTP: ClickHouse's engine behind the stand-in front, or a real server."""
     yield from _server(request, request.param)

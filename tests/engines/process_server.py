@@ -44,7 +44,8 @@ class Server:
     @property
     def address(self) -> Address:
         engine = self.kind.definition
-        return Address("127.0.0.1", self._state()["port"], engine.user, engine.password)
+        ca = str(self.authority.ca) if engine.tls else ""
+        return Address("127.0.0.1", self._state()["port"], engine.user, engine.password, engine.tls, ca)
 
     @property
     def authority(self) -> Authority:
@@ -58,6 +59,14 @@ class Server:
     def neighbours(self) -> list[Address]:
         """Other members of its cluster: a process has none."""
         return []
+
+    def secured(self) -> Server | None:
+        """The server of the same version that has TLS and accounts of its own, running; None when there is none."""
+        if self.kind.secured is None:
+            return None
+        twin = Server(self.kind.secured, self.directory.parent / self.kind.secured.name)
+        twin.up()
+        return twin
 
     @property
     def limits(self) -> str:

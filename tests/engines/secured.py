@@ -1,8 +1,8 @@
 """URLs that go through TLS and accounts, for one test: those that must work, and those that must be refused, by what
 is wrong.
 
-PostgreSQL and MySQL enforce it themselves; for the others a front of our own does. Option names in the URLs are the
-drivers' own.
+PostgreSQL, MySQL and OpenSearch with its security plugin enforce it themselves; for the others a front of our own does.
+Option names in the URLs are the drivers' own.
 """
 
 from __future__ import annotations
@@ -29,6 +29,15 @@ class Secured:
     bad: Mapping[str, str]
     secrets: tuple[str, ...]
     fronts: tuple[Front, ...] = field(default=())
+
+    def replaced(self, other: Secured) -> Secured:
+        """These URLs, with `other`'s in the place of those that show the same."""
+        return Secured(
+            {**self.good, **other.good},
+            {**self.bad, **other.bad},
+            (*self.secrets, *other.secrets),
+            (*self.fronts, *other.fronts),
+        )
 
     def close(self) -> None:
         for front in self.fronts:
@@ -108,6 +117,28 @@ def search(scheme: str, address: Address, database: str, authority: Authority) -
     }
     secrets = (password, key, "battery-staple", WRONG_PASSWORD, api_key("key-1", "wrong-staple"))
     return Secured(good, bad, secrets, (front, strict))
+
+
+def search_itself(scheme: str, address: Address, database: str, authority: Authority) -> Secured:
+    """As `search`, for a server that has security of its own: one account has a password, the other a certificate."""
+
+    def url(login: str, **options: object) -> str:
+        return f"{scheme}+https://{login}{address.host}:{address.port}/{database}?{urlencode(options)}"
+
+    ca, (certificate, key) = authority.ca, authority.client
+    login = f"{PASSWORD_USER}:{quote(address.password)}@"
+    good = {
+        "password": url(login, ca_certs=ca),
+        "certificate": url("", ca_certs=ca, client_cert=certificate, client_key=key),
+    }
+    bad = {
+        "wrong password": url(f"{PASSWORD_USER}:{WRONG_PASSWORD}@", ca_certs=ca),
+        "unknown authority": url(login, ca_certs=authority.stranger),
+        "no TLS": f"{scheme}+http://{login}{address.host}:{address.port}/{database}",
+        "no client certificate": url(f"{CERTIFICATE_USER}@", ca_certs=ca),
+        "no credentials": url("", ca_certs=ca),
+    }
+    return Secured(good, bad, (address.password, WRONG_PASSWORD))
 
 
 def clickhouse(address: Address, database: str, authority: Authority) -> Secured:

@@ -59,6 +59,8 @@ class Selection:
             return None
         if self.way is Way.PROCESSES and not kind.version.process:
             return f"official image only: --engines=containers --servers={kind.name}"
+        if self.way is Way.CONTAINERS and not kind.version.container:
+            return f"as a process only: --engines=processes --servers={kind.name}"
         return None
 
     def check(self, kind: Kind) -> None:
@@ -67,6 +69,8 @@ class Selection:
             raise Unavailable(f"--engines=urls, and no URL of {kind.name}", f"set {variable(kind)}")
         if self.way is Way.PROCESSES and kind not in self.urls and not kind.version.process:
             raise Unavailable(f"there are no programs of {kind.name}, only an image", "--engines=containers")
+        if self.way is Way.CONTAINERS and kind not in self.urls and not kind.version.container:
+            raise Unavailable(f"there is no image of {kind.name}, only programs", "--engines=processes")
 
 
 def selection(

@@ -17,7 +17,7 @@ from tests.engines.runs import clean_leftovers
 from tests.live.engine_probe import read, write
 
 ROOT = Path(__file__).parents[2]
-SERVED = [kind for kind in kinds() if not kind.embedded]
+SERVED = [kind for kind in kinds() if not kind.embedded and kind.version.container]
 STARTER = """
 import sys
 from tests.engines.catalog import parse

@@ -220,6 +220,16 @@ def test_a_version_without_programs_is_left_out_unless_it_is_asked_for():
         asked.check(image_only)
 
 
+def test_a_version_without_an_image_is_left_out_of_containers():
+    process_only = parse("opensearch_secured-2.19")
+    assert "--engines=processes --servers=opensearch_secured-2.19" in str(
+        selection([], False, {}, "containers").why_not(process_only)
+    )
+    assert selection([], False, {}, "processes").why_not(process_only) is None
+    with pytest.raises(Unavailable, match="to get it: --engines=processes"):
+        selection(["opensearch_secured"], False, {}, "containers").check(process_only)
+
+
 def test_with_urls_only_a_server_without_one_is_missing():
     environment = {"TEMPORAL_VISIBILITY_TEST_MYSQL_URL": "mysql://u:p@h:1/d"}
     chosen = selection([], False, environment, "urls")

@@ -48,7 +48,7 @@ def _mysql(url):
 
 def _search(url):
     parts, options = urlsplit(url), _options(url)
-    login = (parts.username, parts.password) if parts.username else None
+    login = (parts.username, parts.password or "") if parts.username else None
     scheme = parts.scheme.partition("+")[2]
     base = f"{scheme}://{parts.hostname}:{parts.port}"
     if parts.scheme.startswith("elasticsearch"):
@@ -106,6 +106,18 @@ def test_right_credentials_get_in_over_tls(engine):
 def test_wrong_credentials_are_refused(engine, wrong):
     with pytest.raises(REFUSALS):
         CONNECT[engine.engine](engine.secured().bad[wrong])
+
+
+def test_opensearch_itself_refuses_where_it_can(opensearch, opensearch_secured):
+    """Only keys, which its security plugin does not have, are left to a front of ours, and versions without it."""
+    secured = opensearch.secured()
+    ports = {name: urlsplit(url).port for name, url in {**secured.good, **secured.bad}.items()}
+    own = {port for name, port in ports.items() if "key" not in name.lower()}
+    fronts = {front.port for front in secured.fronts}
+    assert {*ports.values()} - own <= fronts
+    same = opensearch.version == opensearch_secured.version
+    assert own == {opensearch_secured.address.port} if same else own <= fronts
+    assert opensearch_secured.told().startswith(opensearch_secured.version)
 
 
 @pytest.mark.engines("elasticsearch", "opensearch")

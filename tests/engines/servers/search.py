@@ -1,7 +1,7 @@
 """Elasticsearch and OpenSearch: one node per server, listening on loopback only, heap bounded to 512 MB.
 
-A database is a name prefix here: indices, aliases and templates that begin with it are a test's own. No TLS, no
-accounts.
+A database is a name prefix here: indices, aliases and templates that begin with it are a test's own. No TLS and no
+accounts; `search_secured` adds them.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from tests.engines.leftovers import note, scratch
 from tests.engines.ports import INNER_RANGE, free_port
 from tests.engines.processes import Command, Process, give_away, start, wait_until
 from tests.engines.secure_front import basic
-from tests.engines.servers.search_homes import HOMES, server_home
+from tests.engines.servers.search_homes import HOMES, SECURITY, server_home
 
 NO_SCALED_FLOAT = "no scaled_float, data streams and lifecycle policies in this build"
 ELASTICSEARCH_VERSIONS = (
@@ -77,7 +77,8 @@ def _record_classes(home: Path) -> None:
         archive = directory / "tmp/classes.jsa"
         initialise(home, directory)
         port, options = free_port(), [f"-XX:ArchiveClassesAtExit={archive}"]
-        _write_settings(home, directory, port, options)
+        plugin = (home / "home/plugins" / SECURITY).exists()
+        _write_settings(home, directory, port, options, {"plugins.security.disabled": "true"} if plugin else {})
         give_away(directory)
         node = start(_launch(home, directory, options), directory / "log")
         note(directory, node)
@@ -118,14 +119,16 @@ def initialise(home: Path, directory: Path) -> None:
     (directory / "config/log4j2.properties").write_text(LOGGING)
 
 
-def command(home: Path, directory: Path, port: int) -> Command:
-    """The command for one node; it also writes the node's settings, which hold its port."""
+def command(home: Path, directory: Path, port: int, more: Mapping[str, object] = {}) -> Command:
+    """The command for one node; it also writes the node's settings, which hold its port, and `more`."""
     classes = [f"-XX:SharedArchiveFile={home / 'classes.jsa'}"] if (home / "classes.jsa").exists() else []
-    _write_settings(home, directory, port, classes)
+    _write_settings(home, directory, port, classes, more)
     return _launch(home, directory, classes)
 
 
-def _write_settings(home: Path, directory: Path, port: int, jvm: Sequence[str]) -> None:
+def _write_settings(
+    home: Path, directory: Path, port: int, jvm: Sequence[str], more: Mapping[str, object] = {}
+) -> None:
     product, major, _ = _identify(home)
     settings = {
         "cluster.name": f"tv-{port}",
@@ -144,6 +147,7 @@ def _write_settings(home: Path, directory: Path, port: int, jvm: Sequence[str]) 
             if (product, major) in (("elasticsearch", 8), ("elasticsearch", 9))
             else {}
         ),
+        **more,
     }
     (directory / f"config/{product}.yml").write_text("".join(f"{key}: {value}\n" for key, value in settings.items()))
     options = [*JVM, *COMPILER, *jvm, f"-Djava.io.tmpdir={directory / 'tmp'}"]
@@ -292,7 +296,7 @@ def url(scheme: str, address: Address, database: str) -> str:
     return f"{scheme}+http://{address.host}:{address.port}/{database}"
 
 
-def _engine(name: str, versions: tuple[Version, ...]) -> Engine:
+def _engine(name: str, versions: tuple[Version, ...], secured_by: str = "") -> Engine:
     return Engine(
         name=name,
         versions=versions,
@@ -307,8 +311,9 @@ def _engine(name: str, versions: tuple[Version, ...]) -> Engine:
         secure=partial(secured.search, name),
         container_port=9200,
         start_seconds=START_SECONDS,
+        secured_by=secured_by,
     )
 
 
 ELASTICSEARCH = _engine("elasticsearch", ELASTICSEARCH_VERSIONS)
-OPENSEARCH = _engine("opensearch", OPENSEARCH_VERSIONS)
+OPENSEARCH = _engine("opensearch", OPENSEARCH_VERSIONS, secured_by="opensearch_secured")

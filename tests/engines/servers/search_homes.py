@@ -1,14 +1,14 @@
 """Elasticsearch and OpenSearch server homes, put together from archives of Maven Central.
 
-Tables say which archives and which missing modules each version takes. Nothing is started here, and no security
-module exists there.
+Tables say which archives, which missing modules and which plugins each version takes. Nothing is started here. Of
+security there is OpenSearch's plugin only: Elasticsearch's is in none of Maven Central's archives.
 """
 
 from __future__ import annotations
 
 import shutil
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -98,6 +98,11 @@ def _opensearch_2(version: str) -> Home:
     return Home("opensearch", version, OPENSEARCH.format(version), "*", 11, modules)
 
 
+def _opensearch_3(version: str) -> Home:
+    leave_out = ("modules/ingest-geoip", "modules/transport-grpc")
+    return Home("opensearch", version, OPENSEARCH.format(version), "*", 21, leave_out=leave_out)
+
+
 SCALED_FLOAT = Module(
     "org.elasticsearch.index.mapper.MapperExtrasPlugin",
     ("org.elasticsearch.plugin:mapper-extras-client:7.17.15",),
@@ -108,14 +113,15 @@ HOMES = {
     "elasticsearch-8.16": _sonar("8.16.6", "25.12.0.117093", 17),
     "elasticsearch-9.4": _sonar("9.4.3", "26.9.0.129388", 21),
     "opensearch-2.19": _opensearch_2("2.19.6"),
-    "opensearch-3.6": Home(
-        "opensearch",
-        "3.6.0",
-        OPENSEARCH.format("3.6.0"),
-        "*",
-        21,
-        leave_out=("modules/ingest-geoip", "modules/transport-grpc"),
-    ),
+    "opensearch-3.6": _opensearch_3("3.6.0"),
+    # The newest of each line that the security plugin was published for.
+    "opensearch_secured-2.19": _opensearch_2("2.19.4"),
+    "opensearch_secured-3.4": _opensearch_3("3.4.0"),
+}
+SECURITY = "opensearch-security"
+PLUGINS: Mapping[str, tuple[str, ...]] = {
+    "opensearch_secured-2.19": (f"org.opensearch.plugin:{SECURITY}:2.19.4.0:zip",),
+    "opensearch_secured-3.4": (f"org.opensearch.plugin:{SECURITY}:3.4.0.0:zip",),
 }
 OTHER_PLATFORMS = (
     "lib/platform/darwin-*",
@@ -127,15 +133,16 @@ OTHER_PLATFORMS = (
 
 
 def server_home(name: str) -> Path:
-    """The home of `elasticsearch-7.17` and the like: bin, lib, modules, an empty plugins folder."""
-    recipe = HOMES[name]
-    return prepared(name, recipe, lambda work, final: _build(recipe, work))
+    """The home of `elasticsearch-7.17` and the like: bin, lib, modules, and plugins, if there are any."""
+    recipe, plugins = HOMES[name], PLUGINS.get(name, ())
+    content = (recipe, plugins) if plugins else recipe
+    return prepared(name, content, lambda work, final: _build(recipe, plugins, work))
 
 
-def _build(recipe: Home, work: Path) -> None:
+def _build(recipe: Home, plugins: Sequence[str], work: Path) -> None:
     with scratch("search") as downloads:
         jars = [jar for module in recipe.modules.values() for jar in module.jars]
-        fetch_maven([recipe.archive, *jars], downloads)
+        fetch_maven([recipe.archive, *jars, *plugins], downloads)
         _, artifact, version, packaging = recipe.archive.split(":")
         _unpack(downloads / f"{artifact}-{version}.{packaging}", recipe.folder, work)
         for name, module in recipe.modules.items():
@@ -147,10 +154,13 @@ def _build(recipe: Home, work: Path) -> None:
             (folder / "plugin-descriptor.properties").write_text(_descriptor(recipe, name, module))
             if module.policy:
                 (folder / "plugin-security.policy").write_text(module.policy)
+        (work / "plugins").mkdir(exist_ok=True)
+        for plugin in plugins:
+            _, artifact, version, packaging = plugin.split(":")
+            _unpack(downloads / f"{artifact}-{version}.{packaging}", "", work / "plugins" / artifact)
     for pattern in (*OTHER_PLATFORMS, *recipe.leave_out):
         for path in work.glob(pattern):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
-    (work / "plugins").mkdir(exist_ok=True)
 
 
 def _descriptor(recipe: Home, name: str, module: Module) -> str:
@@ -162,12 +172,13 @@ def _descriptor(recipe: Home, name: str, module: Module) -> str:
 
 
 def _unpack(archive: Path, folder: str, to: Path) -> None:
-    """Unpack what lies under the folder whose path matches the pattern `folder`, keeping the programs executable."""
+    """Unpack what lies under the folder whose path matches the pattern `folder` (none: everything), keeping the programs
+    executable."""
     depth = len(PurePosixPath(folder).parts)
     with zipfile.ZipFile(archive) as opened:
         for entry in opened.infolist():
             parts = PurePosixPath(entry.filename).parts
-            if entry.is_dir() or len(parts) <= depth or not PurePosixPath(*parts[:depth]).match(folder):
+            if entry.is_dir() or len(parts) <= depth or (depth and not PurePosixPath(*parts[:depth]).match(folder)):
                 continue
             path = to.joinpath(*parts[depth:])
             path.parent.mkdir(parents=True, exist_ok=True)
