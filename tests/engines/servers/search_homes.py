@@ -172,8 +172,10 @@ def _descriptor(recipe: Home, name: str, module: Module) -> str:
 
 
 def _unpack(archive: Path, folder: str, to: Path) -> None:
-    """Unpack what lies under the folder whose path matches the pattern `folder` (none: everything), keeping the programs
-    executable."""
+    """Unpack what lies under the folder whose path matches the pattern `folder` (none: everything).
+
+    Programs stay executable.
+    """
     depth = len(PurePosixPath(folder).parts)
     with zipfile.ZipFile(archive) as opened:
         for entry in opened.infolist():

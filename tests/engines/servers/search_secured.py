@@ -18,7 +18,6 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from tests.engines import secured
 from tests.engines.authority import CERTIFICATE_USER, PASSWORD_USER
 from tests.engines.engine import Address, Engine, Version
-from tests.engines.http import HttpError
 from tests.engines.processes import Command
 from tests.engines.servers import search
 from tests.engines.servers.search_homes import SECURITY
