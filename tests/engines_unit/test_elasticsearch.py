@@ -152,8 +152,9 @@ def test_what_cannot_be_done_in_place_is_one_rebuild(start: str, end: str, kind:
             {"add": {"index": f"visibility-{end}", "alias": "visibility", "is_write_index": True}},
         ]
     }
-    # Taking it back drops the new index only while the old one is there.
-    assert step.reverse[0] == Request("POST", "/_aliases", {
+    # Taking it back lets writers in, and drops the new index only while the old one is there.
+    assert step.reverse[0] == Request("PUT", "/visibility/_settings", {"index": {"blocks.write": None}})
+    assert step.reverse[1] == Request("POST", "/_aliases", {
         "actions": [
             {"remove": {"index": "visibility", "alias": "visibility-no-such-alias", "must_exist": False}},
             {"remove_index": {"index": f"visibility-{end}"}},

@@ -12,7 +12,8 @@ from tests.engines_unit.test_elasticsearch import BY_LABEL, store
 from toolkit.apply import plan_json
 from toolkit.catalog import Json
 from toolkit.engines import elasticsearch as engine
-from toolkit.engines.elasticsearch import preflight, shadow
+from toolkit.engines.elasticsearch import preflight, rights, shadow
+from toolkit.engines.elasticsearch.names import BOOKS
 from toolkit.engines.elasticsearch.rebuilder import _windows
 from toolkit.engines.elasticsearch.slices import LIST, Mark, Slice, coarse, differing, grid, small
 from toolkit.engines.elasticsearch.store import SearchStore
@@ -136,9 +137,9 @@ def test_rights() -> None:
         "username": "me", "has_all_requested": False, "cluster": {"monitor": True},
         "index": {"visibility": {"manage": False, "read": True}},
     }  # fmt: skip
-    [problem] = preflight.privileges(lacks)
+    [problem] = rights.privileges(lacks)
     assert (problem.code, problem.message) == ("TV4515", "user me may not: manage on visibility")
-    assert codes(preflight.privileges({})) == codes(preflight.privileges({"has_all_requested": True})) == []
+    assert codes(rights.privileges({})) == codes(rights.privileges({"has_all_requested": True})) == []
 
 
 @pytest.mark.parametrize(("free", "wanted"), [
@@ -170,3 +171,20 @@ def test_blocks_and_sources(name: str) -> None:
     assert codes(preflight.blocks({"settings": {"index": {"blocks": {name: "false"}}}}, "i")) == []
     assert codes(preflight.source({"mappings": {"_source": {"enabled": False}}}, "i")) == [("TV4518", True)]
     assert codes(preflight.source({"mappings": {}}, "i")) == []
+
+
+@pytest.mark.parametrize("label", ["v0", "v13"])
+@pytest.mark.parametrize("offline", [True, False])
+def test_questions_for_rights_can_do_nothing(label: str, offline: bool) -> None:
+    """Each only looks, or is about an index that is not there, or has a setting that no server knows; and every kind of
+    request that the plan sends is asked for."""
+    nowhere, nothing = "visibility-0123456789abcdef", "temporal_visibility_no_such_setting"
+    wanted = BY_LABEL[label]
+    made = plan(Route(engine.steps(seen(), wanted)) if offline else engine.online(seen(), wanted))
+    asked = rights.probes(made, nowhere)
+    for request in asked:
+        said = f"{request.path} {request.body}"
+        assert nowhere in said or nothing in said or request.path.endswith("_search"), request
+        assert "visibility" not in said.replace(nowhere, "").replace(BOOKS, "").replace(nothing, ""), request
+    kinds = {request.path.partition("?")[0].replace(f"/{nowhere}", "", 1) for request in asked}
+    assert {"/_reindex", "/_aliases", "/_settings", "/_mapping", "/_block/write", "/_refresh"} <= kinds

@@ -179,9 +179,10 @@ class SearchClient:
         )
 
     def _taken(self) -> tuple[str, ...]:
-        """Indices and aliases whose names begin with ours, which a new index cannot have."""
-        wildcard = f"{render.path(self._index)}*?expand_wildcards=all&ignore_unavailable=true"
-        found = self._ask("GET", wildcard.replace("?", "/_alias?", 1), fine=(404,)).body
+        """Indices and aliases with our name, or one that a new index could get. `NAME*` would be neighbours, too, of
+        whom a user with rights on its own names may not even know."""
+        names = f"{render.path(self._index)},{render.path(f'{self._index}-')[1:]}*"
+        found = self._ask("GET", f"{names}/_alias?expand_wildcards=all&ignore_unavailable=true", fine=(404,)).body
         indices = {name: facts for name, facts in found.items() if isinstance(facts, dict) and "aliases" in facts}
         return tuple(sorted({*indices, *(alias for facts in indices.values() for alias in facts["aliases"])}))
 
@@ -292,10 +293,9 @@ class SearchClient:
         ]
         if failures or result.get("canceled"):
             why = Answer(500, {"error": failures[0]}).reason if failures else f"canceled: {result['canceled']}"
-            if no_room := refusals.full(self._target.redact(why), str(target)):
-                raise no_room
-            raise EngineError("TV4505", f"copying {source} to {target} failed: {self._target.redact(why)[:500]}",
-                              "Nothing has changed. Repair that document, or ask for help, and run again.")  # fmt: skip
+            hint = "Nothing has changed. Repair that document, or ask for help, and run again."
+            what = f"copying {source} to {target} failed"
+            raise refusals.failed("TV4505", what, str(target), self._target.redact(why), hint)
         before, after = self._count(str(source)), self._count(str(target))
         if before != after:
             raise EngineError("TV4506", f"the copy of {source} has {after} records, not {before}",
@@ -317,11 +317,11 @@ class SearchClient:
         self._ask("POST", f"{render.path(self._index)}/_refresh")
 
     def _refused_document(self, outcome: transport.Outcome) -> EngineError:
-        reason = self._target.redact(outcome.reason)[:400]
+        reason = self._target.redact(outcome.reason)
         hint = "Values must fit their fields: times from 1970 to 2262, words up to 32766 bytes."
         if outcome.status in (403, 429, 503):
             hint = "Writes are refused as long as a rebuild is under way, or the cluster is full. Run it again later."
-        return EngineError("TV4508", f"document {outcome.id[:120]!r} was refused: {reason}", hint)
+        return refusals.failed("TV4508", f"document {outcome.id[:120]!r} was refused", self._index, reason, hint)
 
     def read(self, definition: Definition) -> Iterator[Record]:
         """See `toolkit.engines.Client.read`: one consistent view, a few thousand documents at a time."""

@@ -14,7 +14,7 @@ from toolkit.catalog import Json
 from toolkit.engines.elasticsearch import render, shadow
 from toolkit.engines.elasticsearch.books import Ask, Books, SearchLease
 from toolkit.engines.elasticsearch.names import WRITER
-from toolkit.engines.elasticsearch.refusals import full
+from toolkit.engines.elasticsearch.refusals import failed, full
 from toolkit.engines.elasticsearch.slices import Mark, Slice, coarse, differing, marks, named, small, together
 from toolkit.engines.elasticsearch.transport import Answer, TooBusy
 from toolkit.engines.elasticsearch.transport import Outcome as Written
@@ -129,7 +129,7 @@ class Following:
             if answer.status in _WAIT or (failures and failures[0].get("status") in _WAIT):
                 raise TooBusy("TV4505", f"copying into {self.target} was refused: {why[:400]}")
             hint = "Nothing has changed for readers and writers. The message names the document or what is missing."
-            raise EngineError("TV4505", f"copying into {self.target} failed: {why[:400]}", hint)
+            raise failed("TV4505", f"copying into {self.target} failed", self.target, why, hint)
         return int(answer.body["total"])
 
     def follow(self, most: int | None = None) -> tuple[int, int]:
@@ -267,9 +267,7 @@ class Following:
         self.lease.check()
         for written in self.bulk(self._deletions(gone)):
             if written.status not in (200, 404, 409):
-                if no_room := full(written.reason, self.target):
-                    raise no_room
-                raise EngineError("TV4513", f"{self.target} refused a delete: {written.reason[:300]}")
+                raise failed("TV4513", f"{self.target} refused a delete", self.target, written.reason, "")
         return len(gone)
 
     def _deletions(self, gone: Mapping[str, int]) -> Iterator[dict[str, Any]]:

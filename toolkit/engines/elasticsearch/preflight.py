@@ -8,10 +8,9 @@ from typing import Any
 from urllib.parse import unquote
 
 from toolkit.catalog import Json
-from toolkit.engines.elasticsearch import render
+from toolkit.engines.elasticsearch import render, rights
 from toolkit.engines.elasticsearch.books import Ask
 from toolkit.engines.elasticsearch.inspect import flat_settings
-from toolkit.engines.elasticsearch.names import BOOKS
 from toolkit.engines.elasticsearch.store import SearchStore
 from toolkit.engines.online import Problem
 from toolkit.plan import Observed, Plan, Request
@@ -28,7 +27,7 @@ def check(ask: Ask, plan: Plan, observed: Observed) -> tuple[Problem, ...]:
     if not plan.steps:
         return ()
     holder = render.path(observed.names.holder)
-    found = [*privileges(ask("POST", "/_security/user/_has_privileges", wanted(observed), _NEVER).body)]
+    found = [*rights.lacking(ask, plan, observed)]
     if policy := lifecycle(plan):
         answer = ask("GET", f"/_ilm/policy{render.path(policy)}", None, _NEVER)
         found += managed(policy, answer.status, answer.body)
@@ -45,29 +44,6 @@ def check(ask: Ask, plan: Plan, observed: Observed) -> tuple[Problem, ...]:
         found += room(ask("GET", "/_nodes/stats/fs", None, _NEVER).body, observed.size)
         found += hidden(ask("GET", "/_index_template", None, _NEVER).body, plan, observed)
     return tuple(sorted(found, key=lambda problem: not problem.fatal))
-
-
-def wanted(store: SearchStore) -> Json:
-    """The rights that any plan needs, in the words of Elasticsearch's security."""
-    own: list[Json] = [store.names.index, f"{store.names.index}-*"]
-    return {
-        "cluster": ["monitor", "manage_index_templates"],
-        "index": [
-            {"names": own, "privileges": ["manage", "read", "write", "create_index"]},
-            {"names": [BOOKS], "privileges": ["manage", "read", "write", "create_index"]},
-        ],
-    }
-
-
-def privileges(answer: Mapping[str, Any]) -> Iterator[Problem]:
-    """What this user lacks; nothing when the cluster cannot tell."""
-    if answer.get("has_all_requested") is not False:
-        return
-    lacks = [name for name, has in (answer.get("cluster") or {}).items() if not has]
-    for index, rights in (answer.get("index") or {}).items():
-        lacks += [f"{right} on {index}" for right, has in rights.items() if not has]
-    hint = "The rights are listed in docs/upgrading.md."
-    yield Problem("TV4515", f"user {answer.get('username')} may not: {', '.join(lacks[:8])}", hint)
 
 
 def lifecycle(plan: Plan) -> str | None:

@@ -71,9 +71,10 @@ def _meta(store: SearchStore) -> Json:
 
 
 def cancel(store: SearchStore, begun: tuple[str, ...]) -> tuple[Request, ...]:
-    """The requests that take unfinished rebuilds back: their indices go, writes are let in again."""
+    """The requests that take unfinished rebuilds back: writes are let in again, whatever becomes of the rest; their
+    indices go."""
     drop = (render.drop_while(store.names.holder, begun),) if begun else ()
-    return (*drop, render.allow_writes(store.names.holder), _note(store, ()))
+    return (render.allow_writes(store.names.holder), *drop, _note(store, ()))
 
 
 def _note(store: SearchStore, begun: tuple[str, ...]) -> Request:

@@ -1,4 +1,6 @@
-"""What a search engine says when its disks are full, and the coded error for it. It asks nothing."""
+"""What a search engine says when its disks are full or its user lacks a right, and the coded errors for it. It asks
+nothing.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +18,22 @@ _HINT = (
     "Make room; below its high watermark the cluster opens its indices again by itself. Then run the same command "
     "again, or take the copy away with `schema rollback`. Nothing is lost."
 )
+# The code and the hint of errors for want of a right.
+NO_RIGHT = "TV4515"
+RIGHTS_HINT = "The rights are listed in docs/upgrading.md."
 
 
 def full(reason: str, where: str) -> EngineError | None:
     """The error for a refusal that comes of a full disk; None when `reason` speaks of something else."""
     said = next((words for sign, words in _SIGNS.items() if sign in reason), None)
     return EngineError("TV4521", f"{where} {said}: {reason[:400]}", _HINT) if said else None
+
+
+def failed(code: str, what: str, where: str, reason: str, hint: str) -> EngineError:
+    """The error for a failure that an answer tells of: a full disk and want of a right have codes of their own, for the
+    rest there is `code`."""
+    if no_room := full(reason, where):
+        return no_room
+    if reason.startswith("security_exception"):
+        return EngineError(NO_RIGHT, f"{what}: {reason[:500]}", RIGHTS_HINT)
+    return EngineError(code, f"{what}: {reason[:500]}", hint)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from toolkit.catalog import Json
-from toolkit.engines.elasticsearch.refusals import full
+from toolkit.engines.elasticsearch.refusals import NO_RIGHT, RIGHTS_HINT, full
 from toolkit.errors import ConnectionFailed, EngineError, TargetError, ToolkitError
 from toolkit.targets import Target
 
@@ -294,6 +294,12 @@ def unreachable(error: Exception, target: Target) -> ToolkitError:
     return ConnectionFailed("TV4002", f"no answer from {target.shown}: {reason}", hint)
 
 
+def forbidden(answer: Answer) -> bool:
+    """Whether it is the user who is refused: a block of an index, or of the whole cluster, has the same status."""
+    error = answer.body.get("error")
+    return answer.status == 403 and not (isinstance(error, dict) and error.get("type") == "cluster_block_exception")
+
+
 def refused(answer: Answer, target: Target) -> EngineError:
     """The coded error for an answer that is a refusal."""
     reason = target.redact(answer.reason)
@@ -306,8 +312,8 @@ def refused(answer: Answer, target: Target) -> EngineError:
             f"cannot connect to {target.shown}: the login was refused",
             "Are user and password, or the API key, right?",
         )
-    if answer.status == 403:
-        return EngineError("TV4003", f"{target.shown} refused: {reason}", "Give this user the right to do that.")
+    if forbidden(answer):
+        return EngineError(NO_RIGHT, f"{target.shown} refuses this user: {reason}", RIGHTS_HINT)
     if answer.status in (429, 503):
         return TooBusy("TV4003", f"{target.shown} is too busy: {reason}", "Run the same command again later.")
     return EngineError("TV4003", f"{target.shown} refused: {reason}")
