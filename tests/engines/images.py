@@ -59,6 +59,8 @@ def service(name: str) -> str:
 
 def choose(kind: Kind, run_directory: Path) -> str:
     """The image for a version, pulled or built when it is not there. Unavailable when there is none."""
+    if not kind.version.container:
+        raise Unavailable(f"there is no image of {kind.name}, only programs", "--engines=processes")
     if named := os.environ.get(variable(kind)):
         return named
     which, official = os.environ.get(WHICH, "auto"), kind.version.image

@@ -98,11 +98,6 @@ def _opensearch_2(version: str) -> Home:
     return Home("opensearch", version, OPENSEARCH.format(version), "*", 11, modules)
 
 
-def _opensearch_3(version: str) -> Home:
-    leave_out = ("modules/ingest-geoip", "modules/transport-grpc")
-    return Home("opensearch", version, OPENSEARCH.format(version), "*", 21, leave_out=leave_out)
-
-
 SCALED_FLOAT = Module(
     "org.elasticsearch.index.mapper.MapperExtrasPlugin",
     ("org.elasticsearch.plugin:mapper-extras-client:7.17.15",),
@@ -113,15 +108,20 @@ HOMES = {
     "elasticsearch-8.16": _sonar("8.16.6", "25.12.0.117093", 17),
     "elasticsearch-9.4": _sonar("9.4.3", "26.9.0.129388", 21),
     "opensearch-2.19": _opensearch_2("2.19.6"),
-    "opensearch-3.6": _opensearch_3("3.6.0"),
-    # The newest of each line that the security plugin was published for.
+    "opensearch-3.6": Home(
+        "opensearch",
+        "3.6.0",
+        OPENSEARCH.format("3.6.0"),
+        "*",
+        21,
+        leave_out=("modules/ingest-geoip", "modules/transport-grpc"),
+    ),
+    # The newest that the security plugin can be had for: 3.4's needs a module that Maven Central has not.
     "opensearch_secured-2.19": _opensearch_2("2.19.4"),
-    "opensearch_secured-3.4": _opensearch_3("3.4.0"),
 }
 SECURITY = "opensearch-security"
 PLUGINS: Mapping[str, tuple[str, ...]] = {
     "opensearch_secured-2.19": (f"org.opensearch.plugin:{SECURITY}:2.19.4.0:zip",),
-    "opensearch_secured-3.4": (f"org.opensearch.plugin:{SECURITY}:3.4.0.0:zip",),
 }
 OTHER_PLATFORMS = (
     "lib/platform/darwin-*",

@@ -23,10 +23,7 @@ from tests.engines.servers import search
 from tests.engines.servers.search_homes import SECURITY
 
 NAME = "opensearch_secured"
-VERSIONS = (
-    Version("2.19", "Maven integ-test-zip and security plugin 2.19.4", "", default=True, container=False),
-    Version("3.4", "Maven integ-test-zip and security plugin 3.4.0", "", container=False, routine=False),
-)
+VERSIONS = (Version("2.19", "Maven integ-test-zip and security plugin 2.19.4", "", default=True, container=False),)
 ADMINISTRATOR, PASSWORD = "administrator", "correct-horse-battery"
 # PASSWORD as the plugin keeps it: bcrypt with the fewest rounds, because every test logs in anew.
 HASH = "$2y$04$nfwSlHHVSHLrfAIfFf.OeO3c2wlIdVRYrTz5OB37/jtk.EeVEeeNi"
