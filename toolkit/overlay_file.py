@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from toolkit import document
 from toolkit.attributes import AttributeType, name_problem
-from toolkit.definition import LIST_ORDER, Index, IndexKey, default_index_name
+from toolkit.definition import LIST_ORDER, Index, IndexKey
 from toolkit.document import Value
 from toolkit.errors import UsageError
 from toolkit.overlay import (
@@ -30,9 +31,29 @@ _REFUSED = ("without_attributes", "without_fields")
 _TIME = re.compile(r"default|-1|[0-9]{1,9}(?:ms|s|m|h|d)")
 _POLICY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,254}")
 _KEEPER = re.compile(r"[A-Za-z0-9_{}./-]{1,255}")
-# Engines whose indexes can hold a part of the rows.
-PARTIAL = frozenset({"postgresql", "sqlite"})
-INDEXED = frozenset({"postgresql", "mysql", "sqlite"})
+_NONE = re.compile("(?!)")
+
+
+@dataclass(frozen=True, slots=True)
+class Able:
+    """What an engine can do of an overlay: `more` and `fewer` indexes, `partial` ones. `needed`: those that no query
+    goes without, and why."""
+
+    more: bool = True
+    fewer: bool = True
+    partial: bool = True
+    needed: re.Pattern[str] = _NONE
+    needed_because: str = ""
+
+
+_TEXTS = "MySQL refuses every query for that text: MATCH … AGAINST needs its FULLTEXT index"
+ABLE: Mapping[str, Able] = {
+    "postgresql": Able(),
+    "mysql": Able(partial=False, needed=re.compile(r"by_text_\d\d"), needed_because=_TEXTS),
+    "sqlite": Able(),
+    "elasticsearch": Able(more=False, fewer=False, partial=False),
+    "clickhouse": Able(more=False, partial=False),
+}
 
 
 def load(path: Path) -> Overlay:
@@ -154,17 +175,14 @@ def _word(value: Value) -> str:
 
 def check(overlay: Overlay, engine: str) -> None:
     """Raise UsageError when `engine` could not hold the overlay, or Temporal's server could not work on it there."""
-    texts = {default_index_name(f"{AttributeType.TEXT.value}{n:02d}") for n in range(1, MAX_PREALLOCATED + 1)}
-    needed = sorted(texts & overlay.without_indexes) if engine == "mysql" else []
+    able = ABLE[engine]
+    needed = sorted(name for name in overlay.without_indexes if able.needed.fullmatch(name))
     if needed:
-        raise UsageError(
-            "TV1031",
-            f"without {needed[0]} MySQL refuses every query for that text: MATCH … AGAINST needs its FULLTEXT index",
-            "Take it out of `without_indexes`.",
-        )
-    if engine not in INDEXED and (overlay.indexes or (overlay.without_indexes and engine == "elasticsearch")):
+        raise UsageError("TV1031", f"without {needed[0]} {able.needed_because}", "Take it out of `without_indexes`.")
+    if (overlay.indexes and not able.more) or (overlay.without_indexes and not able.fewer):
         raise UsageError("TV1032", f"{engine} has no indexes of columns to add or leave out", "Take them out.")
-    if engine not in PARTIAL and overlay.partial_indexes:
+    if overlay.partial_indexes and not able.partial:
+        others = sorted(name for name, one in ABLE.items() if one.partial)
         raise UsageError(
-            "TV1035", f"{engine} has no indexes over a part of the rows", f"Only {', '.join(sorted(PARTIAL))} have."
+            "TV1035", f"{engine} has no indexes over a part of the rows", f"Only {', '.join(others)} have."
         )
