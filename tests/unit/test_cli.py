@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.catalogs import released
-from tests.support.command import Ran, temporal_visibility
+from tests.support.command import Ran
+from tests.support.command import process as temporal_visibility
 from toolkit.cli import COMMANDS, SCHEMA_COMMANDS
 from toolkit.engines import ENGINES
 
