@@ -75,6 +75,7 @@ class MysqlClient:
         self._version = ""
         self._lease: books.MysqlLease | None = None
         self._watcher: Watcher | None = None
+        self._rebuilder: MysqlRebuilder | None = None
         self._replicas: replicas.Watch | None = None
         self._sessions = [session(connection)]
 
@@ -222,7 +223,13 @@ class MysqlClient:
         except pymysql.MySQLError as error:
             raise self._failed(error) from None
         self._lease = books.MysqlLease(self._connection, self._session, self._failed, fencing, seconds)
+        self._end_rebuilding()
         return self._lease
+
+    def _end_rebuilding(self) -> None:
+        if self._rebuilder is not None:
+            self._rebuilder.close()
+            self._rebuilder = None
 
     def _session(self) -> Connection:
         """Another session of this account."""
@@ -251,7 +258,11 @@ class MysqlClient:
         assert self._lease is not None
         if self._watcher is None:
             self._watcher = Watcher(self._session, self._connection)
-        return MysqlRebuilder(self._connection, self._lease, self._failed, self._watcher, LOCK_WAIT_TIMEOUT)
+        if self._rebuilder is None:
+            self._rebuilder = MysqlRebuilder(
+                self._connection, self._lease, self._failed, self._session, self._watcher, LOCK_WAIT_TIMEOUT
+            )
+        return self._rebuilder
 
     def throttle(self, run: int) -> Json:
         """See `toolkit.engines.online.Throttling.throttle`."""
@@ -294,6 +305,7 @@ class MysqlClient:
 
     def close(self) -> None:
         """See `toolkit.engines.Client.close`."""
+        self._end_rebuilding()
         for helper in (self._watcher, self._replicas):
             if helper is not None:
                 helper.close()

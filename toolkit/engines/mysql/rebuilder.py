@@ -1,16 +1,19 @@
 """Runs the repeated parts of a rebuild on MySQL; see `toolkit.engines.online.Rebuilding`.
 
-It decides nothing and knows no statement: a step brings them, named by their part. All of it happens in the session
-that holds the server's lock, and every transaction reads the lock's row first, so that a former holder changes nothing.
+It decides nothing and knows no statement: a step brings them, named by their part. It happens in the session that holds
+the server's lock, but for a long replay, which several sessions share; and every transaction reads the lock's row
+first, so that a former holder changes nothing.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pymysql
+from pymysql.constants import ER
 
 from toolkit.engines.mysql import books
 from toolkit.engines.mysql.books import Failed, MysqlLease
@@ -27,19 +30,39 @@ from toolkit.plan import Sql, Step, StepClass
 LONG_SECONDS = 1.0
 # A session that stops talking while it holds the tables is ended by the server.
 SILENCE_SECONDS = 5
+# With fewer keys than this waiting, one session is enough.
+NEAR = 1000
+REPLAYERS = 3
 
 
 class MysqlRebuilder:
     """`patience`: seconds that a step may wait for a lock which keeps writers out anyway."""
 
     def __init__(
-        self, connection: Connection, lease: MysqlLease, failed: Failed, watcher: Watcher, patience: float
+        self,
+        connection: Connection,
+        lease: MysqlLease,
+        failed: Failed,
+        open_session: Callable[[], Connection],
+        watcher: Watcher,
+        patience: float,
     ) -> None:
         self._connection = connection
+        self._open_session = open_session
+        self._replayers: list[Connection] = []
+        self._behind = 0
         self._lease = lease
         self._failed = failed
         self._watcher = watcher
         self._patience = patience
+
+    def close(self) -> None:
+        """Give back the sessions that share a replay. They are kept from one replay to the next, until little is left
+        or something fails."""
+        while self._replayers:
+            session = self._replayers.pop()
+            if session.open:
+                session.close()
 
     def attempt(self, step: Step, wait: float, tick: Tick) -> Ran | Busy:
         """See `Rebuilding.attempt`. MySQL commits with every change of schema; what follows the last one is one
@@ -89,12 +112,42 @@ class MysqlRebuilder:
     def replay(self, step: Step, keys: int) -> Replayed:
         """See `Rebuilding.replay`."""
         began = time.monotonic()
-        with self._coded(), transaction(self._connection):
-            self._lease.check()
-            taken = self._replay(step, keys)
         with self._coded():
-            left = sum(int(ask(self._connection, text)[0]["left"]) for text in _every(step, "left"))
-        return Replayed(taken, left, time.monotonic() - began)
+            if self._behind > NEAR:
+                taken = self._replay_together(step, keys)
+            else:
+                with transaction(self._connection):
+                    self._lease.check()
+                    taken = _replay(self._connection, step, keys)
+            self._behind = sum(int(ask(self._connection, text)[0]["left"]) for text in _every(step, "left"))
+        if self._behind <= NEAR:
+            self.close()
+        return Replayed(taken, self._behind, time.monotonic() - began)
+
+    def _replay_together(self, step: Step, keys: int) -> int:
+        """Each of several sessions refreshes its share of the keys: writers are several, too."""
+        sessions = self._replayers
+
+        def work(part: int) -> int:
+            try:
+                with transaction(sessions[part]):
+                    lease = MysqlLease(sessions[part], self._open_session, self._failed, self._lease.fencing, 0)
+                    lease.check()
+                    return _replay(sessions[part], step, keys, REPLAYERS, part)
+            except pymysql.MySQLError as error:
+                # Two shares met in an index; the keys are still recorded.
+                if number_of(error) == ER.LOCK_DEADLOCK:
+                    return 0
+                raise
+
+        try:
+            while len(sessions) < REPLAYERS:
+                sessions.append(self._open_session())
+            with ThreadPoolExecutor(REPLAYERS) as pool:
+                return sum(pool.map(work, range(REPLAYERS)))
+        except BaseException:
+            self.close()
+            raise
 
     def swap(self, step: Step, wait: float, most: int) -> Swapped | Busy:
         """See `Rebuilding.swap`. In autocommit mode 0 a commit keeps the tables locked, which BEGIN would not."""
@@ -132,7 +185,7 @@ class MysqlRebuilder:
             raise books.lost()
         if int(ask(self._connection, _one(step, "remade"))[0]["v"]):
             return Busy("a table was altered by somebody else")
-        if self._replay(step, most) >= most:
+        if _replay(self._connection, step, most) >= most:
             self._connection.rollback()
             return Busy("writers left too many changed keys for the short lock")
         self._connection.commit()
@@ -155,23 +208,6 @@ class MysqlRebuilder:
                 run(self._connection, "SET SESSION autocommit = 1, wait_timeout = DEFAULT")
             except pymysql.MySQLError:
                 self._connection.close()
-
-    def _replay(self, step: Step, keys: int) -> int:
-        """How many recorded keys of each table were refreshed, in total; at most `keys` of each."""
-        total = 0
-        for number, take in enumerate(_every(step, "take"), 1):
-            rows = ask(self._connection, take, {"keys": keys})
-            for start in range(0, len(rows), KEYS_AT_ONCE):
-                part = [list(row.values()) for row in rows[start : start + KEYS_AT_ONCE]]
-                places = list(dict.fromkeys(tuple(key) for _, *key in part))
-                found = ask(self._connection, _one(step, f"there {number}"), {"keys": places})
-                gone = set(places) - {tuple(row.values()) for row in found}
-                if gone:
-                    run(self._connection, _one(step, f"gone {number}"), {"keys": sorted(gone)})
-                run(self._connection, _one(step, f"refresh {number}"), {"keys": places})
-                run(self._connection, _one(step, f"taken {number}"), {"ids": [row[0] for row in part]})
-            total += len(rows)
-        return total
 
     def _bound(self, step: Step, after: Key | None, rows: int) -> Key | None:
         found = ask(self._connection, _one(step, "bound"), {**_places(after, None), "rows": rows})
@@ -217,6 +253,25 @@ SELECT t.trx_mysql_thread_id AS id, COALESCE(p.USER, 'unknown') AS who,
 FROM information_schema.INNODB_TRX t LEFT JOIN information_schema.PROCESSLIST p ON p.ID = t.trx_mysql_thread_id
 WHERE t.trx_mysql_thread_id NOT IN (0, CONNECTION_ID()) ORDER BY t.trx_started LIMIT 3
 """
+
+
+def _replay(connection: Connection, step: Step, keys: int, parts: int = 1, part: int = 0) -> int:
+    """How many recorded keys of each table were refreshed, in total; at most `keys` of each. Of `parts` shares, this
+    is number `part`."""
+    total = 0
+    for number, take in enumerate(_every(step, "take"), 1):
+        rows = ask(connection, take, {"keys": keys, "parts": parts, "part": part})
+        for start in range(0, len(rows), KEYS_AT_ONCE):
+            some = [list(row.values()) for row in rows[start : start + KEYS_AT_ONCE]]
+            places = list(dict.fromkeys(tuple(key) for _, *key in some))
+            found = ask(connection, _one(step, f"there {number}"), {"keys": places})
+            gone = set(places) - {tuple(row.values()) for row in found}
+            if gone:
+                run(connection, _one(step, f"gone {number}"), {"keys": sorted(gone)})
+            run(connection, _one(step, f"refresh {number}"), {"keys": places})
+            run(connection, _one(step, f"taken {number}"), {"ids": [row[0] for row in some]})
+        total += len(rows)
+    return total
 
 
 def _give(helper: Connection) -> None:

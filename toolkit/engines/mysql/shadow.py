@@ -176,12 +176,17 @@ def replay(pair: Pair, number: int) -> tuple[Sql, ...]:
     """Take recorded keys and make the target's rows of these keys what the source's are. Rows are read after the keys
     were seen, so what is read has the change that recorded them; a later change records its key again. Which keys are
     gone is asked for first, as a DELETE that looks at the source would wait for its writers. Rows are updated where
-    they are: not every index has something new. No aliases: LOCK TABLES would ask for each."""
+    they are: not every index has something new. No aliases: LOCK TABLES would ask for each. Several sessions may share
+    the work: all that is recorded of one key belongs to one of them."""
     values, where = ", ".join(pair.values.values()), f"WHERE ({pair.keys}) IN %(keys)s"
     updates = ", ".join(f"{_id(pair.target)}.{_id(n)} = {v}" for n, v in pair.values.items() if n not in pair.key)
     source, target, log = _id(pair.source), _id(pair.target), _id(pair.log)
     return (
-        Sql(f"SELECT id, {pair.keys} FROM {log} ORDER BY id LIMIT %(keys)s", part=f"take {number}"),
+        Sql(
+            f"SELECT id, {pair.keys} FROM {log} WHERE MOD(CRC32(LOWER({_id(pair.key[-1])})), %(parts)s) = %(part)s "
+            f"ORDER BY id LIMIT %(keys)s",
+            part=f"take {number}",
+        ),
         Sql(f"SELECT {pair.keys} FROM {source} {where}", part=f"there {number}"),
         Sql(f"DELETE FROM {target} {where}", part=f"gone {number}"),
         Sql(
