@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,6 +24,7 @@ from tests.support.online import ROOT, go, prepared
 from toolkit.apply.actions import Action, CopyChunk, Outcome, Replay, Swap
 from toolkit.apply.limits import Limits
 from toolkit.apply.runner import Options
+from toolkit.engines.mysql import rebuilder
 from toolkit.errors import ConnectionFailed
 
 SMALL = Limits(rows=50, most_rows=50)
@@ -123,3 +125,46 @@ def test_sessions_that_are_ended_in_the_middle(mysql: Handle) -> None:
     assert writer.stored() == (writer.truth, 400)
     assert temporal_visibility("schema", "finish", url, "--yes").code == 0
     assert leftovers(url) == []
+
+
+def test_a_long_replay_is_shared_by_several_sessions(mysql: Handle, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows that come, change and go while many keys are waiting: whichever session takes a key, the last state wins."""
+    url = mysql.url
+    prepared(url, 200)
+    shares: set[int] = set()
+    replay = rebuilder._replay
+
+    def counted(connection: Any, step: Any, keys: int, parts: int = 1, part: int = 0) -> int:
+        if parts == rebuilder.REPLAYERS:
+            shares.add(part)
+        return replay(connection, step, keys, parts, part)
+
+    def watch(action: Action, outcome: Outcome | None) -> None:
+        if isinstance(action, CopyChunk) and outcome is None and action.after is None:
+            sql(url, *_MANY)
+
+    monkeypatch.setattr(rebuilder, "NEAR", 20)
+    monkeypatch.setattr(rebuilder, "_replay", counted)
+    with MysqlWriter(url) as writer:
+        go(url, options=Options(limits=SMALL, watch=watch))
+        writer.wait_for(10)
+    assert shares == {*range(rebuilder.REPLAYERS)}
+    assert writer.stored() == (writer.truth, 200 + 300)
+    assert sql(url, f"SELECT COUNT(*), SUM(workflow_id = 'changed') FROM {EV} WHERE namespace_id = 'many'") == [
+        (300, 100)
+    ]
+    assert temporal_visibility("schema", "finish", url, "--yes").code == 0
+    assert leftovers(url) == []
+
+
+# 400 rows, each recorded at least once; 100 of them change afterwards, and 100 are gone again.
+_MANY = (
+    f"""
+    INSERT INTO {EV}
+      (namespace_id, run_id, start_time, execution_time, workflow_id, workflow_type_name, status, encoding)
+    WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 400)
+    SELECT 'many', CONCAT('run-', n), NOW(6), NOW(6), 'w', 't', 1, '' FROM numbers
+    """,
+    f"UPDATE {EV} SET workflow_id = 'changed' WHERE namespace_id = 'many' AND CAST(SUBSTR(run_id, 5) AS SIGNED) <= 100",
+    f"DELETE FROM {EV} WHERE namespace_id = 'many' AND CAST(SUBSTR(run_id, 5) AS SIGNED) > 300",
+)
