@@ -53,7 +53,7 @@ class Store:
     def slim(self, found: Filter, semantics: Semantics) -> Question:
         """The same question, whose records come back with little in them."""
         whole = definition()
-        # ClickHouse reads a column for each attribute; the others have one map, which is a field.
+        # ClickHouse reads a column for each attribute; SQL engines have one map, which is a field.
         attributes = () if self.engine.NAME == "clickhouse" else whole.attributes
         fields = tuple(field for field in whole.fields if field.name in SLIM)
         return Question(replace(whole, fields=fields, attributes=attributes), NAMESPACES[0], found, semantics)
@@ -97,7 +97,7 @@ def compare(store: Store, found: Filter) -> int:
         matching = list(filter(evaluate.judge(found, semantics), store.records))
         if found.group_by is None:
             assert counts.get(None, 0) == len(matching), (semantics.name, found.text)
-            got = [r.run_id for r in walk(store.filters, store.client, store.slim(found, semantics), 10_000)]
+            got = [r.run_id for r in walk(store.filters, store.client, store.slim(found, semantics), 10_000, SLIM)]
             assert got == [r.run_id for r in matching], (semantics.name, found.text)
         else:
             groups = evaluate.count(found, matching, semantics)

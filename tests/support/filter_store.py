@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -13,6 +14,7 @@ from toolkit.catalog import Catalog, Json
 from toolkit.definition import Definition
 from toolkit.engines import Client, Engine
 from toolkit.engines.asking import with_own
+from toolkit.engines.bound import Search
 from toolkit.engines.filtering import Filters, Question
 from toolkit.plan import NO_LOCK, Request, Step, StepClass
 from toolkit.query.page import Page, Place
@@ -78,12 +80,17 @@ def _own_fields(index: str) -> Step:
     return Step("own", "own fields", "tests", StepClass.METADATA, NO_LOCK, (request,), (), ())
 
 
-def walk(engine: Filters, client: Any, question: Question, limit: int) -> list[Record]:
-    """All records of a listing, page by page."""
+def walk(
+    engine: Filters, client: Any, question: Question, limit: int, fields: Collection[str] | None = None
+) -> list[Record]:
+    """All records of a listing, page by page; `fields`: a search engine's documents come with these only."""
     found: list[Record] = []
     after: Place | None = None
     while True:
-        page = engine.records(question, client.ask(engine.listing(question, Page(limit, after))))
+        statement = engine.listing(question, Page(limit, after))
+        if fields is not None and isinstance(statement, Search):
+            statement = replace(statement, body={**statement.body, "_source": sorted(fields)})
+        page = engine.records(question, client.ask(statement))
         found += page
         if len(page) < limit:
             return found
