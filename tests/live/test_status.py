@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -103,7 +104,11 @@ def test_all_stores_and_wrong_words(tmp_path: Path, sqlite: EmbeddedHandle) -> N
 
 def test_watching_ends_with_ctrl_c(sqlite: EmbeddedHandle) -> None:
     command = [sys.executable, "-m", "toolkit", "schema", "status", sqlite.url, "--watch", "0.1"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+    # Tests that were started in the background ignore the signal, and so would what they start.
+    heeding = lambda: signal.signal(signal.SIGINT, signal.default_int_handler)  # noqa: E731
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heeding
+    ) as running:
         assert running.stdout is not None
         heads = [line for line, _ in zip(running.stdout, range(30), strict=False) if line.startswith("sqlite:")]
         running.send_signal(2)
