@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pymysql
@@ -23,6 +22,7 @@ from toolkit.engines.mysql.rows import KEYS_AT_ONCE
 from toolkit.engines.mysql.shadow import UNLESS
 from toolkit.engines.mysql.watch import Watcher
 from toolkit.engines.online import Busy, Compared, Copied, Key, Ran, Replayed, Swapped, Tick
+from toolkit.engines.shared_work import SharedWork
 from toolkit.errors import EngineError
 from toolkit.plan import Sql, Step, StepClass
 
@@ -49,7 +49,7 @@ class MysqlRebuilder:
     ) -> None:
         self._connection = connection
         self._open_session = open_session
-        self._replayers: list[Connection] = []
+        self._replayers = SharedWork(open_session, _end, REPLAYERS)
         self._behind = 0
         self._lease = lease
         self._failed = failed
@@ -59,10 +59,7 @@ class MysqlRebuilder:
     def close(self) -> None:
         """Give back the sessions that share a replay. They are kept from one replay to the next, until little is left
         or something fails."""
-        while self._replayers:
-            session = self._replayers.pop()
-            if session.open:
-                session.close()
+        self._replayers.close()
 
     def attempt(self, step: Step, wait: float, tick: Tick) -> Ran | Busy:
         """See `Rebuilding.attempt`. MySQL commits with every change of schema; what follows the last one is one
@@ -126,28 +123,19 @@ class MysqlRebuilder:
 
     def _replay_together(self, step: Step, keys: int) -> int:
         """Each of several sessions refreshes its share of the keys: writers are several, too."""
-        sessions = self._replayers
 
-        def work(part: int) -> int:
+        def work(session: Connection, part: int) -> int:
             try:
-                with transaction(sessions[part]):
-                    lease = MysqlLease(sessions[part], self._open_session, self._failed, self._lease.fencing, 0)
-                    lease.check()
-                    return _replay(sessions[part], step, keys, REPLAYERS, part)
+                with transaction(session):
+                    MysqlLease(session, self._open_session, self._failed, self._lease.fencing, 0).check()
+                    return _replay(session, step, keys, REPLAYERS, part)
             except pymysql.MySQLError as error:
                 # Two shares met in an index; the keys are still recorded.
                 if number_of(error) == ER.LOCK_DEADLOCK:
                     return 0
                 raise
 
-        try:
-            while len(sessions) < REPLAYERS:
-                sessions.append(self._open_session())
-            with ThreadPoolExecutor(REPLAYERS) as pool:
-                return sum(pool.map(work, range(REPLAYERS)))
-        except BaseException:
-            self.close()
-            raise
+        return self._replayers.together(work)
 
     def swap(self, step: Step, wait: float, most: int) -> Swapped | Busy:
         """See `Rebuilding.swap`. In autocommit mode 0 a commit keeps the tables locked, which BEGIN would not."""
@@ -272,6 +260,11 @@ def _replay(connection: Connection, step: Step, keys: int, parts: int = 1, part:
             run(connection, _one(step, f"taken {number}"), {"ids": [row[0] for row in some]})
         total += len(rows)
     return total
+
+
+def _end(session: Connection) -> None:
+    if session.open:
+        session.close()
 
 
 def _give(helper: Connection) -> None:

@@ -18,6 +18,7 @@ from psycopg import errors
 from toolkit.engines.online import Busy, Compared, Copied, Key, Ran, Replayed, Swapped, Tick
 from toolkit.engines.postgresql.books import Connection, Failed, PostgresLease
 from toolkit.engines.postgresql.names import WEAK_LOCK_SECONDS
+from toolkit.engines.shared_work import SharedWork
 from toolkit.plan import Mode, Sql, Step
 
 JOBS = 2
@@ -42,13 +43,12 @@ class PostgresRebuilder:
         self._lease = lease
         self._failed = failed
         self._open_session = open_session
-        self._replayers: list[Connection] = []
+        self._replayers = SharedWork(open_session, lambda session: session.close(), REPLAYERS)
 
     def close(self) -> None:
         """Give back the sessions that share a replay. They are kept from one replay to the next, until nothing is left
         to share or something fails."""
-        while self._replayers:
-            self._replayers.pop().close()
+        self._replayers.close()
 
     def attempt(self, step: Step, wait: float, tick: Tick) -> Ran | Busy:
         """See `Rebuilding.attempt`."""
@@ -171,25 +171,17 @@ class PostgresRebuilder:
     def _replay_together(self, step: Step, keys: int) -> int:
         """Each of several sessions refreshes its share of the keys: writers are several, too."""
         (replay,) = _part(step, "replay")
-        sessions = self._replayers
 
-        def work(part: int) -> int:
-            with sessions[part].transaction():
-                PostgresLease(sessions[part], self._open_session, self._failed, self._lease.fencing, 0).check()
+        def work(session: Connection, part: int) -> int:
+            with session.transaction():
+                PostgresLease(session, self._open_session, self._failed, self._lease.fencing, 0).check()
                 for statement in _part(step, "set"):
-                    sessions[part].execute(statement.text)
+                    session.execute(statement.text)
                 values = {"keys": keys, "parts": REPLAYERS, "part": part}
-                row = sessions[part].execute(replay.text, values, prepare=False).fetchone()
+                row = session.execute(replay.text, values, prepare=False).fetchone()
             return int(row["taken"]) if row else 0
 
-        try:
-            while len(sessions) < REPLAYERS:
-                sessions.append(self._open_session())
-            with ThreadPoolExecutor(REPLAYERS) as pool:
-                return sum(pool.map(work, range(REPLAYERS)))
-        except BaseException:
-            self.close()
-            raise
+        return self._replayers.together(work)
 
     def _left(self, step: Step) -> int:
         row = self._run(step, "left").fetchone()
