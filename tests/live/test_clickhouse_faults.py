@@ -15,7 +15,7 @@ from tests.support.catalogs import LAST
 from tests.support.clickhouse import SturdyWriter, laid_out_otherwise, leftovers, plain, rows, stored
 from tests.support.command import Ran, temporal_visibility
 from tests.support.one_more import fill, filler, on_a_small_disk
-from tests.support.online import go
+from tests.support.online import go, once_before
 from toolkit.apply.actions import Action, CompareChunk, CopyChunk, Outcome, Swap
 from toolkit.apply.limits import Limits
 from toolkit.apply.runner import Options
@@ -94,15 +94,7 @@ def test_the_network_is_cut_in_the_middle(clickhouse: Handle) -> None:
     with SturdyWriter(url) as writer:
         writer.wait_for(1)
         for kind in (CopyChunk, CompareChunk, Swap):
-            cut: list[Action] = []
-
-            def watch(
-                action: Action, outcome: Outcome | None, kind: type[Action] = kind, cut: list[Action] = cut
-            ) -> None:
-                if isinstance(action, kind) and outcome is None and not cut:
-                    cut.append(action)
-                    clickhouse.cut()
-
+            watch, cut = once_before(kind, clickhouse.cut)
             with pytest.raises(ConnectionFailed) as lost:
                 gone_on(url, Options(limits=SMALL, watch=watch, lease_seconds=LEASE))
             assert (lost.value.code, lost.value.exit_code, len(cut)) == ("TV4002", 1, 1)

@@ -12,6 +12,7 @@ from tests.engines.handles import Handle
 from tests.engines.processes import wait_until
 from tests.support.command import temporal_visibility
 from tests.support.one_more import fill, filler, on_a_small_disk
+from tests.support.online import once_before
 from tests.support.search_store import QUICK, ask, at, brought, check, finished, name_of, opened, prepared, url_of
 from tests.support.search_writing import SearchWriter
 from toolkit.apply.actions import Action, CompareChunk, CopyChunk, Outcome, Swap
@@ -97,15 +98,7 @@ def test_the_network_is_cut_in_the_middle(engine: Handle) -> None:
     version = prepared(engine, ROWS)
     with SearchWriter(engine.url) as writer:
         for kind in (CopyChunk, CompareChunk, Swap):
-            cut: list[Action] = []
-
-            def watch(
-                action: Action, outcome: Outcome | None, kind: type[Action] = kind, cut: list[Action] = cut
-            ) -> None:
-                if isinstance(action, kind) and outcome is None and not cut:
-                    cut.append(action)
-                    engine.cut()
-
+            watch, cut = once_before(kind, engine.cut)
             with opened(engine) as client, pytest.raises(ConnectionFailed) as lost:
                 brought(client, version, options=replace(QUICK, watch=watch, lease_seconds=1))
             assert (lost.value.code, lost.value.exit_code, len(cut)) == ("TV4002", 1, 1)

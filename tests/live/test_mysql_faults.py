@@ -20,7 +20,7 @@ from tests.support.mysql import EV, ask, driver, sql
 from tests.support.mysql_servers import another
 from tests.support.mysql_writing import MysqlWriter, leftovers
 from tests.support.one_more import fill, filler, small_file_system
-from tests.support.online import ROOT, go, prepared
+from tests.support.online import ROOT, go, once_before, prepared
 from toolkit.apply.actions import Action, CopyChunk, Outcome, Replay, Swap
 from toolkit.apply.limits import Limits
 from toolkit.apply.runner import Options
@@ -101,25 +101,24 @@ def test_sessions_that_are_ended_in_the_middle(mysql: Handle) -> None:
     url = mysql.url
     prepared(url, 400)
     sessions = "SELECT ID FROM information_schema.PROCESSLIST WHERE DB = DATABASE() AND ID <> CONNECTION_ID()"
+    ended: list[list[int]] = []
+
+    def end() -> None:
+        with driver(url) as connection, connection.cursor() as cursor:
+            cursor.execute(sessions)
+            ended.append([number for (number,) in cursor.fetchall() if number != writer.session])
+            for number in ended[-1]:
+                cursor.execute(f"KILL {number}")
+
     with MysqlWriter(url) as writer:
         writer.wait_for(1)
         for kind in (CopyChunk, Replay, Swap):
-            ended: list[int] = []
-
-            def watch(
-                action: Action, outcome: Outcome | None, kind: type[Action] = kind, ended: list[int] = ended
-            ) -> None:
-                if isinstance(action, kind) and outcome is None and not ended:
-                    with driver(url) as connection, connection.cursor() as cursor:
-                        cursor.execute(sessions)
-                        ended.extend(number for (number,) in cursor.fetchall() if number != writer.session)
-                        for number in ended:
-                            cursor.execute(f"KILL {number}")
-
+            watch, met = once_before(kind, end)
             with pytest.raises(ConnectionFailed) as lost:
                 go(url, options=Options(limits=SMALL, watch=watch))
             assert lost.value.code == "TV4002"
-            assert ended
+            assert met
+            assert ended.pop()
         go(url)
         writer.wait_for(10)
     assert writer.stored() == (writer.truth, 400)

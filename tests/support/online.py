@@ -9,15 +9,17 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from tests.support import journeys
 from tests.support.catalogs import LAST
 from toolkit.apply import plan_json
+from toolkit.apply.actions import Action, Outcome
 from toolkit.apply.ongoing import unfinished
 from toolkit.apply.runner import Options, perform, plan_store, upgrade_task
+from toolkit.apply.task import Watch
 from toolkit.apply.ways_back import finish, rollback
 from toolkit.engines.online import Coordinated
 from toolkit.overlay import NO_OVERLAY
@@ -66,6 +68,18 @@ def doomed(
             assert done.returncode in (0, -9), done.stderr
             return done.returncode == 0
         assert time.monotonic() < deadline, "the lock of a killed run never expired"
+
+
+def once_before(kind: type[Action], act: Callable[[], None]) -> tuple[Watch, list[Action]]:
+    """A watch that does something before the first action of that kind, and the list that has the action then."""
+    met: list[Action] = []
+
+    def watch(action: Action, outcome: Outcome | None) -> None:
+        if isinstance(action, kind) and outcome is None and not met:
+            met.append(action)
+            act()
+
+    return watch, met
 
 
 class Late:
