@@ -109,21 +109,19 @@ def _fill(store: Store, url: str, rows: int, overlay: Overlay, say: Callable[[st
     wanted = find(VERSION)
     if not store.client.observe().catalog.body or not _there(store.client):
         prepare(store.engine, store.client, [], url)
-    indexed = store.engine.NAME in filling.INDEXED
+    if indexed := store.engine.NAME in filling.INDEXED:
+        filling.bring(store.engine, store.client, wanted, overlay)
     have = store.client.count()
     insert = INSERTS.get(store.engine.NAME)
     if have < rows and insert is None:
         query_documents.fill(url, rows, say)
     elif have < rows and insert is not None and indexed:
-        filling.bring(store.engine, store.client, wanted, overlay)
         with filling.without_indexes(store.engine, store.client, wanted, overlay, _unfilled(overlay)):
             _insert(store, insert, have, rows, say)
             say(f"{store.name}: building indexes")
         store.client.execute(filling.step("ANALYZE"))
     elif have < rows and insert is not None:
         _insert(store, insert, have, rows, say)
-    if indexed:
-        filling.bring(store.engine, store.client, wanted, overlay)
     assert store.client.count() == rows, f"{store.name} has {store.client.count()} records; take another directory"
 
 
