@@ -15,6 +15,7 @@ from toolkit.engines import Engine
 from toolkit.engines.drifting import Drifting, Fault
 from toolkit.engines.online import OnlineEngine, Route
 from toolkit.errors import Unsupported
+from toolkit.lineage import catalog_of
 from toolkit.overlay import Overlay
 from toolkit.plan import Expect, Observed, Plan, Step, foreign_objects
 
@@ -66,8 +67,8 @@ def judge(
     """What differs between the observed store and `wanted` with `overlay`. `known`: the catalogs of all published
     schemas, by which an operator's objects are told from ours; `keep_extra`: theirs inside of ours may stay, too."""
     goal = overlay.apply(wanted)
-    plan_of = engine.catalog(goal, overlay)
-    foreign = foreign_objects(observed.catalog, (*known, plan_of, engine.catalog(wanted), engine.empty()))
+    plan_of = catalog_of(engine, wanted, overlay)
+    foreign = foreign_objects(observed.catalog, (*known, plan_of, catalog_of(engine, wanted), engine.empty()))
     beside = tuple(p for p in foreign if keep_extra or not own.is_extra(p, observed))
     ours = replace(observed, catalog=observed.catalog.without(beside))
     renamed = dict(_renamed(own, ours.catalog, plan_of, overlay))

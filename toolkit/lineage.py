@@ -12,7 +12,7 @@ from functools import cache
 from itertools import pairwise
 
 from toolkit.attributes import Family
-from toolkit.catalog import ABSENT, Absent, Catalog, Difference, Json, Path, fingerprint, objects
+from toolkit.catalog import ABSENT, Absent, Catalog, Difference, Json, Path, fingerprint, objects, same
 from toolkit.definition import Definition
 from toolkit.engines import Engine
 from toolkit.engines import engine as engine_called
@@ -161,7 +161,7 @@ def identify(
     blank = Identity(recorded, (), None, None, (), 0.0, foreign, mark, mark == fingerprint(empty))
     if blank.is_empty or not known:
         return blank
-    exact = [one for one in known if fingerprint(one.catalog) == mark]
+    exact = [one for one in known if same(one.catalog, ours)]
     if exact:
         ordered = sorted(exact, key=lambda one: (one.records != recorded, one.defect, one.route))
         if recorded is not None and ordered[0].records != recorded:

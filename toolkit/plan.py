@@ -192,5 +192,5 @@ def _foreign(tree: dict[str, Json], known: list[dict[str, Json]], path: Path, fo
         inner = [o for o in others if isinstance(o, dict)]
         if not others:
             found.append((*path, name))
-        elif isinstance(value, dict) and any(isinstance(member, dict) for o in inner for member in o.values()):
+        elif isinstance(value, dict) and any(dict in map(type, o.values()) for o in inner):
             _foreign(value, inner, (*path, name), found)

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from toolkit.catalog import Catalog, Path, fingerprint
+from toolkit.catalog import Catalog, Path, fingerprint, same
 from toolkit.definition import Definition, version_key
 from toolkit.diff import diff
 from toolkit.engines import Engine
@@ -41,9 +41,8 @@ def recognise(engine: Engine, observed: Observed, chain: Sequence[Definition], o
     plain = [catalog_of(engine, d) for d in fitting] if overlay != NO_OVERLAY else []
     foreign = foreign_objects(observed.catalog, (*known.values(), *plain, engine.empty()))
     ours = observed.catalog.without(foreign)
-    mark = fingerprint(ours)
-    versions = tuple(version for version, catalog in known.items() if fingerprint(catalog) == mark)
-    return Recognised(versions, foreign, mark, mark == fingerprint(engine.empty()))
+    versions = tuple(version for version, catalog in known.items() if same(catalog, ours))
+    return Recognised(versions, foreign, fingerprint(ours), same(ours, engine.empty()))
 
 
 def make_plan(
@@ -79,7 +78,7 @@ def make_plan(
         recorded=observed.recorded,
         wanted=wanted.version,
         base=fingerprint(observed.catalog),
-        goal=fingerprint(engine.catalog(goal, overlay)),
+        goal=fingerprint(catalog_of(engine, wanted, overlay)),
         steps=_with_reasons(engine, route.steps, _between(known, seen.versions, wanted)),
         foreign=seen.foreign,
         rollback=route.rollback,

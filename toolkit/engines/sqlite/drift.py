@@ -61,8 +61,13 @@ def _triggers(observed: Observed, wanted: Definition) -> Iterator[Fault]:
     for statement in made:
         name = next(name for name in goal.triggers if f'"{name}"' in statement.text)
         text = texts.get(name)
-        if isinstance(text, str) and _does(text) != _does(statement.text):
+        if isinstance(text, str) and not _as_made(text, statement.text, name) and _does(text) != _does(statement.text):
             yield _other(name, statement, table.name, goal.searches)
+
+
+def _as_made(text: str, made: str, name: str) -> bool:
+    """Whether the trigger is in our own words; SQLite keeps them, but for an IF NOT EXISTS before the name."""
+    return text.partition(f'"{name}"')[2] == made.partition(f'"{name}"')[2] != ""
 
 
 def _other(name: str, statement: Sql, table: str, searches: Sequence[SearchTable]) -> Fault:

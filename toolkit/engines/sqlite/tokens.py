@@ -6,7 +6,7 @@ Pure; it knows words, quotes and comments, and nothing of what a statement means
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -25,13 +25,14 @@ _RESERVED = """
 """
 KEYWORDS = frozenset(_RESERVED.split())
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+# A word has letters, digits, _ and $, and whatever is no ASCII; written as what it has not, which compiles at once.
 _TOKEN = re.compile(
     r"""
     (?P<blank>\s+|--[^\n]*|/\*.*?(?:\*/|\Z))
     |(?P<literal>[xX]?'(?:[^']|'')*')
     |(?P<quoted>"(?:[^"]|"")*"|`(?:[^`]|``)*`|\[[^\]]*\])
     |(?P<number>0[xX][0-9a-fA-F]+|(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)
-    |(?P<word>[A-Za-z_\x80-\U0010ffff][A-Za-z0-9_$\x80-\U0010ffff]*)
+    |(?P<word>[^\x00-@\[-^`{-\x7f][^\x00-#%-/:-@\[-^`{-\x7f]*)
     |(?P<symbol>\|\||->>?|<<|>>|<[=>]|>=|==|!=|.)
     """,
     re.VERBOSE | re.DOTALL,
@@ -46,6 +47,9 @@ class Kind(Enum):
     NUMBER = "number"
     WORD = "word"
     SYMBOL = "symbol"
+
+
+_KINDS: Mapping[str | None, Kind] = {kind.value: kind for kind in Kind}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,7 @@ class Token:
 
 def tokens(sql: str) -> list[Token]:
     """The tokens of `sql`; blanks and comments are dropped."""
-    return [Token(Kind(m.lastgroup), m[0]) for m in _TOKEN.finditer(sql) if m.lastgroup and m.lastgroup != "blank"]
+    return [Token(_KINDS[m.lastgroup], m[0]) for m in _TOKEN.finditer(sql) if m.lastgroup in _KINDS]
 
 
 def unquote(text: str) -> str:
