@@ -213,7 +213,7 @@ def main() -> None:
         (home / "clickhouse").mkdir(exist_ok=True)
         urls = [f"chdb://{home.resolve()}/clickhouse", *options.store, f"sqlite:///{home.resolve()}/visibility.db"]
         lean = LEAN if options.lean else NO_OVERLAY
-        overlays = {url: lean if url.startswith(filling.INDEXED) else NO_OVERLAY for url in urls}
+        overlays = {url: lean if url.startswith(tuple(filling.INDEXED)) else NO_OVERLAY for url in urls}
         # All at once: most of the work is done in servers and in C. Each thread has a connection of its own.
         with ThreadPoolExecutor() as pool:
             for future in [pool.submit(fill, url, options.rows, overlay, say) for url, overlay in overlays.items()]:

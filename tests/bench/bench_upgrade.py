@@ -118,6 +118,8 @@ def main() -> None:
         for way in arguments.way or bench.WAYS:
             print(f"{way} …", file=sys.stderr, flush=True)
             sides.append(measure(bench, fresh(), way, arguments, Path(folder) / "log"))
+            # Should the other way fail, this one's figures are not lost.
+            print("\n".join(load.table(way, sides[-1:])), file=sys.stderr, flush=True)
     title = f"{name}, {arguments.rows} rows, {arguments.rate:g} statements/s"
     print("\n".join(load.table(title, sides)))
     if arguments.json:

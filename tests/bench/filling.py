@@ -15,8 +15,12 @@ from toolkit.engines import Client, Engine
 from toolkit.overlay import NO_OVERLAY, Overlay
 from toolkit.plan import NO_LOCK, Sql, Step, StepClass
 
-# Engines whose `DROP INDEX name` this is; where building them again is much cheaper than filling them.
-INDEXED = ("postgresql", "sqlite")
+# Where building indexes again is much cheaper than filling them: how one is dropped.
+INDEXED = {
+    "postgresql": 'DROP INDEX "{name}"',
+    "sqlite": 'DROP INDEX "{name}"',
+    "mysql": "DROP INDEX `{name}` ON `{table}`",
+}
 
 
 def step(statement: str) -> Step:
@@ -35,9 +39,9 @@ def without_indexes(
     engine: Engine, client: Client, wanted: Definition, overlay: Overlay = NO_OVERLAY, kept: Set[str] = frozenset()
 ) -> Iterator[None]:
     """Within, the store has only the indexes `kept`; afterwards all of `wanted`."""
-    for facts in client.observe().catalog.children(("tables",)).values():
+    for table, facts in client.observe().catalog.children(("tables",)).items():
         indexes = facts.get("indexes") if isinstance(facts, dict) else None
         for name in sorted(set(indexes if isinstance(indexes, dict) else ()) - kept):
-            client.execute(step(f'DROP INDEX "{name}"'))
+            client.execute(step(INDEXED[engine.NAME].format(name=name, table=table)))
     yield
     bring(engine, client, wanted, overlay)
