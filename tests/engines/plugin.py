@@ -6,13 +6,14 @@ It delegates everything else: which versions (selection), servers (runs), handle
 from __future__ import annotations
 
 import contextlib
+import os
 import subprocess
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.engines import embedded, prefetch, report
+from tests.engines import embedded, memory, prefetch, report
 from tests.engines.cache import locked
 from tests.engines.catalog import EMBEDDED, ENGINES, STORES, Kind, default, parse
 from tests.engines.embedded import EmbeddedHandle
@@ -65,6 +66,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if inherited := getattr(config, "workerinput", {}).get("engines_run"):
         config.stash[RUN] = Run(Path(inherited))
     else:
+        memory.settle(os.environ)
         clean_leftovers()
         config.stash[RUN] = Run.begin()
         config.stash[PREFETCH] = prefetch.begin(
