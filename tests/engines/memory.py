@@ -13,6 +13,7 @@ from collections.abc import MutableMapping
 from pathlib import Path
 
 SHARED_MEMORY = Path("/dev/shm")
+GROUP = Path("/sys/fs/cgroup")
 _GIBIBYTE = 1 << 30
 # A whole run has written up to 4 GiB at a time; servers and tests themselves take some 10 GiB of memory.
 ROOM, AVAILABLE = 8 * _GIBIBYTE, 16 * _GIBIBYTE
@@ -40,9 +41,17 @@ def _roomy(folder: Path) -> bool:
 
 
 def _available() -> int:
-    """Bytes of memory that can be had; 0 where nothing says so."""
+    """Bytes of memory that can be had, by the machine and by the group of processes we are in; 0 where nothing says
+    so."""
+    lines = _read(Path("/proc/meminfo")).splitlines()
+    machine = next((int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")), 0)
+    most, used = (_read(GROUP / name).strip() for name in ("memory.max", "memory.current"))
+    # Files in memory count as the group's own.
+    return min(machine, int(most) - int(used)) if most.isdigit() and used.isdigit() else machine
+
+
+def _read(path: Path) -> str:
     try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
+        return path.read_text()
     except OSError:
-        return 0
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")), 0)
+        return ""

@@ -45,3 +45,16 @@ def test_no_such_place(tmp_path: Path) -> None:
     environment: dict[str, str] = {}
     memory.settle(environment, tmp_path / "none")
     assert environment == {}
+
+
+def test_a_small_group_on_a_large_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "GROUP", tmp_path)
+    monkeypatch.setattr(memory, "AVAILABLE", 1 << 20)
+    (tmp_path / "memory.max").write_text("2097152\n")
+    (tmp_path / "memory.current").write_text("2000000\n")
+    environment: dict[str, str] = {}
+    memory.settle(environment, tmp_path)
+    assert environment == {}
+    (tmp_path / "memory.current").write_text("1000\n")
+    memory.settle(environment, tmp_path)
+    assert environment == {"TMPDIR": str(tmp_path)}
