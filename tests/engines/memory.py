@@ -14,6 +14,8 @@ from pathlib import Path
 
 SHARED_MEMORY = Path("/dev/shm")
 GROUP = Path("/sys/fs/cgroup")
+# The two ways in which Linux says what a group may have, and has.
+LIMITS = (("memory.max", "memory.current"), ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"))
 _GIBIBYTE = 1 << 30
 # A whole run has written up to 4 GiB at a time; servers and tests themselves take some 10 GiB of memory.
 ROOM, AVAILABLE = 8 * _GIBIBYTE, 16 * _GIBIBYTE
@@ -45,9 +47,9 @@ def _available() -> int:
     so."""
     lines = _read(Path("/proc/meminfo")).splitlines()
     machine = next((int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")), 0)
-    most, used = (_read(GROUP / name).strip() for name in ("memory.max", "memory.current"))
     # Files in memory count as the group's own.
-    return min(machine, int(most) - int(used)) if most.isdigit() and used.isdigit() else machine
+    groups = ((_read(GROUP / most).strip(), _read(GROUP / used).strip()) for most, used in LIMITS)
+    return min([machine, *(int(most) - int(used) for most, used in groups if most.isdigit() and used.isdigit())])
 
 
 def _read(path: Path) -> str:
