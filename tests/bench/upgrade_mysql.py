@@ -12,8 +12,9 @@ from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
-from tests.bench import load
+from tests.bench import filling, load
 from tests.bench.load import NAMESPACE
+from tests.support import journeys
 from tests.support.catalogs import released
 from tests.support.mysql import CSA, EV, ask, connect, driver, sql
 from toolkit.engines.mysql import alter, layout, render
@@ -86,9 +87,9 @@ def stored(url: str) -> Mapping[str, str]:
 
 
 def prepare(url: str) -> None:
-    """See `Bench.prepare`: tests have 64 MB, too little for sixty indexes of a large table."""
-    sql(url, "SET GLOBAL innodb_buffer_pool_size = 1073741824")
-    sql(url, "SET GLOBAL innodb_redo_log_capacity = 536870912")
+    """See `Bench.prepare`."""
+    with journeys.opened(url) as (engine, client):
+        filling.roomy(engine, client)
 
 
 def settle(url: str) -> None:

@@ -15,12 +15,14 @@ from typing import Any
 
 import pytest
 
+from tests.bench import filling
 from tests.engines.embedded import EmbeddedHandle
 from tests.engines.handles import Handle
 from tests.query.test_corpus import entries
 from tests.support import filter_grammar, filter_injections, journeys
 from tests.support.filter_records import NAMESPACES, records
-from tests.support.filter_store import definition, prepare, scope_for, walk
+from tests.support.filter_sheet import Sheet
+from tests.support.filter_store import definition, few, prepare, scope_for, walk
 from toolkit.engines import Client, Engine, asking
 from toolkit.engines.filtering import Filters, Question, filters
 from toolkit.errors import FilterError
@@ -70,6 +72,8 @@ def sample(number: int) -> tuple[list[Record], list[Record]]:
 def filled(handle: Handle | EmbeddedHandle, number: int) -> Iterator[Store]:
     everything, ours = sample(number)
     with journeys.opened(handle.url) as (engine, client):
+        if number == FULL:
+            filling.roomy(engine, client)
         prepare(engine, client, everything, handle.url)
         yield Store(engine, client, filters(engine.NAME), ours)
 
@@ -187,6 +191,37 @@ def test_everything_over_100_000_records(store: Store) -> None:
     pages_give_each_record_once(store, 1000, most=200)
     the_whole_corpus(store)
     generated_filters(store)
+
+
+@ALL
+@FULLY
+@pytest.mark.long
+def test_ten_thousand_generated_filters_over_100_000_records(store: Store) -> None:
+    """Counts and groups, and the first page, in both meanings."""
+    chance, scope, sheet = random.Random(97), scope_for(store.engine.FAMILY), Sheet(store.records)
+    for _ in range(10_000):
+        compare_first(store, sheet, check.parse(filter_grammar.filter_text(chance), scope))
+
+
+def compare_first(store: Store, sheet: Sheet, found: Filter, page: int = 100) -> None:
+    """Assert that the store agrees on the counts, and on the first `page` records."""
+    alike = sheet.alike(found)
+    for semantics in (store.filters.SEMANTICS, COMMON):
+        try:
+            counts = asking.count(store.filters, store.client, store.question(found, semantics))
+        except FilterError as error:
+            assert error.code == "TV7011", found.text
+            continue
+        asked = alike.wanted(found, semantics)
+        wanted = alike.count(found, asked)
+        if found.group_by is not None:
+            assert merged(found, semantics, counts) == merged(found, semantics, wanted), (semantics.name, found.text)
+            continue
+        assert counts.get(None, 0) == wanted.get(None, 0), (semantics.name, found.text)
+        question = store.slim(found, semantics)
+        rows = store.client.ask(few(store.filters.listing(question, Page(page)), SLIM))
+        got = [record.run_id for record in store.filters.records(question, rows)]
+        assert got == alike.first(asked, page), (semantics.name, found.text)
 
 
 def pages_give_each_record_once(store: Store, size: int, most: int = 60) -> None:

@@ -80,6 +80,13 @@ def _own_fields(index: str) -> Step:
     return Step("own", "own fields", "tests", StepClass.METADATA, NO_LOCK, (request,), (), ())
 
 
+def few(statement: Any, fields: Collection[str] | None) -> Any:
+    """The same question; a search engine's documents come with `fields` only."""
+    if fields is None or not isinstance(statement, Search):
+        return statement
+    return replace(statement, body={**statement.body, "_source": sorted(fields)})
+
+
 def walk(
     engine: Filters, client: Any, question: Question, limit: int, fields: Collection[str] | None = None
 ) -> list[Record]:
@@ -87,10 +94,7 @@ def walk(
     found: list[Record] = []
     after: Place | None = None
     while True:
-        statement = engine.listing(question, Page(limit, after))
-        if fields is not None and isinstance(statement, Search):
-            statement = replace(statement, body={**statement.body, "_source": sorted(fields)})
-        page = engine.records(question, client.ask(statement))
+        page = engine.records(question, client.ask(few(engine.listing(question, Page(limit, after)), fields)))
         found += page
         if len(page) < limit:
             return found

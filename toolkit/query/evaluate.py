@@ -59,7 +59,7 @@ def listing(found: Filter, records: Iterable[Record], semantics: Semantics) -> l
 
 def count(found: Filter, records: Iterable[Record], semantics: Semantics) -> dict[object, int]:
     """The number of records for each value of GROUP BY; without it, under None."""
-    value = _reader(found.group_by) if found.group_by else lambda _: None
+    value = reader(found.group_by) if found.group_by else lambda _: None
     return dict(Counter(value(record) for record in filter(judge(found, semantics), records)))
 
 
@@ -82,7 +82,7 @@ def _truth(node: Condition, semantics: Semantics) -> _Truth:
         case Or(terms):
             return _joined([_truth(term, semantics) for term in terms], decisive=True)
         case IsNull(column, negated):
-            value = _reader(column)
+            value = reader(column)
             return lambda record: (value(record) is None) != negated
         case _:
             return _comparison(node, semantics)
@@ -104,7 +104,7 @@ def _joined(terms: list[_Truth], decisive: bool) -> _Truth:
 
 
 def _comparison(node: Compare | In | Between | StartsWith, semantics: Semantics) -> _Truth:
-    column, value = node.column, _reader(node.column)
+    column, value = node.column, reader(node.column)
     negated = node.operator is Operator.NE if isinstance(node, Compare) else node.negated
     judged = _Judge(column, semantics)
     missing = False if column.kind in semantics.missing_matches else None
@@ -126,7 +126,8 @@ def _opposite(answer: bool | None) -> bool | None:
     return None if answer is None else not answer
 
 
-def _reader(column: Column) -> Callable[[Record], Any]:
+def reader(column: Column) -> Callable[[Record], Any]:
+    """A function that gives a record's value in `column`; None: it has none."""
     if column.is_field:
         return operator.attrgetter(MEMBERS[column.name])
 
