@@ -77,6 +77,25 @@ def test_killed_again_and_again_it_gets_there(postgresql: Handle) -> None:
     killed_there_and_back(postgresql.url, everywhere=False, every=11)
 
 
+def test_a_chunk_reads_its_own_rows_only(postgresql: Handle) -> None:
+    """However large the table: a plan made for any bounds would read all of it for every chunk of copy and comparison."""
+    url = postgresql.url
+    prepared(url, 5000)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("ANALYZE executions_visibility")
+        # By number: the old table is kept under another name until `finish`.
+        (live,) = connection.execute("SELECT 'executions_visibility'::regclass::oid::bigint").fetchone() or (0,)
+        before = scans(connection, live)
+        go(url, options=Options(limits=Limits(rows=100, most_rows=100)))
+        assert scans(connection, live) - before < 10
+
+
+def scans(connection: psycopg.Connection[Any], table: int) -> int:
+    """How often the whole table has been read."""
+    query = "SELECT seq_scan FROM pg_stat_user_tables WHERE relid = %s"
+    return int((connection.execute(query, (table,)).fetchone() or (0,))[0])
+
+
 @pytest.mark.long
 def test_killed_before_and_after_every_action(postgresql: Handle) -> None:
     """All points, as the machine passes them: after each action before it is written down, and before the next one."""

@@ -73,6 +73,7 @@ class PostgresRebuilder:
         began = time.monotonic()
         try:
             with self._transaction():
+                self._settings(step)
                 upto = self._bound(step, after, rows)
                 copied = self._run(step, "copy", _places(after, upto)).rowcount
             seconds = time.monotonic() - began
@@ -86,6 +87,7 @@ class PostgresRebuilder:
         began = time.monotonic()
         try:
             with self._transaction():
+                self._settings(step)
                 upto = self._bound(step, after, rows)
                 found = self._run(step, "compare", _places(after, upto)).fetchall()
         except psycopg.Error as error:
