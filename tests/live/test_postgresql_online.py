@@ -78,7 +78,7 @@ def test_killed_again_and_again_it_gets_there(postgresql: Handle) -> None:
 
 
 def test_a_chunk_reads_its_own_rows_only(postgresql: Handle) -> None:
-    """However large the table: a plan made for any bounds would read all of it for every chunk of copy and comparison."""
+    """However large the table: a plan for the whole of it would be made for every chunk of copy and comparison."""
     url = postgresql.url
     prepared(url, 5000)
     with psycopg.connect(url, autocommit=True) as connection:
