@@ -165,7 +165,7 @@ def _steps(work: _Work) -> tuple[Step, ...]:
         ),
         Step(
             f"rebuild.{name}.copy", f"Copy {name} into the shadow, chunk by chunk along the primary key", "",
-            StepClass.REBUILD, READ, (*shadow.NARROW, shadow.bound(work.forward), shadow.copy(work.forward)), (), (),
+            StepClass.REBUILD, READ, (*shadow.CHUNK, shadow.bound(work.forward), shadow.copy(work.forward)), (), (),
             mode=Mode.COPY,
         ),
         _replay(work, "follow", "Refresh what changed meanwhile"),
@@ -180,7 +180,7 @@ def _steps(work: _Work) -> tuple[Step, ...]:
         Step(
             f"rebuild.{name}.compare", "Compare every row of the shadow with the live table",
             "rows whose change is recorded and not yet followed are left out",
-            StepClass.ONLINE, READ, (*shadow.NARROW, shadow.bound(work.forward), shadow.compare(work.forward)), (), (),
+            StepClass.ONLINE, READ, (*shadow.CHUNK, shadow.bound(work.forward), shadow.compare(work.forward)), (), (),
             mode=Mode.COMPARE,
         ),
         _swap(work),

@@ -12,9 +12,10 @@ from toolkit.engines.postgresql.names import CAPTURE, LOG, SHADOW, TRUNCATE, WEA
 from toolkit.engines.postgresql.render import identifier, literal
 from toolkit.plan import Sql
 
-# A replay or a chunk touches few rows: whole-table plans would be wrong every time. Missing statistics invite them, and
-# so does a range of keys, which the planner judges by the first column: a namespace may be half of the table.
-NARROW = tuple(Sql(f"SET LOCAL enable_{way} = off", part="set") for way in ("seqscan", "hashjoin", "mergejoin"))
+# A chunk is a range of keys, which the planner judges by the first column, and a namespace may be half of the table.
+CHUNK = (Sql("SET LOCAL enable_seqscan = off", part="set"),)
+# A replay touches few rows: whole-table plans, which missing statistics invite, would be wrong every time.
+NARROW = (*CHUNK, *(Sql(f"SET LOCAL enable_{way} = off", part="set") for way in ("hashjoin", "mergejoin")))
 
 
 # Letters of pg_class.relreplident; another index than the primary key is an obstacle.
