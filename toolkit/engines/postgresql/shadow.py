@@ -173,14 +173,24 @@ def drop(table: str) -> tuple[Sql, ...]:
     )
 
 
-def _range(pair: Pair, alias: str) -> str:
-    """Rows after `after_1…` up to `upto_1…`; NULL leaves that side open."""
-    keys = ", ".join(f"{alias}.{_id(name)}" for name in pair.key)
-    sides = []
-    for word, sign in (("after", ">"), ("upto", "<=")):
-        values = [f"%({word}_{n})s::{kind}" for n, kind in enumerate(pair.key.values(), 1)]
-        sides.append(f"({values[0]} IS NULL OR ({keys}) {sign} ({', '.join(values)}))")
-    return " AND ".join(sides)
+def _rows(pair: Pair, table: str, alias: str) -> str:
+    """The rows of `table` after `after_1…` up to `upto_1…`; NULL leaves that side open.
+
+    In three parts: of the first namespace, of those between, of the last. (a, b) > (…) would say the same, but is
+    judged by its first column alone: taken for half of the table, it is read through any index, or through none.
+    """
+    first, second = (f"{alias}.{_id(name)}" for name in pair.key)
+    (after, beyond), (last, upto) = (
+        [f"%({word}_{n})s::{kind}" for n, kind in enumerate(pair.key.values(), 1)] for word in ("after", "upto")
+    )
+    parts = (
+        f"{first} = {after} AND {second} > {beyond} AND ({last} IS NULL OR {last} <> {after} OR {second} <= {upto})",
+        f"({after} IS NULL OR {first} > {after}) AND ({last} IS NULL OR {first} < {last})\n"
+        f"  AND ({after} IS NULL OR {last} IS NULL OR {last} <> {after})",
+        f"{first} = {last} AND {second} <= {upto} AND ({after} IS NULL OR {last} <> {after})",
+    )
+    selects = (f"SELECT {alias}.* FROM {_id(table)} AS {alias} WHERE {part}" for part in parts)
+    return "(\n" + "\nUNION ALL\n".join(selects) + f"\n) AS {alias}"
 
 
 def bound(pair: Pair) -> Sql:
@@ -198,8 +208,8 @@ def copy(pair: Pair) -> Sql:
     """One chunk; rows that a repeated chunk finds there already stay."""
     values = ", ".join(pair.values.values())
     return Sql(
-        f"INSERT INTO {_id(pair.target)} ({pair.names})\nSELECT {values} FROM {_id(pair.source)} AS l\n"
-        f"WHERE {_range(pair, 'l')}\nON CONFLICT DO NOTHING",
+        f"INSERT INTO {_id(pair.target)} ({pair.names})\nSELECT {values} FROM "
+        f"{_rows(pair, pair.source, 'l')}\nON CONFLICT DO NOTHING",
         part="copy",
     )
 
@@ -210,8 +220,8 @@ def compare(pair: Pair) -> Sql:
     left, right = (", ".join(f"{side}.{_id(name)}" for name in pair.values) for side in ("a", "b"))
     keys = ", ".join(f"coalesce(a.{_id(name)}, b.{_id(name)}) AS {_id(name)}" for name in pair.key)
     return Sql(
-        f"SELECT {keys}\nFROM (SELECT {ours} FROM {_id(pair.source)} AS l WHERE {_range(pair, 'l')}) AS a\n"
-        f"FULL JOIN (SELECT {pair.names} FROM {_id(pair.target)} AS s WHERE {_range(pair, 's')}) AS b\n"
+        f"SELECT {keys}\nFROM (SELECT {ours} FROM {_rows(pair, pair.source, 'l')}) AS a\n"
+        f"FULL JOIN (SELECT {pair.names} FROM {_rows(pair, pair.target, 's')}) AS b\n"
         f"  ON {pair.same('a', 'b')}\nWHERE ({left}) IS DISTINCT FROM ({right})\n"
         f"  AND NOT EXISTS (SELECT 1 FROM {LOG} AS g WHERE "
         + " AND ".join(f"g.{_id(name)} = coalesce(a.{_id(name)}, b.{_id(name)})" for name in pair.key)
