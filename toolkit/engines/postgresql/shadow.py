@@ -13,7 +13,8 @@ from toolkit.engines.postgresql.render import identifier, literal
 from toolkit.plan import Sql
 
 # A chunk is a range of keys, which the planner judges by the first column, and a namespace may be half of the table.
-CHUNK = (Sql("SET LOCAL enable_seqscan = off", part="set"),)
+# What is read whole all the same, as the log, gets a price at which each chunk would be compiled for a second first.
+CHUNK = tuple(Sql(f"SET LOCAL {name} = off", part="set") for name in ("enable_seqscan", "jit"))
 # A replay touches few rows: whole-table plans, which missing statistics invite, would be wrong every time.
 NARROW = (*CHUNK, *(Sql(f"SET LOCAL enable_{way} = off", part="set") for way in ("hashjoin", "mergejoin")))
 
