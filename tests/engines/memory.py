@@ -17,7 +17,7 @@ GROUP = Path("/sys/fs/cgroup")
 # The two ways in which Linux says what a group may have, and has.
 LIMITS = (("memory.max", "memory.current"), ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"))
 _GIBIBYTE = 1 << 30
-# A whole run has written up to 4 GiB at a time; servers and tests themselves take some 10 GiB of memory.
+# A whole run was seen with 0.4 GiB of files and 3 GiB of memory in use; long tests, and runs side by side, take more.
 ROOM, AVAILABLE = 8 * _GIBIBYTE, 16 * _GIBIBYTE
 # Where somebody has said where temporary files go, they go there.
 _CHOSEN = ("TMPDIR", "TEMPORAL_VISIBILITY_TEST_DIR")
