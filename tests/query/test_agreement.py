@@ -199,12 +199,15 @@ def test_everything_over_100_000_records(store: Store) -> None:
 def test_ten_thousand_generated_filters_over_100_000_records(store: Store) -> None:
     """Counts and groups, and the first page, in both meanings."""
     chance, scope, sheet = random.Random(97), scope_for(store.engine.FAMILY), Sheet(store.records)
+    wrong: list[tuple[str, ...]] = []
     for _ in range(10_000):
-        compare_first(store, sheet, check.parse(filter_grammar.filter_text(chance), scope))
+        wrong += differences(store, sheet, check.parse(filter_grammar.filter_text(chance), scope))
+        assert len(wrong) < 20, wrong
+    assert wrong == []
 
 
-def compare_first(store: Store, sheet: Sheet, found: Filter, page: int = 100) -> None:
-    """Assert that the store agrees on the counts, and on the first `page` records."""
+def differences(store: Store, sheet: Sheet, found: Filter, page: int = 100) -> Iterator[tuple[str, ...]]:
+    """Where the store does not agree: the meaning, the filter, what was asked for."""
     alike = sheet.alike(found)
     for semantics in (store.filters.SEMANTICS, COMMON):
         try:
@@ -215,13 +218,15 @@ def compare_first(store: Store, sheet: Sheet, found: Filter, page: int = 100) ->
         asked = alike.wanted(found, semantics)
         wanted = alike.count(found, asked)
         if found.group_by is not None:
-            assert merged(found, semantics, counts) == merged(found, semantics, wanted), (semantics.name, found.text)
+            if merged(found, semantics, counts) != merged(found, semantics, wanted):
+                yield semantics.name, found.text, "groups"
             continue
-        assert counts.get(None, 0) == wanted.get(None, 0), (semantics.name, found.text)
+        if counts.get(None, 0) != wanted.get(None, 0):
+            yield semantics.name, found.text, f"{counts} records, not {wanted}"
         question = store.slim(found, semantics)
         rows = store.client.ask(few(store.filters.listing(question, Page(page)), SLIM))
-        got = [record.run_id for record in store.filters.records(question, rows)]
-        assert got == alike.first(asked, page), (semantics.name, found.text)
+        if [record.run_id for record in store.filters.records(question, rows)] != alike.first(asked, page):
+            yield semantics.name, found.text, "the first page"
 
 
 def pages_give_each_record_once(store: Store, size: int, most: int = 60) -> None:
