@@ -48,8 +48,8 @@ def judge(found: Filter, semantics: Semantics) -> Callable[[Record], bool]:
     whole = found.whole
     if whole is None:
         return lambda _: True
-    truth = _truth(whole, semantics)
-    return lambda record: truth(record) is True
+    holds = truth(whole, semantics)
+    return lambda record: holds(record) is True
 
 
 def listing(found: Filter, records: Iterable[Record], semantics: Semantics) -> list[Record]:
@@ -69,18 +69,19 @@ def list_order(record: Record) -> tuple[int, int, str]:
 
 
 # True, False, or None when a missing value leaves it open.
-_Truth: TypeAlias = "Callable[[Record], bool | None]"
+Truth: TypeAlias = "Callable[[Record], bool | None]"
 
 
-def _truth(node: Condition, semantics: Semantics) -> _Truth:
+def truth(node: Condition, semantics: Semantics) -> Truth:
+    """A function that tells whether a condition holds for a record: True, False, or None where SQL says UNKNOWN."""
     match node:
         case Not(term):
-            inner = _truth(term, semantics)
+            inner = truth(term, semantics)
             return lambda record: _opposite(inner(record))
         case And(terms):
-            return _joined([_truth(term, semantics) for term in terms], decisive=False)
+            return _joined([truth(term, semantics) for term in terms], decisive=False)
         case Or(terms):
-            return _joined([_truth(term, semantics) for term in terms], decisive=True)
+            return _joined([truth(term, semantics) for term in terms], decisive=True)
         case IsNull(column, negated):
             value = reader(column)
             return lambda record: (value(record) is None) != negated
@@ -88,7 +89,7 @@ def _truth(node: Condition, semantics: Semantics) -> _Truth:
             return _comparison(node, semantics)
 
 
-def _joined(terms: list[_Truth], decisive: bool) -> _Truth:
+def _joined(terms: list[Truth], decisive: bool) -> Truth:
     """AND (decided by one False) or OR (decided by one True); what is open stays open unless decided."""
 
     def joined(record: Record) -> bool | None:
@@ -103,7 +104,7 @@ def _joined(terms: list[_Truth], decisive: bool) -> _Truth:
     return joined
 
 
-def _comparison(node: Compare | In | Between | StartsWith, semantics: Semantics) -> _Truth:
+def _comparison(node: Compare | In | Between | StartsWith, semantics: Semantics) -> Truth:
     column, value = node.column, reader(node.column)
     negated = node.operator is Operator.NE if isinstance(node, Compare) else node.negated
     judged = _Judge(column, semantics)
