@@ -30,9 +30,16 @@ from toolkit.plan import Sql, Step, StepClass
 LONG_SECONDS = 1.0
 # A session that stops talking while it holds the tables is ended by the server.
 SILENCE_SECONDS = 5
-# With fewer keys than this waiting, one session is enough.
-NEAR = 1000
+# With fewer keys than this waiting, one session is enough: it cannot keep pace with busy writers, for every row has
+# sixty indexes.
+FEW = 100
 REPLAYERS = 3
+# So many recorded keys are followed by the next step: a comparison leaves them out, and a swap begins with draining.
+NEAR = 1000
+DRAIN_ROUNDS = 10
+# A replay keeps nobody waiting, so it may take so many times as long as a chunk of a copy: in small batches most of the
+# time goes into beginning and ending.
+REPLAY_SCALE = 4
 
 
 class MysqlRebuilder:
@@ -110,16 +117,17 @@ class MysqlRebuilder:
         """See `Rebuilding.replay`."""
         began = time.monotonic()
         with self._coded():
-            if self._behind > NEAR:
+            if self._behind > FEW:
                 taken = self._replay_together(step, keys)
             else:
                 with transaction(self._connection):
                     self._lease.check()
                     taken = _replay(self._connection, step, keys)
-            self._behind = sum(int(ask(self._connection, text)[0]["left"]) for text in _every(step, "left"))
+            self._behind = self._left(step)
         if self._behind <= NEAR:
             self.close()
-        return Replayed(taken, self._behind, time.monotonic() - began)
+        seconds = (time.monotonic() - began) / REPLAY_SCALE
+        return Replayed(taken, self._behind, seconds, self._behind <= NEAR)
 
     def _replay_together(self, step: Step, keys: int) -> int:
         """Each of several sessions refreshes its share of the keys: writers are several, too."""
@@ -140,6 +148,7 @@ class MysqlRebuilder:
     def swap(self, step: Step, wait: float, most: int) -> Swapped | Busy:
         """See `Rebuilding.swap`. In autocommit mode 0 a commit keeps the tables locked, which BEGIN would not."""
         try:
+            self._drain(step, most)
             run(self._connection, f"SET SESSION autocommit = 0, wait_timeout = {SILENCE_SECONDS}")
             try:
                 began = self._lock(step, wait)
@@ -148,6 +157,18 @@ class MysqlRebuilder:
                 self._unlock(step)
         except pymysql.MySQLError as error:
             return self._busy(error)
+        finally:
+            self.close()
+
+    def _drain(self, step: Step, most: int) -> None:
+        """Before any lock, and to be kept when the lock is not granted: as few keys as writers' pace allows."""
+        for _ in range(DRAIN_ROUNDS):
+            if self._left(step) <= most // 2:
+                return
+            self._replay_together(step, NEAR // REPLAYERS)
+
+    def _left(self, step: Step) -> int:
+        return sum(int(ask(self._connection, text)[0]["left"]) for text in _every(step, "left"))
 
     def _lock(self, step: Step, wait: float) -> float:
         """All tables locked; since when writers may have been waiting."""
@@ -175,7 +196,7 @@ class MysqlRebuilder:
             return Busy("a table was altered by somebody else")
         if _replay(self._connection, step, most) >= most:
             self._connection.rollback()
-            return Busy("writers left too many changed keys for the short lock")
+            return Busy("writers left too many changed keys for the short lock", at_once=True)
         self._connection.commit()
         if any(int(ask(self._connection, text)[0]["v"]) for text in _every(step, "absent")):
             raise EngineError(
