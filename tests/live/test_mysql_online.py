@@ -16,8 +16,8 @@ from tests.support.catalogs import LAST, published, released
 from tests.support.command import temporal_visibility
 from tests.support.mysql import CSA, EV, HALVES, ask, driver, sql
 from tests.support.mysql_writing import MysqlWriter, leftovers
-from tests.support.online import killed_again_and_again, paused, prepared
-from toolkit.apply.actions import Action, CopyChunk, Outcome, RunStep
+from tests.support.online import go, killed_again_and_again, paused, prepared
+from toolkit.apply.actions import Action, CopyChunk, Outcome, Replay, RunStep
 from toolkit.apply.machine import Limits
 from toolkit.apply.runner import Options, perform, plan_store, upgrade_task
 from toolkit.catalog import differences
@@ -254,6 +254,21 @@ def test_a_changed_key_is_recorded_twice(mysql: Handle) -> None:
     assert sql(url, count) == [(50, 7)]
     ran(url, "rollback")
     assert sql(url, count) == [(50, 7)]
+
+
+def test_writers_as_quick_as_the_replay_do_not_hold_it_up(mysql: Handle) -> None:
+    """What is left when it ends may be more than a swap can take under its lock, which therefore drains first."""
+    url = mysql.url
+    prepared(url, ROWS)
+
+    def watch(action: Action, outcome: Outcome | None) -> None:
+        if isinstance(action, Replay) and outcome is None:
+            sql(url, f"UPDATE {EV} SET task_queue = UUID() LIMIT 200")
+
+    go(url, options=Options(limits=Limits(rows=50, most_rows=50, rounds=20), watch=watch))
+    ran(url, "finish")
+    assert sql(url, f"SELECT COUNT(DISTINCT task_queue) >= 200 FROM {EV}") == [(1,)]
+    assert leftovers(url) == []
 
 
 def table_rows(url: str) -> list[tuple[object, ...]]:
