@@ -11,6 +11,15 @@ from typing import Generic, TypeVar
 
 _S = TypeVar("_S")
 
+# How a replay is shared, wherever it is: by so many sessions.
+REPLAYERS = 3
+# A replay keeps nobody waiting, so it may take so many times as long as a chunk of a copy: large batches meet the same
+# key more often, and refresh it once. In small ones most of the time goes into beginning and ending.
+REPLAY_SCALE = 4.0
+# So many recorded keys are followed by the next step: a comparison leaves them out, and a swap begins with draining.
+NEAR = 1000
+DRAIN_ROUNDS = 10
+
 
 class SharedWork(Generic[_S]):
     """`number` sessions, made by `open_session` and ended by `end_session`. They stay open from one piece of work to

@@ -22,7 +22,7 @@ from toolkit.engines.mysql.rows import KEYS_AT_ONCE
 from toolkit.engines.mysql.shadow import UNLESS
 from toolkit.engines.mysql.watch import Watcher
 from toolkit.engines.online import Busy, Compared, Copied, Key, Ran, Replayed, Swapped, Tick
-from toolkit.engines.shared_work import SharedWork
+from toolkit.engines.shared_work import DRAIN_ROUNDS, NEAR, REPLAY_SCALE, REPLAYERS, SharedWork
 from toolkit.errors import EngineError
 from toolkit.plan import Sql, Step, StepClass
 
@@ -33,13 +33,6 @@ SILENCE_SECONDS = 5
 # With fewer keys than this waiting, one session is enough: it cannot keep pace with busy writers, for every row has
 # sixty indexes.
 FEW = 100
-REPLAYERS = 3
-# So many recorded keys are followed by the next step: a comparison leaves them out, and a swap begins with draining.
-NEAR = 1000
-DRAIN_ROUNDS = 10
-# A replay keeps nobody waiting, so it may take so many times as long as a chunk of a copy: in small batches most of the
-# time goes into beginning and ending.
-REPLAY_SCALE = 4
 
 
 class MysqlRebuilder:

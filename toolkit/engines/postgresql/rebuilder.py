@@ -18,19 +18,12 @@ from psycopg import errors
 from toolkit.engines.online import Busy, Compared, Copied, Key, Ran, Replayed, Swapped, Tick
 from toolkit.engines.postgresql.books import Connection, Failed, PostgresLease
 from toolkit.engines.postgresql.names import WEAK_LOCK_SECONDS
-from toolkit.engines.shared_work import SharedWork
+from toolkit.engines.shared_work import DRAIN_ROUNDS, NEAR, REPLAY_SCALE, REPLAYERS, SharedWork
 from toolkit.plan import Mode, Sql, Step
 
 JOBS = 2
 CANCEL_SECONDS = 5.0
-# A replay keeps nobody waiting, so it may take so many times as long as a chunk of a copy: large batches meet the same
-# key more often, and refresh it once. In small ones most of the time goes into beginning and ending.
-REPLAY_SCALE = 4.0
-# So many recorded keys are followed by the next step: a comparison leaves them out, and a swap begins with draining.
-NEAR = 1000
-DRAIN_ROUNDS = 10
 LAST_ROUNDS = 3
-REPLAYERS = 3
 
 
 class PostgresRebuilder:
