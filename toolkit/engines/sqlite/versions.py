@@ -15,7 +15,10 @@ from toolkit.plan import Observed, Sql, Step
 TABLES = version_tables.TABLES
 # One file may hold Temporal's main store too, so the row has a name that says which of the two it is about.
 DB_NAME = "temporal_visibility"
-_NOW = "strftime('%Y-%m-%d %H:%M:%f+00:00', 'now')"
+_FORM = "'%Y-%m-%d %H:%M:%f+00:00'"
+_NOW = f"strftime({_FORM}, 'now')"
+# The clock has milliseconds and a script may record several versions in one of them, but the history's key is time.
+_LATER = f"SELECT strftime({_FORM}, max(update_time), '+0.001 seconds') FROM schema_update_history"
 _ROW = f"version_partition = 0 AND db_name = {literal(DB_NAME)}"
 RECORDED = f"SELECT curr_version FROM schema_version WHERE {_ROW}"
 
@@ -38,7 +41,7 @@ def _record(old: str | None, new: str, summary: str) -> tuple[Sql, ...]:
             "INSERT INTO schema_update_history\n"
             "  (version_partition, year, month, update_time, description, manifest_md5, new_version, old_version)\n"
             f"SELECT 0, CAST(strftime('%Y', t) AS INT), CAST(strftime('%m', t) AS INT), t, {literal(summary)}, '', "
-            f"{literal(new)}, {literal(old or '0')}\nFROM (SELECT {_NOW} AS t)"
+            f"{literal(new)}, {literal(old or '0')}\nFROM (SELECT max({_NOW}, coalesce(({_LATER}), '')) AS t)"
         ),
     )
 

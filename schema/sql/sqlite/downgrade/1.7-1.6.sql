@@ -253,6 +253,6 @@ ON CONFLICT (version_partition, db_name) DO UPDATE SET creation_time = excluded.
 INSERT INTO schema_update_history
   (version_partition, year, month, update_time, description, manifest_md5, new_version, old_version)
 SELECT 0, CAST(strftime('%Y', t) AS INT), CAST(strftime('%m', t) AS INT), t, 'The root ids are never null: an unknown root is the empty text.', '', '1.6', '1.7'
-FROM (SELECT strftime('%Y-%m-%d %H:%M:%f+00:00', 'now') AS t);
+FROM (SELECT max(strftime('%Y-%m-%d %H:%M:%f+00:00', 'now'), coalesce((SELECT strftime('%Y-%m-%d %H:%M:%f+00:00', max(update_time), '+0.001 seconds') FROM schema_update_history), '')) AS t);
 
 RELEASE temporal_visibility;

@@ -377,6 +377,6 @@ ON CONFLICT (version_partition, db_name) DO UPDATE SET creation_time = excluded.
 INSERT INTO schema_update_history
   (version_partition, year, month, update_time, description, manifest_md5, new_version, old_version)
 SELECT 0, CAST(strftime('%Y', t) AS INT), CAST(strftime('%m', t) AS INT), t, 'Fourteen preallocated search attributes for executions that are not workflows (CHASM).', '', '1.11', '0'
-FROM (SELECT strftime('%Y-%m-%d %H:%M:%f+00:00', 'now') AS t);
+FROM (SELECT max(strftime('%Y-%m-%d %H:%M:%f+00:00', 'now'), coalesce((SELECT strftime('%Y-%m-%d %H:%M:%f+00:00', max(update_time), '+0.001 seconds') FROM schema_update_history), '')) AS t);
 
 RELEASE temporal_visibility;

@@ -275,6 +275,6 @@ ON CONFLICT (version_partition, db_name) DO UPDATE SET creation_time = excluded.
 INSERT INTO schema_update_history
   (version_partition, year, month, update_time, description, manifest_md5, new_version, old_version)
 SELECT 0, CAST(strftime('%Y', t) AS INT), CAST(strftime('%m', t) AS INT), t, 'Advanced visibility on SQL: search attributes, predefined and preallocated, each with its own index.', '', '1.2', '0'
-FROM (SELECT strftime('%Y-%m-%d %H:%M:%f+00:00', 'now') AS t);
+FROM (SELECT max(strftime('%Y-%m-%d %H:%M:%f+00:00', 'now'), coalesce((SELECT strftime('%Y-%m-%d %H:%M:%f+00:00', max(update_time), '+0.001 seconds') FROM schema_update_history), '')) AS t);
 
 RELEASE temporal_visibility;
