@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -47,16 +48,20 @@ def test_documents_that_are_on_one_side_only_are_found(ids: list[str], lost: set
     there = {id: 900 for id in ids}
     here = {id: 900 for number, id in enumerate(ids) if number not in lost}
 
-    def marks(side: dict[str, int]):  # type: ignore[no-untyped-def]
-        return lambda slices: [Mark(sum(n for id, n in side.items() if inside(s, id)), None) for s in slices]
+    def count(side: dict[str, int], slice_: Slice) -> Mark:
+        return Mark(sum(n for id, n in side.items() if inside(slice_, id)), None)
 
-    leaves = differing(coarse(), marks(there), marks(here))
+    def both(slices: Sequence[Slice]) -> list[tuple[Mark, Mark]]:
+        return [(count(there, s), count(here, s)) for s in slices]
+
+    leaves = [leaf for batch in differing(coarse(), both) for leaf in batch]
     for number in lost & set(range(len(ids))):
         assert sum(inside(leaf, ids[number]) for leaf in leaves) == 1
-    listed = small(grid(), marks(there), marks(here))
+    listed = small(grid(), both)
     for id in ids:
-        assert sum(inside(leaf, id) for leaf in listed) == 1
-    assert all(marks(there)([leaf])[0].count <= LIST or not leaf.parts() for leaf in listed)
+        assert sum(inside(leaf, id) for batch in listed for leaf in batch) == 1
+    for batch in listed:
+        assert len(batch) == 1 or sum(count(there, leaf).count for leaf in batch) <= LIST
 
 
 @given(

@@ -9,6 +9,7 @@ import contextlib
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TypeVar
 
 from toolkit.engines.elasticsearch import render, shadow
@@ -26,11 +27,28 @@ SCALE = 8
 # Following is done in bulk: so many operations take as long as following one key does elsewhere.
 PER_KEY = 50
 DELETED = 10
+# A look for deletes that took no longer than this may be taken once more while writes are refused.
+BRIEF = 2.0
 JOBS = 2
 # Up to so many documents the whole fingerprint is made once more while writes are refused.
 WHOLE = 1_000_000
 
 _T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """A look for what the source no longer has: how many documents that was, and how long it took."""
+
+    deleted: int
+    seconds: float
+
+    @property
+    def brief(self) -> bool:
+        """Whether the next one, which has less to do, is short enough for writers to wait for it."""
+        return self.seconds <= BRIEF
+
+
 Execute = Callable[[Step, Callable[[], None], Tick], None]
 
 
@@ -44,6 +62,7 @@ class SearchRebuilder:
         self._lease = lease
         self._execute = execute
         self._known: dict[str, Following] = {}
+        self._last: Pass | None = None
 
     def attempt(self, step: Step, wait: float, tick: Tick) -> Ran | Busy:
         """See `Rebuilding.attempt`."""
@@ -100,9 +119,11 @@ class SearchRebuilder:
         began = time.monotonic()
         work = self._following(step)
         taken, left = work.follow(keys * PER_KEY)
+        enough = False
         if left == 0:
             left = self._deleted(work)
-        return Replayed(taken, left // PER_KEY, time.monotonic() - began)
+            enough = self._last is not None and self._last.brief
+        return Replayed(taken, left // PER_KEY, time.monotonic() - began, enough)
 
     def _swap(self, step: Step, most: int) -> Swapped | Busy:
         work = self._following(step)
@@ -127,6 +148,7 @@ class SearchRebuilder:
             self._let_writers_in(work)
             return Busy("writers changed too much for the short time in which they are refused")
         self._known.clear()
+        self._last = None
         return Swapped(time.monotonic() - began)
 
     def _following(self, step: Step) -> Following:
@@ -144,9 +166,19 @@ class SearchRebuilder:
         """About how many operations' worth of deletes are left, after reconciling when they are many."""
         source, target = work.counts()
         if (target - source) * DELETED // PER_KEY > 0:
-            work.reconcile()
+            began = time.monotonic()
+            deleted = work.reconcile()
+            self._last = Pass(deleted, time.monotonic() - began)
             source, target = work.counts()
         return max(0, target - source) * DELETED
+
+    def _bearable(self, most: int) -> int:
+        """How many deletes may be left when writes are refused: as many as can be looked for in that time, where it is
+        known how long that takes, and those of `most` keys in any case."""
+        least = most * PER_KEY // DELETED
+        if self._last is None or not self._last.brief:
+            return least
+        return max(least, int(self._last.deleted * BRIEF / max(self._last.seconds, 0.1)))
 
     def _caught_up(self, work: Following, most: int) -> bool:
         """Follow to the end while nobody writes, and be sure. EngineError when the two sides stay different."""
@@ -154,7 +186,7 @@ class SearchRebuilder:
         if left:
             return False
         source, target = work.counts()
-        if abs(target - source) > most:
+        if abs(target - source) > self._bearable(most):
             return False
         if target != source:
             work.reconcile()

@@ -96,7 +96,7 @@ def follow(pair: Pair) -> tuple[Request, ...]:
 def compare(pair: Pair) -> tuple[Request, ...]:
     """Compare slices of the run ids by counts and fingerprints, list what differs, delete what the source lost."""
     listing: Json = {
-        "size": PAGE, "_source": False, "version": True, "query": "%(slice)s", "sort": ["RunId", "_seq_no"],
+        "size": PAGE, "_source": False, "version": True, "query": "%(together)s", "sort": ["RunId", "_seq_no"],
     }  # fmt: skip
     gone: Json = {
         "delete": {

@@ -1,20 +1,22 @@
 """Slices of the documents by run id, and which of them differ between two indices.
 
 A slice is a range of run ids; those of Temporal are hexadecimal, so ranges of equal length hold about as many
-documents. Pure but for the questions it asks through `Ask`.
+documents. Pure but for the questions it asks through `Both`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from toolkit.catalog import Json
 
 DIGITS = "0123456789abcdef"
-# So many documents are listed rather than looked at in smaller slices.
-LEAF = 500
-# So many are listed at once where all must be listed.
+# So many documents are listed rather than looked at in smaller slices. Deletes are strewn over the run ids: each costs
+# the listing of one leaf.
+LEAF = 60
+# So many are listed at once.
 LIST = 5000
 AT_ONCE = 300
 DEEPEST = 12
@@ -74,49 +76,54 @@ class Mark:
     sum: str | None
 
 
-Ask = Callable[[Sequence[Slice]], list[Mark]]
+# Slices → what is known of each in both indices.
+Both = Callable[[Sequence[Slice]], Sequence[tuple[Mark, Mark]]]
+# Slices that are listed in one go.
+Batch: TypeAlias = tuple[Slice, ...]
 
 
-def differing(slices: Sequence[Slice], source: Ask, target: Ask) -> list[Slice]:
+def differing(slices: Sequence[Slice], both: Both) -> list[Batch]:
     """Slices of a size to be listed, in which the two indices are not known to be equal; where only counts are known,
     they decide."""
-    return _joined(_looked(slices, source, target, LEAF, lambda left, right: left != right))
+    return _batches(_looked(slices, both, LEAF, lambda left, right: left != right))
 
 
-def small(slices: Sequence[Slice], source: Ask, target: Ask) -> list[Slice]:
+def small(slices: Sequence[Slice], both: Both) -> list[Batch]:
     """Slices of a size to be listed, without those that are empty on both sides: where nothing tells differences."""
-    return _joined(_looked(slices, source, target, LIST, lambda left, right: bool(left.count or right.count)))
+    return _batches(_looked(slices, both, LIST, lambda left, right: bool(left.count or right.count)))
 
 
 def _looked(
-    slices: Sequence[Slice], source: Ask, target: Ask, size: int, wanted: Callable[[Mark, Mark], bool]
+    slices: Sequence[Slice], both: Both, size: int, wanted: Callable[[Mark, Mark], bool]
 ) -> Iterator[tuple[Slice, int]]:
     """The wanted ones and how many documents they have, divided until that is at most `size` or they cannot be."""
+    smaller: list[Slice] = []
     for at in range(0, len(slices), AT_ONCE):
         some = slices[at : at + AT_ONCE]
-        smaller: list[Slice] = []
-        for slice_, left, right in zip(some, source(some), target(some), strict=True):
-            most = max(left.count, right.count)
-            parts = slice_.parts() if most > size else ()
+        for slice_, (left, right) in zip(some, both(some), strict=True):
             if not wanted(left, right):
                 continue
+            most = max(left.count, right.count)
+            parts = slice_.parts() if most > size else ()
             if parts:
                 smaller.extend(parts)
             else:
                 yield slice_, most
-        if smaller:
-            yield from _looked(smaller, source, target, size, wanted)
+    if smaller:
+        yield from _looked(smaller, both, size, wanted)
 
 
-def _joined(slices: Iterable[tuple[Slice, int]]) -> list[Slice]:
-    """Neighbours as one, as long as that is not too large: listing them is then one request."""
-    found: list[tuple[Slice, int]] = []
+def _batches(slices: Iterable[tuple[Slice, int]]) -> list[Batch]:
+    """As many slices together as make a list that is not too long, and a query that is not."""
+    found: list[list[Slice]] = []
+    so_far = 0
     for slice_, count in sorted(slices, key=lambda known: known[0].low or ""):
-        if found and slice_.low is not None and found[-1][0].high == slice_.low and found[-1][1] + count <= LIST:
-            last, so_far = found.pop()
-            slice_, count = Slice(last.low, slice_.high), so_far + count
-        found.append((slice_, count))
-    return [slice_ for slice_, _ in found]
+        if not found or so_far + count > LIST or len(found[-1]) >= AT_ONCE:
+            found.append([])
+            so_far = 0
+        found[-1].append(slice_)
+        so_far += count
+    return [tuple(batch) for batch in found]
 
 
 def named(slices: Sequence[Slice]) -> dict[str, Json]:
