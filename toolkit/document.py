@@ -1,6 +1,7 @@
 """A YAML document whose every value knows its place, so that errors can point at file, line and column.
 
-The only module that knows YAML; it checks shapes (mapping, text, one of these words), never meaning.
+It checks shapes (mapping, text, one of these words), never meaning; where the tree of values comes from is not known
+here.
 """
 
 from __future__ import annotations
@@ -10,14 +11,10 @@ from enum import Enum
 from pathlib import Path
 from typing import TypeVar
 
-import yaml
-
+from toolkit import tree
 from toolkit.errors import DefinitionError, Location
+from toolkit.tree import COLUMN, LINE, MAP, SEQ, TAG, VALUE, Node
 
-MAX_BYTES = 4 * 1024 * 1024
-MAX_DEPTH = 32
-_Loader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_TAGS = frozenset({"map", "seq", "str", "int", "float", "bool", "null", "timestamp", "merge", "value"})
 _E = TypeVar("_E", bound=Enum)
 _T = TypeVar("_T")
 
@@ -25,16 +22,26 @@ _T = TypeVar("_T")
 class Value:
     """One value of a document: ask it for what you expect; it answers or raises DefinitionError with its place."""
 
-    def __init__(self, node: yaml.Node, file: str, path: str = "") -> None:
+    __slots__ = ("_file", "_name", "_node", "_within")
+
+    def __init__(self, node: Node, file: str, within: Value | None = None, name: str | None = None) -> None:
         self._node = node
         self._file = file
-        self.path = path
+        self._within = within
+        self._name = name
+
+    @property
+    def path(self) -> str:
+        """The names that lead here: `labels.elasticsearch[1]`."""
+        before, name = self._within.path if self._within else "", self._name
+        if name is None:
+            return before
+        return f"{before}.{name}" if before and name[:1] != "[" else before + name
 
     @property
     def location(self) -> Location:
         """Where the value begins."""
-        mark = self._node.start_mark
-        return Location(self._file, mark.line + 1, mark.column + 1)
+        return Location(self._file, self._node[LINE], self._node[COLUMN])
 
     def error(self, code: str, message: str, hint: str = "") -> DefinitionError:
         """A DefinitionError at this place, to be raised by the caller."""
@@ -46,44 +53,41 @@ class Value:
         return self.error("TV1003", f"expected {expected}, found {self._found()}")
 
     def _found(self) -> str:
-        match self._node:
-            case yaml.MappingNode():
+        match self._node[TAG]:
+            case "map":
                 return "a mapping"
-            case yaml.SequenceNode():
+            case "seq":
                 return "a list"
-            case yaml.ScalarNode(tag=tag, value=str(value)):
-                kinds = {"null": "nothing", "int": "the number", "float": "the number", "bool": "the word"}
-                kind = kinds.get(tag.rpartition(":")[2], "")
-                return kind if kind == "nothing" else f"{kind} {value[:60]!r}".strip()
-            case _:
-                return "something else"
+            case "null":
+                return "nothing"
+            case tag:
+                kinds = {"int": "the number", "float": "the number", "bool": "the word"}
+                return f"{kinds.get(tag, '')} {self._node[VALUE][:60]!r}".strip()
 
     def is_mapping(self) -> bool:
         """Whether the value is a mapping."""
-        return isinstance(self._node, yaml.MappingNode)
+        return bool(self._node[TAG] == MAP)
 
     def is_list(self) -> bool:
         """Whether the value is a list."""
-        return isinstance(self._node, yaml.SequenceNode)
+        return bool(self._node[TAG] == SEQ)
 
     def is_null(self) -> bool:
         """Whether the value is YAML's null."""
-        return isinstance(self._node, yaml.ScalarNode) and self._node.tag.endswith(":null")
+        return bool(self._node[TAG] == "null")
 
     def items(self) -> Iterator[tuple[str, Value, Value]]:
         """The members of a mapping: (key, the key's own place, value); a key given twice is an error."""
-        if not isinstance(self._node, yaml.MappingNode):
+        if self._node[TAG] != MAP:
             raise self.wrong("a mapping")
         seen: set[str] = set()
-        for key_node, value_node in self._node.value:
-            key = Value(key_node, self._file, self.path)
-            name = key.text()
+        for key_node, value_node in self._node[VALUE]:
+            name = Value(key_node, self._file, self).text()
             if name in seen:
-                raise key.error("TV1004", f"{name[:60]!r} is given twice")
+                raise Value(key_node, self._file, self).error("TV1004", f"{name[:60]!r} is given twice")
             seen.add(name)
-            shown = f"{self.path}.{name[:60]}" if self.path else name[:60]
-            key.path = shown
-            yield name, key, Value(value_node, self._file, shown)
+            shown = name[:60]
+            yield name, Value(key_node, self._file, self, shown), Value(value_node, self._file, self, shown)
 
     def members(self, required: Sequence[str] = (), optional: Sequence[str] = ()) -> dict[str, Value]:
         """A mapping with exactly these keys allowed; unknown and missing ones are errors."""
@@ -100,37 +104,37 @@ class Value:
 
     def list(self) -> list[Value]:
         """The elements of a list."""
-        if not isinstance(self._node, yaml.SequenceNode):
+        if self._node[TAG] != SEQ:
             raise self.wrong("a list")
-        return [Value(n, self._file, f"{self.path}[{i}]") for i, n in enumerate(self._node.value)]
+        return [Value(n, self._file, self, f"[{i}]") for i, n in enumerate(self._node[VALUE])]
 
     def text(self) -> str:
         """A text. A number or another plain word must be quoted to count as text."""
-        if isinstance(self._node, yaml.ScalarNode) and self._node.tag.endswith(":str"):
-            return str(self._node.value)
+        if self._node[TAG] == "str":
+            return str(self._node[VALUE])
         raise self.wrong("a text")
 
     def integer(self, low: int = -(2**63), high: int = 2**63 - 1) -> int:
         """A whole number within [low, high]."""
-        if isinstance(self._node, yaml.ScalarNode) and self._node.tag.endswith(":int"):
-            digits = self._node.value
+        if self._node[TAG] == "int":
+            digits = self._node[VALUE]
             if len(digits) <= 20 and digits.lstrip("-").isdigit() and low <= int(digits) <= high:
                 return int(digits)
         raise self.wrong(f"a whole number from {low} to {high}")
 
     def boolean(self) -> bool:
         """`true` or `false`."""
-        if isinstance(self._node, yaml.ScalarNode) and self._node.tag.endswith(":bool"):
-            return self._node.value.lower() in ("true", "yes", "on")
+        if self._node[TAG] == "bool":
+            return tree.truth(self._node)
         raise self.wrong("true or false")
 
     def one_of(self, kind: type[_E]) -> _E:
         """A member of `kind`, named by its value."""
         text = self.text()
-        for member in kind:
-            if member.value == text:
-                return member
-        words = [str(member.value) for member in kind]
+        try:
+            return kind(text)
+        except ValueError:
+            words = [str(member.value) for member in kind]
         raise self.error(
             "TV1007", f"expected one of {', '.join(words)}, found {text[:60]!r}", _did_you_mean(text, words)
         )
@@ -145,8 +149,7 @@ def _plain(value: Value) -> object:
         return {name: _plain(member) for name, _, member in value.items()}
     if value.is_list():
         return [_plain(element) for element in value.list()]
-    node = value._node
-    return yaml.SafeLoader("").construct_object(node) if isinstance(node, yaml.ScalarNode) else None
+    return tree.scalar(value._node)
 
 
 def _did_you_mean(name: str, known: Sequence[str]) -> str:
@@ -158,52 +161,26 @@ def _did_you_mean(name: str, known: Sequence[str]) -> str:
 
 def parse(text: str, file: str, decode: Callable[[Value], _T]) -> _T:
     """`decode` applied to the one document in `text`; `file` is only for messages. Raises DefinitionError."""
-    if len(text) > MAX_BYTES:
-        raise DefinitionError("TV1001", f"the file is larger than {MAX_BYTES} bytes", "", Location(file, 1, 1))
-    try:
-        node = yaml.compose(text, Loader=_Loader)
-        if node is None:
-            raise DefinitionError("TV1002", "the file is empty", "", Location(file, 1, 1))
-        _refuse_sharing(node, file, 0)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        place = Location(file, mark.line + 1, mark.column + 1) if mark else Location(file, 1, 1)
-        raise DefinitionError("TV1002", f"not valid YAML: {error.problem or error.context}", "", place) from None
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise DefinitionError("TV1002", f"not valid YAML: {str(error)[:200]}", "", Location(file, 1, 1)) from None
-    return decode(Value(node, file))
-
-
-def _refuse_sharing(node: yaml.Node, file: str, depth: int, seen: set[int] | None = None) -> None:
-    """Anchors and aliases (hence cycles and explosions), and nesting without end, are refused."""
-    seen = set() if seen is None else seen
-    if id(node) in seen:
-        raise Value(node, file).error("TV1008", "anchors and aliases are not allowed here", "Write the value out.")
-    if depth > MAX_DEPTH:
-        raise Value(node, file).error("TV1008", f"nested deeper than {MAX_DEPTH} levels")
-    if node.tag.removeprefix("tag:yaml.org,2002:") not in _TAGS:
-        raise Value(node, file).error("TV1008", f"the tag {node.tag[:60]!r} is not allowed here", "Write plain YAML.")
-    seen.add(id(node))
-    match node:
-        case yaml.MappingNode(value=pairs):
-            for key, value in pairs:
-                _refuse_sharing(key, file, depth + 1, seen)
-                _refuse_sharing(value, file, depth + 1, seen)
-        case yaml.SequenceNode(value=elements):
-            for element in elements:
-                _refuse_sharing(element, file, depth + 1, seen)
-        case _:
-            pass
+    return decode(Value(tree.compose(text, file), file))
 
 
 def read(path: Path, decode: Callable[[Value], _T], until: str | None = None) -> _T:
-    """`decode` applied to the YAML file at `path`, or to what comes before the first line that begins with `until`.
+    """`decode` applied to the YAML file at `path`, or to its members before the one called `until`.
 
     Raises DefinitionError, also when the file cannot be read.
     """
     try:
-        text = path.read_bytes().decode("utf-8")
+        content = path.read_bytes()
+        text = content.decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else "it is not UTF-8 text"
         raise DefinitionError("TV1001", f"cannot read {path}: {reason}", "", Location(str(path), 1, 1)) from None
-    return parse(text.partition(f"\n{until}")[0] if until else text, str(path), decode)
+    root = tree.shipped(path, content)
+    if root is None:
+        return parse(text.partition(f"\n{until}:")[0] if until else text, str(path), decode)
+    return decode(Value(_before(root, until) if until else root, str(path)))
+
+
+def _before(root: Node, name: str) -> Node:
+    names = [key[VALUE] for key, _ in root[VALUE]]
+    return (*root[:VALUE], root[VALUE][: names.index(name)]) if name in names else root

@@ -15,12 +15,15 @@ from toolkit.engines import ENGINES
 from toolkit.json_schema import definition_schema, overlay_schema
 from toolkit.lineage import content, members
 from toolkit.routes import published
+from toolkit.tree import TREES, trees
 from toolkit.versions import CHECKSUMS, checksum_lines
 
 # Folders whose generated files are all ours: what is there and not wanted is left over and goes.
 _OWNED = ("sql/postgresql", "sql/mysql", "sql/sqlite", "sql/versions", "elasticsearch", "clickhouse")
 _KEPT = frozenset({"profile.yaml"})
 LINEAGE = "lineage.json"
+# Read as it is, since it changes all the time.
+WORKED_ON = "visibility.yaml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +38,16 @@ class Stale:
         return tuple(sorted([*self.write, *self.remove]))
 
 
-def wanted(chain: Sequence[Definition], definitions: Mapping[str, bytes]) -> dict[str, str]:
-    """Path below `schema/` → content of every generated file; `definitions` are the version files as they are."""
+def wanted(chain: Sequence[Definition], sources: Mapping[str, bytes]) -> dict[str, str]:
+    """Path below `schema/` → content of every generated file; `sources` are the YAML files as they are."""
     files: dict[str, str] = {"definition.schema.json": definition_schema(), "overlay.schema.json": overlay_schema()}
     for make in ENGINES.values():
         files |= make().artefacts(chain)
     files |= revisions(chain)
     engines = [make() for make in ENGINES.values()]
     files[LINEAGE] = content([(engine, members(engine, chain, published().routes)) for engine in engines])
+    files[TREES] = trees(sources)
+    definitions = {name: content for name, content in sources.items() if name.startswith("versions/")}
     files[CHECKSUMS] = "\n".join(checksum_lines(_released(files, definitions))) + "\n"
     return files
 
@@ -50,14 +55,14 @@ def wanted(chain: Sequence[Definition], definitions: Mapping[str, bytes]) -> dic
 def _released(files: Mapping[str, str], definitions: Mapping[str, bytes]) -> list[tuple[str, bytes]]:
     """What the checksums cover: definitions by version, then the generated files by path."""
     ordered = sorted(definitions, key=lambda name: version_key(Path(name).stem))
-    artefacts = [*sorted(name for name in files if "/" in name), LINEAGE]
+    artefacts = [*sorted(name for name in files if "/" in name), LINEAGE, TREES]
     return [*((name, definitions[name]) for name in ordered), *((name, files[name].encode()) for name in artefacts)]
 
 
 def compare(folder: Path, chain: Sequence[Definition]) -> Stale:
     """What must be written and removed to make `folder` current."""
-    definitions = {f"versions/{p.name}": p.read_bytes() for p in (folder / "versions").glob("*.yaml")}
-    files = wanted(chain, definitions)
+    paths = (p for p in folder.rglob("*.yaml") if p != folder / WORKED_ON)
+    files = wanted(chain, {p.relative_to(folder).as_posix(): p.read_bytes() for p in paths})
     write = {name: text for name, text in files.items() if _read(folder / name) != text}
     present = (p.relative_to(folder).as_posix() for owned in _OWNED for p in (folder / owned).rglob("*") if p.is_file())
     remove = tuple(n for n in present if n not in files and Path(n).name not in _KEPT and "__pycache__" not in n)

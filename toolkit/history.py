@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from toolkit.errors import UsageError
+from toolkit.tree import TREES
 from toolkit.versions import CHECKSUMS, checksum_line
 
 _LINEAGE = "lineage.json"
@@ -72,6 +73,9 @@ def _changed(folder: Path, then: Past) -> Iterator[str]:
         if name == _LINEAGE:
             if _schemas(then.lineage) - _schemas(_read(folder / name).decode()):
                 yield name
+        elif name == TREES:
+            # It follows from the YAML files, is current or not used, and has one more with every version.
+            pass
         elif line != checksum_line(before, name, _read(folder / name)) or not (folder / name).is_file():
             yield name
         before = line

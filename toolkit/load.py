@@ -45,7 +45,7 @@ def loads(text: str, file: str = "<text>") -> Definition:
 
 def load_header(path: Path) -> Header:
     """What the file at `path` says of its version; what comes behind is not read. Raises DefinitionError."""
-    return document.read(path, _header, until="fields:")
+    return document.read(path, _header, until="fields")
 
 
 def _header(root: Value) -> Header:

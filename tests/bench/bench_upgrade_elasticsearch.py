@@ -29,7 +29,7 @@ from toolkit.apply.actions import Action, Outcome
 from toolkit.apply.runner import perform, plan_store, upgrade_task
 from toolkit.apply.task import Options
 from toolkit.engines import Client, Engine
-from toolkit.engines.online import Swapped
+from toolkit.engines.rebuilding import Swapped
 from toolkit.overlay import NO_OVERLAY
 from toolkit.plan import Request
 from toolkit.sample import generate

@@ -28,7 +28,7 @@ from toolkit.engines.clickhouse.drift import examine
 from toolkit.engines.clickhouse.layout import Placement
 from toolkit.engines.clickhouse.rebuilder import ClickHouseRebuilder
 from toolkit.engines.clickhouse.typemap import profile
-from toolkit.engines.online import Compared, Copied, Key, Ran
+from toolkit.engines.rebuilding import Compared, Copied, Key, Ran
 from toolkit.overlay import ClickHouseSettings, Overlay
 from toolkit.plan import Mode, Observed, Sql, Step
 from toolkit.targets import parse_url

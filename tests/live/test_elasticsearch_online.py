@@ -45,7 +45,8 @@ from toolkit.definition import Definition
 from toolkit.engines import elasticsearch as chosen
 from toolkit.engines.elasticsearch.names import BOOKS
 from toolkit.engines.elasticsearch.transport import Answer
-from toolkit.engines.online import Copied, Entry
+from toolkit.engines.online import Entry
+from toolkit.engines.rebuilding import Copied
 from toolkit.errors import ConnectionFailed, EngineError, LockHeld, StoreChanged
 from toolkit.overlay import NO_OVERLAY
 from toolkit.plan import Plan, Request

@@ -30,9 +30,10 @@ from toolkit.apply.limits import Limits
 from toolkit.apply.ongoing import unfinished
 from toolkit.apply.runner import Options
 from toolkit.catalog import differences
-from toolkit.engines.online import Replayed, Sensing
+from toolkit.engines.online import Sensing
 from toolkit.engines.postgresql import rebuilder
 from toolkit.engines.postgresql.client import PostgresClient
+from toolkit.engines.rebuilding import Replayed
 from toolkit.errors import ConnectionFailed, EngineError, LockHeld, ToolkitError
 
 SMALL = Limits(chunk_seconds=0.02, rows=50)

@@ -13,7 +13,7 @@ from toolkit.apply import actions as act
 from toolkit.apply import states as at
 from toolkit.apply.limits import WISHES, Limits, eased
 from toolkit.apply.machine import Unforeseen, next_action, resized, start, transition
-from toolkit.engines import online
+from toolkit.engines import rebuilding
 from toolkit.plan import Mode
 
 STEPS = PLAN.steps
@@ -42,7 +42,7 @@ waiting = st.builds(at.Waiting, seconds, st.text(max_size=9), looking | running 
 states = st.one_of(
     looking, running, copying, comparing, replaying, measuring, swapping, waiting, st.just(at.Verifying())
 )
-busy = st.builds(online.Busy, st.text(max_size=9))
+busy = st.builds(rebuilding.Busy, st.text(max_size=9))
 
 
 def outcomes(action: act.Action) -> st.SearchStrategy[act.Outcome]:
@@ -51,15 +51,15 @@ def outcomes(action: act.Action) -> st.SearchStrategy[act.Outcome]:
         case act.Look():
             return st.builds(act.Seen, st.booleans(), st.lists(st.text(max_size=5), max_size=1).map(tuple))
         case act.RunStep():
-            return st.just(online.Ran()) | busy
+            return st.just(rebuilding.Ran()) | busy
         case act.CopyChunk():
-            return st.builds(online.Copied, places, count, seconds, seconds, seconds) | busy
+            return st.builds(rebuilding.Copied, places, count, seconds, seconds, seconds) | busy
         case act.CompareChunk():
-            return st.builds(online.Compared, places, count, seconds, keys) | busy
+            return st.builds(rebuilding.Compared, places, count, seconds, keys) | busy
         case act.Replay():
-            return st.builds(online.Replayed, count, count, seconds) | busy
+            return st.builds(rebuilding.Replayed, count, count, seconds) | busy
         case act.Swap():
-            return st.builds(online.Swapped, seconds) | busy
+            return st.builds(rebuilding.Swapped, seconds) | busy
         case act.Pause():
             return st.just(act.Paused())
         case act.Measure():
@@ -112,7 +112,7 @@ def test_patience_ends(state: at.Working, data: st.DataObject) -> None:
         refused = isinstance(action, act.RunStep | act.CopyChunk | act.CompareChunk | act.Replay | act.Swap)
         patient = {act.Look: act.Seen(False), act.Measure: act.Measured(0, 0), act.Pause: act.Paused(),
                    act.Verify: act.Verified(("x",))}  # fmt: skip
-        now = transition(STEPS, now, online.Busy("busy") if refused else patient[type(action)], LIMITS)
+        now = transition(STEPS, now, rebuilding.Busy("busy") if refused else patient[type(action)], LIMITS)
     raise AssertionError(f"it waits for ever in {now}")
 
 
@@ -126,7 +126,7 @@ def test_a_paused_run_does_nothing_and_goes_on_where_it_was() -> None:
 
 def test_while_a_replica_is_behind_nothing_is_copied() -> None:
     state: at.State = at.Copying(2, None, 100, 0)
-    state = transition(STEPS, state, online.Copied(("a",), 100, 0.1, lag=9.0), LIMITS)
+    state = transition(STEPS, state, rebuilding.Copied(("a",), 100, 0.1, lag=9.0), LIMITS)
     for _ in range(5):
         assert isinstance(state, at.Waiting)
         state = transition(STEPS, state, act.Paused(), LIMITS)
@@ -141,7 +141,7 @@ def test_while_a_replica_is_behind_nothing_is_copied() -> None:
 
 
 def test_what_a_copy_did_not_look_at_is_looked_at_before_the_next_one() -> None:
-    copied = online.Copied(("a",), 100, 0.1)
+    copied = rebuilding.Copied(("a",), 100, 0.1)
     for limits, asks in (
         (replace(LIMITS, max_lag=None, max_load=None), None),
         (replace(LIMITS, max_lag=1, max_load=None), act.Measure(True, False)),
@@ -169,7 +169,7 @@ def test_chunks_grow_and_shrink_by_two_at_most(rows: int, took: float, wanted: f
 
 def test_an_outcome_of_another_action_is_a_fault() -> None:
     try:
-        transition(STEPS, start(STEPS), online.Ran(), LIMITS)
+        transition(STEPS, start(STEPS), rebuilding.Ran(), LIMITS)
     except Unforeseen:
         return
     raise AssertionError

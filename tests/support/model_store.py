@@ -11,19 +11,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from toolkit.catalog import Catalog, Json
-from toolkit.engines.online import (
-    Busy,
-    Compared,
-    Copied,
-    Entry,
-    Holder,
-    Key,
-    Ran,
-    Replayed,
-    Run,
-    Swapped,
-    Tick,
-)
+from toolkit.engines.online import Entry, Holder, Run
+from toolkit.engines.rebuilding import Busy, Compared, Copied, Key, Ran, Replayed, Swapped, Tick
 from toolkit.errors import ConnectionFailed, LockHeld
 from toolkit.plan import NO_LOCK, Expect, Mode, Observed, Plan, Step, StepClass
 
@@ -193,7 +182,7 @@ class ModelJournal:
 
 
 class ModelRebuilding:
-    """See `toolkit.engines.online.Rebuilding`: every call is one transaction, with its fate around it."""
+    """See `toolkit.engines.rebuilding.Rebuilding`: every call is one transaction, with its fate around it."""
 
     def __init__(self, client: ModelClient) -> None:
         self.client, self.store = client, client.store

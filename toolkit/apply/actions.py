@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from toolkit.engines.online import Busy, Compared, Copied, Key, Ran, Replayed, Swapped
+from toolkit.engines.rebuilding import Busy, Compared, Copied, Key, Ran, Replayed, Swapped
 
 
 @dataclass(frozen=True, slots=True)

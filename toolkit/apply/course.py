@@ -34,7 +34,8 @@ from toolkit.apply.states import Done, Failed, State, Working, step_of, to_json
 from toolkit.apply.task import Clock, Options, Report, Result, Task
 from toolkit.catalog import Json, fingerprint
 from toolkit.engines import Client
-from toolkit.engines.online import Coordinated, Entry, Journal, Ran, Rebuilding, Run, Sensing, Throttling
+from toolkit.engines.online import Coordinated, Entry, Journal, Run, Sensing, Throttling
+from toolkit.engines.rebuilding import Ran, Rebuilding
 from toolkit.errors import EngineError, LockHeld, Stopped, StoreChanged, ToolkitError, Unverified
 from toolkit.plan import Mode, Step
 

@@ -42,7 +42,7 @@ from toolkit.apply.states import (
     Waiting,
     Working,
 )
-from toolkit.engines.online import Busy, Compared, Copied, Ran, Replayed, Swapped
+from toolkit.engines.rebuilding import Busy, Compared, Copied, Ran, Replayed, Swapped
 from toolkit.plan import Mode, Step
 
 # How long a run that is paused, or whose store has it hard, waits before it looks again.

@@ -12,7 +12,6 @@ from itertools import pairwise
 
 from toolkit.catalog import Catalog, Path, fingerprint, same
 from toolkit.definition import Definition, version_key
-from toolkit.diff import diff
 from toolkit.engines import Engine
 from toolkit.engines.online import OnlineEngine, Route
 from toolkit.errors import UsageError, VersionError
@@ -125,6 +124,10 @@ def _with_reasons(
     engine: Engine, steps: Sequence[Step], way: Sequence[tuple[Definition, Definition]]
 ) -> tuple[Step, ...]:
     """Each step with the versions whose changes ask for it."""
+    if not steps:
+        return ()
+    from toolkit.diff import diff
+
     touched: dict[str, list[str]] = {}
     for before, after in way:
         for change in diff(before.on(engine.FAMILY), after.on(engine.FAMILY)):

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import assert_never
 
 from toolkit.catalog import Json
-from toolkit.engines.online import Key
+from toolkit.engines.rebuilding import Key
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,8 @@ from toolkit.apply.limits import Limits
 from toolkit.apply.runner import Options, Result, Task, perform
 from toolkit.describe import plan_json
 from toolkit.engines import Client
-from toolkit.engines.online import Checking, Compared, Copied, Problem, Replayed
+from toolkit.engines.online import Checking, Problem
+from toolkit.engines.rebuilding import Compared, Copied, Replayed
 from toolkit.errors import UsageError
 from toolkit.explain import text
 from toolkit.explain.totals import Explained, totals, totals_json

@@ -6,17 +6,20 @@ An engine is a package whose `__init__` has the functions of `Engine`; nothing h
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from toolkit.attributes import Family
 from toolkit.catalog import Catalog
 from toolkit.definition import Definition
-from toolkit.diff import Change
 from toolkit.errors import TargetError
 from toolkit.overlay import NO_OVERLAY, Overlay
 from toolkit.plan import Observed, Plan, Step
-from toolkit.records import Record, Write
-from toolkit.targets import Target
+
+if TYPE_CHECKING:
+    # Commands that are asked every minute begin without them.
+    from toolkit.diff import Change
+    from toolkit.records import Record, Write
+    from toolkit.targets import Target
 
 
 class Client(Protocol):

@@ -22,7 +22,8 @@ from toolkit.apply.runner import Options, Result, Task, perform, plan_store, upg
 from toolkit.catalog import Catalog, differences
 from toolkit.definition import Definition
 from toolkit.engines import Client, Engine
-from toolkit.engines.online import Coordinated, Swapped
+from toolkit.engines.online import Coordinated
+from toolkit.engines.rebuilding import Swapped
 from toolkit.errors import ToolkitError, Unsupported, UsageError
 from toolkit.plan import Observed, Plan, Step, StepClass, foreign_objects
 from toolkit.records import Deletion, Write

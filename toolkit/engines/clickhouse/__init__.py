@@ -6,11 +6,11 @@ Everything here hands on to the modules of this folder; nothing connects before 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from toolkit.attributes import Family
 from toolkit.catalog import Catalog
 from toolkit.definition import Definition
-from toolkit.diff import Change
 from toolkit.engines import Client
 from toolkit.engines.clickhouse import artefacts as _artefacts
 from toolkit.engines.clickhouse import layout, planner, rebuild
@@ -21,6 +21,9 @@ from toolkit.engines.online import Route
 from toolkit.overlay import NO_OVERLAY, Overlay
 from toolkit.plan import Observed, Plan, Step
 from toolkit.targets import Target
+
+if TYPE_CHECKING:
+    from toolkit.diff import Change
 
 NAME = "clickhouse"
 FAMILY = Family.CLICKHOUSE
@@ -75,7 +78,10 @@ def _before(observed: Observed, wanted: Definition) -> Definition | None:
 
 def objects(change: Change) -> tuple[str, ...]:
     """See `Engine.objects`."""
-    return planner.objects(change, profile())
+    from toolkit.engines import touched
+
+    rules = profile()
+    return touched.objects(change, lambda name: layout.column_name(name, rules), layout.attribute_column)
 
 
 def artefacts(chain: Sequence[Definition]) -> Mapping[str, str]:

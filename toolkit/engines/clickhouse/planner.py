@@ -11,18 +11,6 @@ from dataclasses import dataclass, replace
 
 from toolkit.catalog import ABSENT, Absent, Catalog, Json
 from toolkit.definition import Definition
-from toolkit.diff import (
-    AddAttribute,
-    AddField,
-    AddIndex,
-    AlterAttribute,
-    AlterField,
-    AlterIndex,
-    Change,
-    DropAttribute,
-    DropField,
-    DropIndex,
-)
 from toolkit.engines.clickhouse import drift, render
 from toolkit.engines.clickhouse import layout as layouts
 from toolkit.engines.clickhouse.layout import ALONE, Placed, Placement
@@ -336,25 +324,6 @@ def _settings(facts: Mapping[str, Json]) -> dict[str, Json]:
 
 def _count(number: int, one: str, many: str) -> str:
     return "" if number == 0 else f"{number} {one if number == 1 else many}"
-
-
-def objects(change: Change, rules: Profile) -> tuple[str, ...]:
-    """Columns and indexes that a logical change touches."""
-    match change:
-        case AddField(thing) | DropField(thing):
-            return (layouts.column_name(thing.name, rules), *_single(thing.index))
-        case AlterField(before, after):
-            names = (layouts.column_name(before.name, rules), layouts.column_name(after.name, rules))
-            return (*names, *_single(before.index), *_single(after.index))
-        case AddAttribute(attribute) | DropAttribute(attribute):
-            return (layouts.attribute_column(attribute.name), *_single(attribute.index))
-        case AlterAttribute(old, new):
-            columns = (layouts.attribute_column(old.name), layouts.attribute_column(new.name))
-            return (*columns, *_single(old.index), *_single(new.index))
-        case AddIndex(index) | DropIndex(index):
-            return (index.name,)
-        case AlterIndex(old_index, new_index):
-            return (old_index.name, new_index.name)
 
 
 def _single(index: str | None) -> tuple[str, ...]:

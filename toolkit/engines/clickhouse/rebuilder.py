@@ -1,4 +1,4 @@
-"""Runs the steps of a plan on ClickHouse under the lock; see `toolkit.engines.online.Rebuilding`.
+"""Runs the steps of a plan on ClickHouse under the lock; see `toolkit.engines.rebuilding.Rebuilding`.
 
 It decides nothing and knows no statement of a plan: a step brings them, named by their part. Long work of the engine's
 own (mutations, other replicas) is waited for by looking, never by holding a request open.
@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from toolkit.engines.clickhouse.locks import ClickHouseLease
-from toolkit.engines.online import Busy, Compared, Copied, Key, Ran, Replayed, Swapped, Tick
+from toolkit.engines.rebuilding import Busy, Compared, Copied, Key, Ran, Replayed, Swapped, Tick
 from toolkit.errors import EngineError
 from toolkit.plan import Sql, Step
 

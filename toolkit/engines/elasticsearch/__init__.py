@@ -6,11 +6,11 @@ Everything here hands on to the modules of this folder; nothing connects before 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from toolkit.attributes import Family
 from toolkit.catalog import Catalog
 from toolkit.definition import Definition
-from toolkit.diff import Change
 from toolkit.engines import Client
 from toolkit.engines.elasticsearch import artefacts as _artefacts
 from toolkit.engines.elasticsearch import layout, planner, route
@@ -20,6 +20,9 @@ from toolkit.engines.online import Route
 from toolkit.overlay import NO_OVERLAY, Overlay
 from toolkit.plan import Observed, Plan, Step
 from toolkit.targets import Target
+
+if TYPE_CHECKING:
+    from toolkit.diff import Change
 
 NAME = layout.NAME
 FAMILY = Family.ELASTICSEARCH
@@ -59,7 +62,9 @@ def online(observed: Observed, wanted: Definition, overlay: Overlay = NO_OVERLAY
 
 def objects(change: Change) -> tuple[str, ...]:
     """See `Engine.objects`."""
-    return planner.objects(change)
+    from toolkit.engines import touched
+
+    return touched.objects(change, str, str, indexes=False)
 
 
 def artefacts(chain: Sequence[Definition]) -> Mapping[str, str]:

@@ -33,7 +33,8 @@ from toolkit.engines.elasticsearch import (
 from toolkit.engines.elasticsearch.store import AUTO_CREATE, SKIPPED, Kept, Names, SearchStore
 from toolkit.engines.elasticsearch.transport import Answer, Transport
 from toolkit.engines.elasticsearch.typemap import Profile
-from toolkit.engines.online import Holder, Problem, Tick
+from toolkit.engines.online import Holder, Problem
+from toolkit.engines.rebuilding import Tick
 from toolkit.errors import ConnectionFailed, EngineError, LockHeld, TargetError, Unsupported
 from toolkit.plan import Estimate, Plan, Request, Sql, Step
 from toolkit.records import Record, Write

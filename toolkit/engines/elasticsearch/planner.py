@@ -10,18 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from toolkit.catalog import ABSENT, Absent, Catalog, Difference, Json, differences
 from toolkit.definition import Definition
-from toolkit.diff import (
-    AddAttribute,
-    AddField,
-    AddIndex,
-    AlterAttribute,
-    AlterField,
-    AlterIndex,
-    Change,
-    DropAttribute,
-    DropField,
-    DropIndex,
-)
 from toolkit.engines.elasticsearch import layout as layouts
 from toolkit.engines.elasticsearch import rebuild as rebuilds
 from toolkit.engines.elasticsearch import render, versions
@@ -278,18 +266,3 @@ def _why(changed: Sequence[Difference]) -> str:
                 pass
     shown = "; ".join(reasons[:4]) + ("; …" if len(reasons) > 4 else "")
     return f"an index cannot change this in place: {shown}; the name stays, as an alias"
-
-
-def objects(change: Change) -> tuple[str, ...]:
-    """Fields of the mapping that a logical change touches; composite indexes do not exist here."""
-    match change:
-        case AddField(thing) | DropField(thing):
-            return (thing.name,)
-        case AlterField(before, after):
-            return (before.name, after.name)
-        case AddAttribute(attribute) | DropAttribute(attribute):
-            return (attribute.name,)
-        case AlterAttribute(old, new):
-            return (old.name, new.name)
-        case AddIndex() | DropIndex() | AlterIndex():
-            return ()

@@ -1,4 +1,4 @@
-"""Runs the repeated parts of a rebuild on a search engine; see `toolkit.engines.online.Rebuilding`.
+"""Runs the repeated parts of a rebuild on a search engine; see `toolkit.engines.rebuilding.Rebuilding`.
 
 It decides nothing about the order of things and knows no request: a step brings them, named by their part.
 """
@@ -18,7 +18,7 @@ from toolkit.engines.elasticsearch.following import Bulk, Following, Positions, 
 from toolkit.engines.elasticsearch.refusals import NO_RIGHT
 from toolkit.engines.elasticsearch.slices import grid
 from toolkit.engines.elasticsearch.transport import TooBusy
-from toolkit.engines.online import Busy, Compared, Copied, Key, Ran, Replayed, Swapped, Tick
+from toolkit.engines.rebuilding import Busy, Compared, Copied, Key, Ran, Replayed, Swapped, Tick
 from toolkit.errors import EngineError, StoreChanged, ToolkitError
 from toolkit.plan import Step
 

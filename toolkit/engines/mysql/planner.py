@@ -5,13 +5,11 @@ Pure; it reads catalogs and layouts and never a connection. How an existing tabl
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from toolkit.attributes import Group
 from toolkit.catalog import ABSENT, Catalog
 from toolkit.definition import Definition
-from toolkit.diff import AddAttribute, Change, DropAttribute
-from toolkit.engines import sql_objects
 from toolkit.engines.mysql import alter, drift, render
 from toolkit.engines.mysql import layout as layouts
 from toolkit.engines.mysql.typemap import Profile
@@ -67,16 +65,6 @@ def _leftovers(goal: Layout, observed: Catalog) -> Iterator[Step]:
             )
 
 
-def objects(change: Change, rules: Profile) -> tuple[str, ...]:
-    """Tables, columns and indexes that a logical change touches."""
-    names = sql_objects.objects(change, lambda name: layouts.column_name(name, rules), lambda name: name)
-    match change:
-        case AddAttribute(attribute) | DropAttribute(attribute):
-            return (*_side_table(attribute.group, rules), *names)
-        case _:
-            return names
-
-
-def _side_table(group: Group, rules: Profile) -> tuple[str, ...]:
-    """The table besides the main one that comes and goes with attributes of `group`."""
-    return tuple(rule.name for rule in rules.tables if rule.group is group and rule.fields is not None)
+def side_tables(rules: Profile) -> Callable[[Group], tuple[str, ...]]:
+    """Group → the tables besides the main one that come and go with its attributes."""
+    return lambda group: tuple(rule.name for rule in rules.tables if rule.group is group and rule.fields is not None)

@@ -1,4 +1,4 @@
-"""Runs the repeated parts of a rebuild on MySQL; see `toolkit.engines.online.Rebuilding`.
+"""Runs the repeated parts of a rebuild on MySQL; see `toolkit.engines.rebuilding.Rebuilding`.
 
 It decides nothing and knows no statement: a step brings them, named by their part. It happens in the session that holds
 the server's lock, but for a long replay, which several sessions share; and every transaction reads the lock's row
@@ -21,7 +21,7 @@ from toolkit.engines.mysql.refusals import BUSY, number_of
 from toolkit.engines.mysql.rows import KEYS_AT_ONCE
 from toolkit.engines.mysql.shadow import UNLESS
 from toolkit.engines.mysql.watch import Watcher
-from toolkit.engines.online import Busy, Compared, Copied, Key, Ran, Replayed, Swapped, Tick
+from toolkit.engines.rebuilding import Busy, Compared, Copied, Key, Ran, Replayed, Swapped, Tick
 from toolkit.engines.shared_work import DRAIN_ROUNDS, NEAR, REPLAY_SCALE, REPLAYERS, SharedWork
 from toolkit.errors import EngineError
 from toolkit.plan import Sql, Step, StepClass

@@ -6,11 +6,11 @@ Everything here hands on to the modules of this folder; nothing connects before 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from toolkit.attributes import Family
 from toolkit.catalog import Catalog
 from toolkit.definition import Definition
-from toolkit.diff import Change
 from toolkit.engines import Client
 from toolkit.engines.online import Route
 from toolkit.engines.postgresql import artefacts as _artefacts
@@ -19,6 +19,9 @@ from toolkit.engines.postgresql.typemap import profile
 from toolkit.overlay import NO_OVERLAY, Overlay
 from toolkit.plan import Observed, Plan, Step
 from toolkit.targets import Target
+
+if TYPE_CHECKING:
+    from toolkit.diff import Change
 
 NAME = "postgresql"
 FAMILY = Family.SQL
@@ -56,7 +59,10 @@ def online(observed: Observed, wanted: Definition, overlay: Overlay = NO_OVERLAY
 
 def objects(change: Change) -> tuple[str, ...]:
     """See `Engine.objects`."""
-    return planner.objects(change, profile())
+    from toolkit.engines import touched
+
+    rules = profile()
+    return touched.objects(change, lambda name: layout.column_name(name, rules), str.lower)
 
 
 def artefacts(chain: Sequence[Definition]) -> Mapping[str, str]:

@@ -9,8 +9,6 @@ from collections.abc import Iterator, Sequence
 
 from toolkit.catalog import ABSENT, Absent, Catalog, Difference, Json, differences
 from toolkit.definition import Definition
-from toolkit.diff import Change
-from toolkit.engines import sql_objects
 from toolkit.engines.physical import Index, Layout, Table
 from toolkit.engines.postgresql import drift, render
 from toolkit.engines.postgresql import layout as layouts
@@ -211,8 +209,3 @@ def _drop_index(table: str, name: str) -> Step:
         (),
         (Expect(("catalog", "tables", table, "indexes", name), ABSENT),),
     )
-
-
-def objects(change: Change, rules: Profile) -> tuple[str, ...]:
-    """Columns and indexes that a logical change touches."""
-    return sql_objects.objects(change, lambda name: layouts.column_name(name, rules), str.lower)

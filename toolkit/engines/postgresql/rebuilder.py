@@ -1,4 +1,4 @@
-"""Runs the repeated parts of a rebuild on PostgreSQL; see `toolkit.engines.online.Rebuilding`.
+"""Runs the repeated parts of a rebuild on PostgreSQL; see `toolkit.engines.rebuilding.Rebuilding`.
 
 It decides nothing and knows no statement: a step brings them, named by their part. Every transaction takes hold of the
 lock's row first, so that a holder whose lock has expired cannot change anything.
@@ -15,9 +15,9 @@ from typing import Any
 import psycopg
 from psycopg import errors
 
-from toolkit.engines.online import Busy, Compared, Copied, Key, Ran, Replayed, Swapped, Tick
 from toolkit.engines.postgresql.books import Connection, Failed, PostgresLease
 from toolkit.engines.postgresql.names import WEAK_LOCK_SECONDS
+from toolkit.engines.rebuilding import Busy, Compared, Copied, Key, Ran, Replayed, Swapped, Tick
 from toolkit.engines.shared_work import DRAIN_ROUNDS, NEAR, REPLAY_SCALE, REPLAYERS, SharedWork
 from toolkit.plan import Mode, Sql, Step
 

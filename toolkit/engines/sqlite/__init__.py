@@ -6,11 +6,11 @@ Everything here hands on to the modules of this folder; nothing connects before 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from toolkit.attributes import Family
 from toolkit.catalog import Catalog
 from toolkit.definition import Definition
-from toolkit.diff import Change
 from toolkit.engines import Client
 from toolkit.engines.sqlite import artefacts as _artefacts
 from toolkit.engines.sqlite import layout, planner
@@ -18,6 +18,9 @@ from toolkit.engines.sqlite.typemap import profile
 from toolkit.overlay import NO_OVERLAY, Overlay
 from toolkit.plan import Observed, Plan, Step
 from toolkit.targets import Target
+
+if TYPE_CHECKING:
+    from toolkit.diff import Change
 
 NAME = "sqlite"
 FAMILY = Family.SQL
@@ -50,7 +53,10 @@ def steps(observed: Observed, wanted: Definition, overlay: Overlay = NO_OVERLAY)
 
 def objects(change: Change) -> tuple[str, ...]:
     """See `Engine.objects`."""
-    return planner.objects(change, profile())
+    from toolkit.engines import touched
+
+    rules = profile()
+    return touched.objects(change, lambda name: layout.column_name(name, rules), str)
 
 
 def artefacts(chain: Sequence[Definition]) -> Mapping[str, str]:

@@ -10,23 +10,25 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from toolkit.catalog import ABSENT
 from toolkit.definition import Definition
-from toolkit.engines import batches, measuring
-from toolkit.engines.bound import BoundSql
 from toolkit.engines.online import Holder
-from toolkit.engines.sqlite import books, inspect, measure, refusals, rows, versions
+from toolkit.engines.sqlite import books, inspect, refusals, versions
 from toolkit.engines.sqlite.layout import EMPTY
-from toolkit.engines.sqlite.rebuilder import SqliteRebuilder
 from toolkit.engines.sqlite.render import identifier
 from toolkit.engines.sqlite.typemap import Profile
 from toolkit.errors import ConnectionFailed, EngineError, TargetError, Unsupported
 from toolkit.plan import Estimate, Observed, Plan, Request, Sql, Step
-from toolkit.records import Record, Write
 from toolkit.targets import Target
+
+if TYPE_CHECKING:
+    # What only some methods need they import themselves: `schema status` is asked every minute and needs none of it.
+    from toolkit.engines.bound import BoundSql
+    from toolkit.engines.sqlite.rebuilder import SqliteRebuilder
+    from toolkit.records import Record, Write
 
 # Generated columns came with 3.31, the last thing the schema needs.
 OLDEST = (3, 31, 0)
@@ -180,6 +182,9 @@ class SqliteClient:
 
     def write(self, definition: Definition, writes: Iterable[Write]) -> Iterator[int]:
         """See `toolkit.engines.Client.write`: a transaction and two prepared statements a batch."""
+        from toolkit.engines import batches
+        from toolkit.engines.sqlite import rows
+
         form = rows.Form.of(definition, self._rules)
         for batch in batches.batched(writes, _BATCH):
             final = batches.collapse(batch)
@@ -190,6 +195,9 @@ class SqliteClient:
 
     def read(self, definition: Definition) -> Iterator[Record]:
         """See `toolkit.engines.Client.read`: one statement, hence one state of the file, read as it is asked for."""
+        from toolkit.engines import batches
+        from toolkit.engines.sqlite import rows
+
         form = rows.Form.of(definition, self._rules)
         with self._errors():
             cursor = self._connection.execute(form.select)
@@ -231,6 +239,8 @@ class SqliteClient:
 
     def rebuilding(self) -> SqliteRebuilder:
         """See `toolkit.engines.online.Coordinated.rebuilding`; only for the holder of the lock."""
+        from toolkit.engines.sqlite.rebuilder import SqliteRebuilder
+
         assert self._lease is not None
         return SqliteRebuilder(self._lease, self._transaction, self._failed)
 
@@ -252,6 +262,9 @@ class SqliteClient:
 
     def measure(self, plan: Plan) -> dict[str, Estimate]:
         """See `toolkit.engines.measuring.Measuring`. A file that is not there stays away."""
+        from toolkit.engines import measuring
+        from toolkit.engines.sqlite import measure
+
         table = self._rules.table
         if not self._there():
             return measuring.estimates(plan, measuring.Measures({}, None, 0.0, ""), lambda step: None)

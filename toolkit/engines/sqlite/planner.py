@@ -10,18 +10,6 @@ from dataclasses import dataclass
 
 from toolkit.catalog import ABSENT, Catalog, Json, Path
 from toolkit.definition import Definition
-from toolkit.diff import (
-    AddAttribute,
-    AddField,
-    AddIndex,
-    AlterAttribute,
-    AlterField,
-    AlterIndex,
-    Change,
-    DropAttribute,
-    DropField,
-    DropIndex,
-)
 from toolkit.engines.physical import Column, Index, Table
 from toolkit.engines.sqlite import layout as layouts
 from toolkit.engines.sqlite import render
@@ -197,24 +185,6 @@ def _search(table: Table, goal: SqliteLayout, observed: Catalog, plan: Catalog) 
         tuple(Expect(("catalog", *name), plan.at(name)) for name in names),
         tuple(name for _, name in names),
     )
-
-
-def objects(change: Change, rules: Profile) -> tuple[str, ...]:
-    """Columns and indexes that a logical change touches."""
-    match change:
-        case AddField(thing) | DropField(thing):
-            return (layouts.column_name(thing.name, rules), *_single(thing.index))
-        case AlterField(before, after):
-            names = (layouts.column_name(before.name, rules), layouts.column_name(after.name, rules))
-            return (*names, *_single(before.index), *_single(after.index))
-        case AddAttribute(attribute) | DropAttribute(attribute):
-            return (attribute.name, *_single(attribute.index))
-        case AlterAttribute(old, new):
-            return (old.name, new.name, *_single(old.index), *_single(new.index))
-        case AddIndex(index) | DropIndex(index):
-            return (index.name,)
-        case AlterIndex(old_index, new_index):
-            return (old_index.name, new_index.name)
 
 
 def _single(index: str | None) -> tuple[str, ...]:

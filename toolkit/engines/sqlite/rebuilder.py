@@ -1,4 +1,4 @@
-"""Runs the steps of a plan on a SQLite file: one transaction each; see `toolkit.engines.online.Rebuilding`.
+"""Runs the steps of a plan on a SQLite file: one transaction each; see `toolkit.engines.rebuilding.Rebuilding`.
 
 It decides nothing and knows no statement. There are no chunks: SQLite has one writer at a time, so that a copy beside
 live writes would take the write lock as long in all, and every write twice from then on.
@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
-from toolkit.engines.online import Busy, Compared, Copied, Key, Ran, Replayed, Swapped, Tick
+from toolkit.engines.rebuilding import Busy, Compared, Copied, Key, Ran, Replayed, Swapped, Tick
 from toolkit.engines.sqlite.books import Failed, SqliteLease, fence, renew
 from toolkit.engines.sqlite.refusals import is_busy
 from toolkit.plan import Mode, Sql, Step
