@@ -15,7 +15,7 @@ from toolkit.catalog import Json
 from toolkit.engines import elasticsearch as engine
 from toolkit.engines.elasticsearch import preflight, rights, shadow
 from toolkit.engines.elasticsearch.names import BOOKS
-from toolkit.engines.elasticsearch.rebuilder import _windows
+from toolkit.engines.elasticsearch.rebuilder import BRIEF, Pass, _windows, bearable
 from toolkit.engines.elasticsearch.slices import LIST, Mark, Slice, coarse, differing, grid, small
 from toolkit.engines.elasticsearch.store import SearchStore
 from toolkit.engines.online import Route
@@ -71,6 +71,17 @@ def test_windows_are_what_lies_between(goal: dict[str, int], at: int, width: int
     found = [(shard, n) for shard, low, high in _windows(goal, at, at + width) for n in range(low + 1, high + 1)]
     wanted = [(shard, n) for shard, end in goal.items() for n in range(at + 1, min(at + width, end) + 1)]
     assert sorted(found) == sorted(wanted)
+
+
+@pytest.mark.parametrize(("last", "wanted"), [
+    (None, 500),  # nothing was looked for yet: those of 100 keys
+    (Pass(400, BRIEF / 2), 800),  # twice as many in twice the time
+    (Pass(40, BRIEF / 2), 500),  # few were there; so many are always borne
+    (Pass(90_000, BRIEF * 1.1), 500),  # writers would wait too long for another one
+    (Pass(0, 0.0), 500),
+])  # fmt: skip
+def test_how_many_deletes_writers_wait_for(last: Pass | None, wanted: int) -> None:
+    assert bearable(100, last) == wanted
 
 
 def test_texts_are_filled_in_as_values() -> None:

@@ -172,21 +172,13 @@ class SearchRebuilder:
             source, target = work.counts()
         return max(0, target - source) * DELETED
 
-    def _bearable(self, most: int) -> int:
-        """How many deletes may be left when writes are refused: as many as can be looked for in that time, where it is
-        known how long that takes, and those of `most` keys in any case."""
-        least = most * PER_KEY // DELETED
-        if self._last is None or not self._last.brief:
-            return least
-        return max(least, int(self._last.deleted * BRIEF / max(self._last.seconds, 0.1)))
-
     def _caught_up(self, work: Following, most: int) -> bool:
         """Follow to the end while nobody writes, and be sure. EngineError when the two sides stay different."""
         _, left = work.follow(most * PER_KEY)
         if left:
             return False
         source, target = work.counts()
-        if abs(target - source) > self._bearable(most):
+        if abs(target - source) > bearable(most, self._last):
             return False
         if target != source:
             work.reconcile()
@@ -242,6 +234,13 @@ class SearchRebuilder:
             # The swap takes the writer's alias away, whether or not its answer arrived.
             if work.writer in work.writers():
                 work.send("unlock", (404,))
+
+
+def bearable(most: int, last: Pass | None) -> int:
+    """How many deletes may be left when writes are refused: those of `most` keys in any case, and as many as a look for
+    them finds in the time it may take, where the last one tells."""
+    least = most * PER_KEY // DELETED
+    return max(least, int(last.deleted * BRIEF / last.seconds)) if last and last.brief and last.seconds > 0 else least
 
 
 def _patient(act: Callable[[], _T]) -> _T | Busy:
