@@ -1,5 +1,8 @@
 """Pytest's entry to the project's own plugins (all in tests/engines), and how hypothesis runs here."""
 
+import re
+
+import pytest
 from hypothesis import HealthCheck, settings
 
 pytest_plugins = ["tests.engines.plugin"]
@@ -7,3 +10,20 @@ pytest_plugins = ["tests.engines.plugin"]
 # Time is measured by benchmarks, never by tests: two cores that also run ten servers would make any deadline a lie.
 settings.register_profile("project", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("project")
+
+
+def some(given: str) -> range:
+    """`A-B`: the numbers from A up to B, without B."""
+    if not (found := re.fullmatch(r"(\d+)-(\d+)", given)):
+        raise ValueError
+    return range(int(found[1]), int(found[2]))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--filters",
+        type=some,
+        default=range(10_000),
+        metavar="A-B",
+        help="of the ten thousand generated filters these only: 6000-10000",
+    )
