@@ -6,6 +6,7 @@ that is due and cannot be sent counts from when it was due, so that a block is f
 
 from __future__ import annotations
 
+import heapq
 import json
 import random
 import re
@@ -23,6 +24,8 @@ from typing import Protocol
 # The namespace of the rows that the load writes.
 NAMESPACE = "00000000-0000-4000-8000-0000000000b1"
 SESSIONS = 4
+# So many of the longest writes are named with the second in which they began.
+_SLOWEST = 8
 
 
 class Session(Protocol):
@@ -54,6 +57,7 @@ class _Writer:
     stop: threading.Event
     dice: random.Random
     truth: dict[str, str] = field(default_factory=dict)
+    began: list[float] = field(default_factory=list)
     took: list[float] = field(default_factory=list)
     waited: list[float] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
@@ -87,6 +91,7 @@ class _Writer:
                     raise
                 continue
             ended = time.monotonic()
+            self.began.append(began)
             self.took.append(ended - began)
             self.waited.append(ended - due)
             due += self.every
@@ -165,20 +170,27 @@ class Load:
         """A place in time, for `felt`."""
         return [len(writer.took) for writer in self._writers]
 
-    def felt(self, since: Sequence[int] | None = None) -> Felt:
-        """What writers noticed since a `mark`."""
+    def felt(self, since: Sequence[int] | None = None, start: float | None = None) -> Felt:
+        """What writers noticed since a `mark`, made at `start` (None: when the load began)."""
         places = since or [0] * len(self._writers)
         took = sorted(t for w, place in zip(self._writers, places, strict=True) for t in w.took[place:])
         waited = sorted(t for w, place in zip(self._writers, places, strict=True) for t in w.waited[place:])
         refused = [text for writer in self._writers for text in writer.refused]
+        zero = self._began if start is None else start
+        pairs = (
+            zip(w.took[place:], w.began[place:], strict=False) for w, place in zip(self._writers, places, strict=True)
+        )
+        longest = heapq.nlargest(_SLOWEST, (pair for writer in pairs for pair in writer))
+        slowest = tuple((round(began - zero, 1), round(seconds, 3)) for seconds, began in longest)
         return Felt(len(took), took[-1] if took else 0.0, quantile(took, 0.5), quantile(waited, 0.99), len(refused),
-                    tuple(sorted(set(refused))[:3]))  # fmt: skip
+                    tuple(sorted(set(refused))[:3]), slowest)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Felt:
     """`longest`: the longest single write, sent to answered; `median` likewise; `p99`: due to answered, all in seconds;
-    `refused`: writes that failed and were sent again, with some of the messages."""
+    `refused`: writes that failed and were sent again, with some of the messages; `slowest`: the second in which the
+    longest writes began, and how long each took."""
 
     statements: int
     longest: float
@@ -186,6 +198,7 @@ class Felt:
     p99: float
     refused: int = 0
     messages: tuple[str, ...] = ()
+    slowest: tuple[tuple[float, float], ...] = ()
 
 
 def quantile(ordered: Sequence[float], part: float) -> float:
@@ -226,7 +239,7 @@ def measured(
         seconds = time.monotonic() - began
         # A write that is still held up is part of what was felt.
         time.sleep(settle)
-        felt = load.felt(mark)
+        felt = load.felt(mark, began)
     found = dict(notes) if isinstance(notes, Mapping) else {}
     lost = wrong(load.truth, stored())
     return Side(name, seconds, felt, lost, {"longest before": round(calm.longest, 3), **found})
@@ -266,6 +279,8 @@ def table(title: str, sides: Sequence[Side]) -> list[str]:
     for side in sides:
         notes = ", ".join(f"{name} {value}" for name, value in side.notes.items())
         lines.append(f"\n{side.name}: {notes}" if notes else "")
+        longest = ", ".join(f"{took * 1000:.0f} ms at {began:.1f} s" for began, took in side.felt.slowest)
+        lines += [f"  the longest writes: {longest}"] if longest else []
         lines += [f"  {message}" for message in side.felt.messages]
     return lines
 
