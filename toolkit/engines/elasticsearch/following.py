@@ -16,7 +16,18 @@ from toolkit.engines.elasticsearch import render, shadow
 from toolkit.engines.elasticsearch.books import Ask, Books, SearchLease
 from toolkit.engines.elasticsearch.names import WRITER
 from toolkit.engines.elasticsearch.refusals import failed, full
-from toolkit.engines.elasticsearch.slices import Batch, Mark, Slice, coarse, differing, marks, named, small, together
+from toolkit.engines.elasticsearch.slices import (
+    RUNS,
+    Batch,
+    Mark,
+    Slice,
+    coarse,
+    differing,
+    marks,
+    named,
+    small,
+    together,
+)
 from toolkit.engines.elasticsearch.transport import Answer, TooBusy
 from toolkit.engines.elasticsearch.transport import Outcome as Written
 from toolkit.errors import EngineError
@@ -47,7 +58,9 @@ def checkpoints(answer: Answer) -> Positions:
 
 # Parts that change nothing.
 _SIDES = [
-    f"{what} {side}" for what in ("fingerprint", "slices", "list", "count", "refresh") for side in ("source", "target")
+    f"{what} {side}"
+    for what in ("fingerprint", "slices", "list", "runs", "count", "refresh")
+    for side in ("source", "target")
 ]
 _LOOKS = frozenset([*_SIDES, "progress", "progress target", "changed", "arrived", "live"])
 
@@ -194,7 +207,11 @@ class Following:
 
     def reconcile(self) -> int:
         """Delete from the target what the source no longer has: look at slices whose counts differ. How many."""
-        return sum(self._mend(batch)[0] for batch in differing(coarse(), self._counting))
+        gone = 0
+        for batch in differing(coarse(), self._counting, RUNS):
+            missing = [slice_.query for slice_ in batch if slice_.missing]
+            gone += sum(self._mend(query)[0] for query in [*missing, *self._superfluous(batch)])
+        return gone
 
     def compare(self, slices: Sequence[Slice]) -> tuple[int, list[str]]:
         """Follow, reconcile and compare these slices: how many documents, and the ids that are not equal."""
@@ -203,18 +220,24 @@ class Following:
         rows = sum(source.count for source, _ in self._counting(slices))
         doubtful: dict[str, int] = {}
         for batch in self._suspicious(slices):
-            doubtful |= self._mend(batch)[1]
+            doubtful |= self._mend(together(batch))[1]
         if not doubtful:
             return rows, []
         self.follow()
         return rows, self._wrong(doubtful)
 
-    def _mend(self, batch: Batch) -> tuple[int, dict[str, int]]:
-        """Delete from the target what these slices of the source no longer have; how many documents that was, and which
-        the target lacks or has in another version."""
-        left, right = self._sides(lambda side: self._listed(side, batch))
+    def _mend(self, query: Json) -> tuple[int, dict[str, int]]:
+        """Delete from the target what the source no longer has of these documents; how many that was, and which the
+        target lacks or has in another version."""
+        left, right = self._sides(lambda side: self._listed(side, query))
         gone = self._drop({id: version for id, version in right.items() if id not in left})
         return gone, {id: version for id, version in left.items() if right.get(id) != version}
+
+    def _superfluous(self, batch: Batch) -> list[Json]:
+        """Queries for the documents of these slices of which the target has more than the source."""
+        left, right = self._sides(lambda side: self._runs(side, batch))
+        more: list[Json] = [run for run, count in right.items() if count > left.get(run, 0)]
+        return [{"terms": {"RunId": more[at : at + shadow.PAGE]}} for at in range(0, len(more), shadow.PAGE)]
 
     def identical(self) -> bool:
         """Whether both sides have the same fingerprint; True where the server cannot tell. Only while nobody writes."""
@@ -255,19 +278,31 @@ class Following:
             source, target = pool.map(ask, ("source", "target"))
             return source, target
 
-    def _listed(self, side: str, batch: Batch) -> dict[str, int]:
-        """Id → version of the documents of these slices."""
+    def _listed(self, side: str, query: Json) -> dict[str, int]:
+        """Id → version of the documents that `query` finds."""
         found: dict[str, int] = {}
-        after: Json = None
+        request = shadow.filled(shadow.part(self.statements, f"list {side}"), {"together": query})
+        assert isinstance(request.body, dict)
+        body = request.body
         while True:
-            request = shadow.filled(shadow.part(self.statements, f"list {side}"), {"together": together(batch)})
-            assert isinstance(request.body, dict)
-            body = request.body if after is None else {**request.body, "search_after": after}
             hits = self.ask(request.method, request.path, body, ()).body["hits"]["hits"]
             found |= {hit["_id"]: int(hit["_version"]) for hit in hits}
             if len(hits) < shadow.PAGE:
                 return found
-            after = hits[-1]["sort"]
+            body = {**body, "search_after": hits[-1]["sort"]}
+
+    def _runs(self, side: str, batch: Batch) -> dict[str, int]:
+        """Run id → number of documents in these slices."""
+        found: dict[str, int] = {}
+        request = shadow.filled(shadow.part(self.statements, f"runs {side}"), {"together": together(batch)})
+        body: Any = request.body
+        while True:
+            runs = self.ask(request.method, request.path, body, ()).body["aggregations"]["runs"]
+            found |= {bucket["key"]["run"]: int(bucket["doc_count"]) for bucket in runs["buckets"]}
+            if len(runs["buckets"]) < shadow.RUNS_PAGE:
+                return found
+            composite = {**body["aggs"]["runs"]["composite"], "after": runs["after_key"]}
+            body = {**body, "aggs": {"runs": {"composite": composite}}}
 
     def _drop(self, extra: Mapping[str, int]) -> int:
         """Delete from the target what the source has not, not even unseen; never one that has a newer version."""

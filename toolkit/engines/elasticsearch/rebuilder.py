@@ -28,7 +28,7 @@ SCALE = 8
 PER_KEY = 50
 DELETED = 10
 # A look for deletes that took no longer than this may be taken once more while writes are refused.
-BRIEF = 2.0
+BRIEF = 3.0
 JOBS = 2
 # Up to so many documents the whole fingerprint is made once more while writes are refused.
 WHOLE = 1_000_000

@@ -20,6 +20,7 @@ from toolkit.plan import Request
 REMEMBER = "7d"
 COPY_SIZE = 2000
 PAGE = 2000
+RUNS_PAGE = 10_000
 GREEN_SECONDS = 30
 
 # A hash of run id and version for each document, added up: the order of documents does not count.
@@ -94,10 +95,14 @@ def follow(pair: Pair) -> tuple[Request, ...]:
 
 
 def compare(pair: Pair) -> tuple[Request, ...]:
-    """Compare slices of the run ids by counts and fingerprints, list what differs, delete what the source lost."""
+    """Compare slices of the run ids by counts and fingerprints, list documents or only run ids, delete what the source
+    lost."""
     listing: Json = {
         "size": PAGE, "_source": False, "version": True, "query": "%(together)s", "sort": ["RunId", "_seq_no"],
     }  # fmt: skip
+    # In the order of the ids, from one page to the next, and without a look at any document.
+    by_run: Json = {"composite": {"size": RUNS_PAGE, "sources": [{"run": {"terms": {"field": "RunId"}}}]}}
+    runs: Json = {"size": 0, "track_total_hits": False, "query": "%(together)s", "aggs": {"runs": by_run}}
     gone: Json = {
         "delete": {
             "_index": "%(writer)s", "_id": "%(id)s", "version": "%(version)s", "version_type": "external_gte",
@@ -116,6 +121,7 @@ def compare(pair: Pair) -> tuple[Request, ...]:
             Request("POST", search, marked, f"fingerprint {side}"),
             Request("POST", search, counted, f"slices {side}"),
             Request("POST", search, listing, f"list {side}"),
+            Request("POST", search, runs, f"runs {side}"),
         ]
     live = Request("POST", f"{render.path(pair.source)}/_mget?_source=false", {"ids": "%(ids)s"}, "live")
     return (*found, live, Request("POST", "/_bulk", gone, "delete"))

@@ -13,11 +13,12 @@ from typing import TypeAlias
 from toolkit.catalog import Json
 
 DIGITS = "0123456789abcdef"
-# So many documents are listed rather than looked at in smaller slices. Deletes are strewn over the run ids: each costs
-# the listing of one leaf.
-LEAF = 60
-# So many are listed at once.
-LIST = 5000
+# Slices of up to so many documents are listed, or only their run ids; larger ones are divided where they differ. To
+# count sixteen parts takes about as long as to list so many, and a run id costs a tenth of a document.
+LEAF = 500
+RUNS = 2500
+# So many documents are listed at once.
+LIST = 8000
 AT_ONCE = 300
 DEEPEST = 12
 
@@ -82,10 +83,10 @@ Both = Callable[[Sequence[Slice]], Sequence[tuple[Mark, Mark]]]
 Batch: TypeAlias = tuple[Slice, ...]
 
 
-def differing(slices: Sequence[Slice], both: Both) -> list[Batch]:
-    """Slices of a size to be listed, in which the two indices are not known to be equal; where only counts are known,
-    they decide."""
-    return _batches(_looked(slices, both, LEAF, lambda left, right: left != right))
+def differing(slices: Sequence[Slice], both: Both, size: int = LEAF) -> list[Batch]:
+    """Slices of about `size` documents, in which the two indices are not known to be equal; where only counts are
+    known, they decide."""
+    return _batches(_looked(slices, both, size, lambda left, right: left != right))
 
 
 def small(slices: Sequence[Slice], both: Both) -> list[Batch]:
