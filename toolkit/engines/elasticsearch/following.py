@@ -23,6 +23,7 @@ from toolkit.engines.elasticsearch.slices import (
     Slice,
     coarse,
     differing,
+    grid,
     marks,
     named,
     small,
@@ -38,6 +39,9 @@ Bulk = Callable[[Iterable[dict[str, Any]]], Iterator[Written]]
 Positions = dict[str, int]
 
 _T = TypeVar("_T")
+# So many deletes are in nearly every slice; in so large an index a coarse slice is too much for one list.
+MANY = 50
+LARGE = 1_000_000
 # Some servers have no versions in scripts, some allow no scripts.
 _NO_SCRIPTS = (400, 403, 500)
 _WAIT = (429, 503)
@@ -205,13 +209,22 @@ class Following:
         self.send("refresh target")
         return int(self.send("count source").body["count"]), int(self.send("count target").body["count"])
 
-    def reconcile(self) -> int:
-        """Delete from the target what the source no longer has: look at slices whose counts differ. How many."""
-        gone = 0
-        for batch in differing(coarse(), self._counting, RUNS):
-            missing = [slice_.query for slice_ in batch if slice_.missing]
-            gone += sum(self._mend(query)[0] for query in [*missing, *self._superfluous(batch)])
-        return gone
+    def reconcile(self, source: int, target: int) -> int:
+        """Delete from the target what the source no longer has, where they have so many documents. How many that was.
+
+        Few are looked for in slices whose counts differ. To count everything takes as long as to list all run ids, so
+        that many, which are everywhere, are looked for everywhere.
+        """
+        if target - source < MANY:
+            batches = differing(coarse(), self._counting, RUNS)
+        else:
+            batches = [(slice_,) for slice_ in (coarse() if target < LARGE else grid())]
+        queries = [slice_.query for batch in batches for slice_ in batch if slice_.missing]
+        # One batch is looked through while the answers about the next one come in.
+        with ThreadPoolExecutor(2) as pool:
+            more: list[Json] = [run for found in pool.map(self._superfluous, batches) for run in found]
+        queries += [{"terms": {"RunId": more[at : at + shadow.PAGE]}} for at in range(0, len(more), shadow.PAGE)]
+        return sum(self._mend(query)[0] for query in queries)
 
     def compare(self, slices: Sequence[Slice]) -> tuple[int, list[str]]:
         """Follow, reconcile and compare these slices: how many documents, and the ids that are not equal."""
@@ -233,19 +246,17 @@ class Following:
         gone = self._drop({id: version for id, version in right.items() if id not in left})
         return gone, {id: version for id, version in left.items() if right.get(id) != version}
 
-    def _superfluous(self, batch: Batch) -> list[Json]:
-        """Queries for the documents of these slices of which the target has more than the source."""
+    def _superfluous(self, batch: Batch) -> list[str]:
+        """The run ids in these slices of which the target has more documents than the source."""
         left, right = self._sides(lambda side: self._runs(side, batch))
-        more: list[Json] = [run for run, count in right.items() if count > left.get(run, 0)]
-        return [{"terms": {"RunId": more[at : at + shadow.PAGE]}} for at in range(0, len(more), shadow.PAGE)]
+        return [run for run, count in right.items() if count > left.get(run, 0)]
 
     def identical(self) -> bool:
         """Whether both sides have the same fingerprint; True where the server cannot tell. Only while nobody writes."""
-        whole = (Slice(), Slice(missing=True))
         if self.prints is False:
             return True
         try:
-            return all(source == target for source, target in self._printing(whole))
+            return all(source == target for source, target in self._printing(coarse()))
         except _NoFingerprints:
             return True
 

@@ -167,7 +167,7 @@ class SearchRebuilder:
         source, target = work.counts()
         if (target - source) * DELETED // PER_KEY > 0:
             began = time.monotonic()
-            deleted = work.reconcile()
+            deleted = work.reconcile(source, target)
             self._last = Pass(deleted, time.monotonic() - began)
             source, target = work.counts()
         return max(0, target - source) * DELETED
@@ -181,7 +181,7 @@ class SearchRebuilder:
         if abs(target - source) > bearable(most, self._last):
             return False
         if target != source:
-            work.reconcile()
+            work.reconcile(source, target)
             source, target = work.counts()
         if source != target:
             hint = "Nothing has changed for readers and writers; `schema rollback` removes the copy."
