@@ -5,6 +5,7 @@ No command does work of its own; each gathers options, calls one function and pr
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Mapping
 from importlib import import_module
@@ -87,4 +88,8 @@ def main() -> None:
     """Run the command line; errors leave with their exit code and without a traceback."""
     from toolkit.cli.output import run_command
 
-    sys.exit(run_command(root, sys.argv[1:]))
+    try:
+        sys.exit(run_command(root, sys.argv[1:]))
+    finally:
+        # The process ends with everything in it: to look for cycles once more would be a tenth of a short command.
+        gc.freeze()
