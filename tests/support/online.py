@@ -41,19 +41,25 @@ def prepared(url: str, rows: int, version: str = "1.9") -> None:
             pass
 
 
-def go(url: str, version: str = LAST, options: Options | None = None, kind: str = "upgrade") -> None:
+def go(
+    url: str,
+    version: str = LAST,
+    options: Options | None = None,
+    kind: str = "upgrade",
+    clock: Callable[[], float] = time.monotonic,
+) -> None:
     """Upgrade (or `rollback`, or `finish`), or go on with what was cut off, in this process; errors as the runner
     raises them."""
     wanted = find(version)
     with journeys.opened(url) as (chosen, client):
         if kind != "upgrade":
             back = rollback(chosen, client, chain(), NO_OVERLAY) if kind == "rollback" else finish(chosen, client)
-            perform(client, back, lambda *_: None, time.monotonic, options or Options())
+            perform(client, back, lambda *_: None, clock, options or Options())
             return
         known = unfinished(client) if isinstance(client, Coordinated) else None
         plan = plan_json.load(known.plan) if known else plan_store(chosen, client, wanted, chain(), NO_OVERLAY)
         task = upgrade_task(chosen, plan, wanted, NO_OVERLAY)
-        perform(client, task, lambda *_: None, time.monotonic, options or Options())
+        perform(client, task, lambda *_: None, clock, options or Options())
 
 
 def doomed(

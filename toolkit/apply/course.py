@@ -6,7 +6,6 @@ It joins decisions (`machine`), deeds (the engine's client) and the journal; it 
 from __future__ import annotations
 
 import random
-import time
 from dataclasses import dataclass, field
 from typing import assert_never
 
@@ -58,7 +57,7 @@ class Course:
     options: Options
     seconds: list[float] = field(default_factory=list)
     shown: tuple[int, float] | None = None
-    listened: float = 0.0
+    listened: float = float("-inf")
     asked: Json = None
 
     def run(self, state: State) -> Result:
@@ -113,7 +112,7 @@ class Course:
 
     def _listen(self) -> Json:
         """What `schema throttle` asked of this run, looked up about once a second."""
-        now = time.monotonic()
+        now = self.clock()
         if isinstance(self.client, Throttling) and self.current is not None and now - self.listened >= LISTEN_SECONDS:
             self.asked, self.listened = self.client.throttle(self.current.id), now
         return self.asked
