@@ -7,6 +7,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 from tests.support.catalogs import released
+from toolkit.definition import Definition
 from toolkit.engines import engine
 from toolkit.engines.sqlite import versions
 from toolkit.plan import Observed, Sql
@@ -14,14 +15,19 @@ from toolkit.plan import Observed, Sql
 NOTHING = Observed(engine("sqlite").empty(), None, "SQLite")
 
 
+def run(connection: sqlite3.Connection, observed: Observed, wanted: Definition) -> None:
+    """Record one version."""
+    for step in versions.record_steps(observed, wanted):
+        for statement in step.statements:
+            assert isinstance(statement, Sql)
+            connection.execute(statement.text)
+
+
 def record(connection: sqlite3.Connection) -> list[str]:
     """Record all versions after one another; the history's old and new versions by its key."""
     observed = NOTHING
     for definition in released():
-        for step in versions.record_steps(observed, definition):
-            for statement in step.statements:
-                assert isinstance(statement, Sql)
-                connection.execute(statement.text)
+        run(connection, observed, definition)
         observed = replace(observed, recorded=definition.version, marks={"alembic": definition.version})
     rows = connection.execute(
         "SELECT old_version || '-' || new_version FROM schema_update_history ORDER BY update_time"
@@ -40,10 +46,7 @@ def test_many_versions_in_one_millisecond_stand_in_order() -> None:
 
 def test_a_clock_that_went_back_does_not_turn_the_order() -> None:
     connection = sqlite3.connect(":memory:")
-    for step in versions.record_steps(NOTHING, released()[0]):
-        for statement in step.statements:
-            assert isinstance(statement, Sql)
-            connection.execute(statement.text)
+    run(connection, NOTHING, released()[0])
     connection.execute("UPDATE schema_update_history SET update_time = '2099-12-31 23:59:59.999+00:00'")
     connection.execute("UPDATE schema_update_history SET year = 2099, month = 12")
     assert record(connection) == [chain()[0], *chain()]

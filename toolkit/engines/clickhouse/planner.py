@@ -324,7 +324,3 @@ def _settings(facts: Mapping[str, Json]) -> dict[str, Json]:
 
 def _count(number: int, one: str, many: str) -> str:
     return "" if number == 0 else f"{number} {one if number == 1 else many}"
-
-
-def _single(index: str | None) -> tuple[str, ...]:
-    return (index,) if index else ()

@@ -267,19 +267,21 @@ class Following:
         return small(slices, self._counting)
 
     def _printing(self, slices: Sequence[Slice]) -> list[tuple[Mark, Mark]]:
-        def ask(side: str) -> list[Mark]:
-            answer = self.send(f"fingerprint {side}", _NO_SCRIPTS, slices=named(slices), together=together(slices))
-            if answer.status in _NO_SCRIPTS:
-                self.prints = False
-                raise _NoFingerprints
-            return marks(answer.body["aggregations"]["slice"]["buckets"], slices, counted=False)
-
-        return list(zip(*self._sides(ask), strict=True))
+        return self._marked("fingerprint", slices, _NO_SCRIPTS)
 
     def _counting(self, slices: Sequence[Slice]) -> list[tuple[Mark, Mark]]:
+        return self._marked("slices", slices)
+
+    def _marked(self, part: str, slices: Sequence[Slice], refused: tuple[int, ...] = ()) -> list[tuple[Mark, Mark]]:
+        """What both sides say of each slice; `refused`: how a server answers that cannot make fingerprints."""
+        values: dict[str, Json] = {"slices": named(slices), "together": together(slices)}
+
         def ask(side: str) -> list[Mark]:
-            answer = self.send(f"slices {side}", slices=named(slices), together=together(slices))
-            return marks(answer.body["aggregations"]["slice"]["buckets"], slices, counted=True)
+            answer = self.send(f"{part} {side}", refused, **values)
+            if answer.status in refused:
+                self.prints = False
+                raise _NoFingerprints
+            return marks(answer.body["aggregations"]["slice"]["buckets"], slices, counted=not refused)
 
         return list(zip(*self._sides(ask), strict=True))
 

@@ -185,7 +185,3 @@ def _search(table: Table, goal: SqliteLayout, observed: Catalog, plan: Catalog) 
         tuple(Expect(("catalog", *name), plan.at(name)) for name in names),
         tuple(name for _, name in names),
     )
-
-
-def _single(index: str | None) -> tuple[str, ...]:
-    return (index,) if index else ()
