@@ -16,6 +16,7 @@ import statistics
 import sys
 import time
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -49,15 +50,18 @@ class Session:
         parts = urlsplit(url)
         self._line = http.client.HTTPConnection(parts.netloc, timeout=60)
         self._index = parts.path[1:]
+        self._starts = dict[str, str]()
 
     def insert(self, run: str, word: str) -> None:
+        self._starts.setdefault(run, _now())
         self._send("index", run, self._document(run, word, "Running"))
 
     def update(self, run: str, word: str) -> None:
-        self._send("index", run, {**self._document(run, word, "Completed"), "CloseTime": "2024-01-02T03:04:06Z"})
+        self._send("index", run, {**self._document(run, word, "Completed"), "CloseTime": _now()})
 
     def delete(self, run: str) -> None:
         self._send("delete", run, None)
+        self._starts.pop(run, None)
 
     def close(self) -> None:
         self._line.close()
@@ -65,7 +69,7 @@ class Session:
     def _document(self, run: str, word: str, status: str) -> dict[str, Any]:
         return {
             "NamespaceId": NAMESPACE, "WorkflowId": "load", "RunId": run, "WorkflowType": "load", "TaskQueue": word,
-            "StartTime": "2024-01-02T03:04:05Z", "ExecutionTime": "2024-01-02T03:04:05Z", "ExecutionStatus": status,
+            "StartTime": self._starts[run], "ExecutionTime": self._starts[run], "ExecutionStatus": status,
         }  # fmt: skip
 
     def _send(self, action: str, run: str, document: Any) -> None:
@@ -78,6 +82,10 @@ class Session:
         if "error" in item:
             time.sleep(0.005)
             raise RuntimeError(f"{item['status']} {item['error']['type']}")
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def ask(url: str, method: str, path: str, body: Any = None) -> dict[str, Any]:

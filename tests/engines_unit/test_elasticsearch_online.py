@@ -16,7 +16,7 @@ from toolkit.engines import elasticsearch as engine
 from toolkit.engines.elasticsearch import preflight, rights, shadow
 from toolkit.engines.elasticsearch.names import BOOKS
 from toolkit.engines.elasticsearch.rebuilder import BRIEF, Pass, _windows, bearable
-from toolkit.engines.elasticsearch.slices import LIST, Mark, Slice, coarse, differing, grid, small
+from toolkit.engines.elasticsearch.slices import LIST, Mark, Slice, coarse, differing, grid, periods, small, together
 from toolkit.engines.elasticsearch.store import SearchStore
 from toolkit.engines.online import Route
 from toolkit.plan import Mode, Plan, Request
@@ -41,6 +41,16 @@ def test_every_document_is_in_one_slice_and_in_one_part_of_it(id: str) -> None:
         [found] = [part for part in parts if inside(part, id)]
     assert [s for s in coarse() if inside(s, id)] != []
     assert [s for s in grid() if inside(s, None)] == [Slice(missing=True)]
+
+
+@given(st.integers(1_000_000_000_000, 3_000_000_000_000))
+def test_every_start_is_in_one_slice_and_in_one_part_of_it(at: int) -> None:
+    [found] = [s for s in periods() if inside(s, str(at))]
+    while found.parts():
+        [found] = [part for part in found.parts() if inside(part, str(at))]
+    assert found.low is None or found.high is None or 0 <= at - int(found.low) < int(found.high) - int(found.low) < 16
+    assert together(periods()) == together(grid()) == {"match_all": {}}
+    assert together(periods()[1:]) != {"match_all": {}}
 
 
 @given(st.lists(IDS, max_size=60, unique=True), st.sets(st.integers(0, 59), max_size=4))

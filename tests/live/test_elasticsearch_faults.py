@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from threading import Timer
 
 import pytest
 
@@ -16,6 +17,8 @@ from tests.support.online import once_before
 from tests.support.search_store import QUICK, ask, at, brought, check, finished, name_of, opened, prepared, url_of
 from tests.support.search_writing import SearchWriter
 from toolkit.apply.actions import Action, CompareChunk, CopyChunk, Outcome, Swap
+from toolkit.engines.elasticsearch.books import take
+from toolkit.engines.elasticsearch.names import BOOKS
 from toolkit.errors import ConnectionFailed, EngineError
 
 ROWS = 600
@@ -89,6 +92,26 @@ def test_a_full_disk(elasticsearch: Handle) -> None:
 def test_a_full_disk_of_opensearch(opensearch: Handle) -> None:
     """It takes no new indices meanwhile, either."""
     full_disk(opensearch)
+
+
+@pytest.mark.faults
+@pytest.mark.engines("elasticsearch", "opensearch")
+def test_books_without_a_shard_are_waited_for(engine: Handle) -> None:
+    """As they are for a moment when another run, the first of all in this cluster, has just made them."""
+    allocation = "index.routing.allocation.enable"
+    with opened(engine) as client:
+        take(client._books, "somebody", 1).release()
+        made = ask(engine, "GET", f"/{BOOKS}")[BOOKS]
+        ask(engine, "DELETE", f"/{BOOKS}")
+        settings = {"hidden": True, "number_of_replicas": 0, "routing.allocation.enable": "none"}
+        ask(engine, "PUT", f"/{BOOKS}?wait_for_active_shards=0", {"settings": settings, "mappings": made["mappings"]})
+        later = Timer(1, ask, (engine, "PUT", f"/{BOOKS}/_settings", {allocation: None}))
+        later.start()
+        try:
+            take(client._books, "somebody else", 1).release()
+            assert not later.is_alive()
+        finally:
+            later.join()
 
 
 @pytest.mark.faults

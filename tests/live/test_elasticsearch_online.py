@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
@@ -43,6 +43,7 @@ from toolkit.apply.runner import perform
 from toolkit.apply.task import Options
 from toolkit.definition import Definition
 from toolkit.engines import elasticsearch as chosen
+from toolkit.engines.elasticsearch import following
 from toolkit.engines.elasticsearch.names import BOOKS
 from toolkit.engines.elasticsearch.transport import Answer
 from toolkit.engines.online import Entry
@@ -166,19 +167,24 @@ def replace_writer(plan: Plan, id: str, target: str, fencing: int) -> Request:
 
 
 @pytest.mark.short
-@pytest.mark.parametrize("alias", [False, True], ids=["index", "alias"])
-def test_deleted_documents_never_come_back(engine: Handle, alias: bool) -> None:
-    """Deleted while it is copied, while it is compared, right before writes are refused; and then copied late."""
-    version = prepared(engine, 600, alias)
+@pytest.mark.parametrize("kind", ["index", "alias", "large"])
+def test_deleted_documents_never_come_back(engine: Handle, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Deleted while it is copied, while it is compared, right before writes are refused; and then copied late. One has
+    no run id. In an index that counts as large, many are looked for as few are."""
+    version = prepared(engine, 600, kind != "index")
     name = name_of(engine)
+    if kind == "large":
+        monkeypatch.setattr(following, "LARGE", 0)
+        monkeypatch.setattr(following, "MANY", 0)
+    ask(engine, "PUT", f"/{name}/_doc/nameless?version=5&version_type=external", {"WorkflowId": "nameless"})
     ask(engine, "POST", f"/{name}/_refresh")
-    hits = ask(engine, "POST", f"/{name}/_search", {"size": 600, "version": True, "_source": False})["hits"]["hits"]
-    alive = {hit["_id"]: hit["_version"] for hit in hits}
+    hits = ask(engine, "POST", f"/{name}/_search", {"size": 700, "version": True, "_source": False})["hits"]["hits"]
+    alive = {hit["_id"]: hit["_version"] for hit in hits if hit["_id"] != "nameless"} | {"nameless": 5}
     gone: dict[str, int] = {}
     late: list[int] = []
 
-    def delete(number: int) -> None:
-        for id in list(alive)[:number]:
+    def delete(ids: Sequence[str]) -> None:
+        for id in ids:
             gone[id] = alive.pop(id)
             ask(engine, "DELETE", f"/{name}/_doc/{quote(id, safe='')}?version={gone[id] + 1}&version_type=external")
 
@@ -189,12 +195,12 @@ def test_deleted_documents_never_come_back(engine: Handle, alias: bool) -> None:
         def act(action: Action, outcome: Outcome | None) -> None:
             match action, outcome:
                 case ((CopyChunk() | CompareChunk()), _):
-                    delete(20)
+                    delete(list(alive)[:20])
                 case Swap(), None if not late:
                     for id, old in gone.items():
                         path = f"{fresh}/_doc/{quote(id, safe='')}?version={old}&version_type=external"
                         late.append(client._line.send("PUT", path, {"RunId": id.rpartition("~")[2]}).status)
-                    delete(7)
+                    delete([*list(alive)[:7], "nameless"])
                 case _:
                     pass
 

@@ -44,8 +44,8 @@ from toolkit.targets import Target
 _NAME = re.compile(r"[^-_+A-Z\s\"*\\<|,>/?#:][^A-Z\s\"*\\<|,>/?#:]*")
 MAX_NAME_BYTES = 255
 _FIRST_LOOK, _LONGEST_LOOK = 0.1, 5.0
-# A cluster that is too busy (429) is asked again after waits that double up to this.
-_LONGEST_WAIT = 2.0
+# A cluster that cannot answer now is asked again after waits that double up to this: 6 seconds in all.
+_LONGEST_WAIT = 4.0
 # A chunk of a copy is answered when it is done.
 LONG_SECONDS = 900
 # Status of a bulk item → nothing is wrong: a newer version is there, or what was to be deleted is not.
@@ -119,6 +119,12 @@ def _server(greeting: dict[str, Any]) -> str:
     return f"{product} {version['number']}"
 
 
+def _not_now(method: str, path: str, status: int) -> bool:
+    """Whether to ask again: a refusal for want of room (429), and a look at an index that has no shard yet (503), as
+    somebody has just made it or its node has just come back. A write waits for its shard in the server."""
+    return status == 429 or (status == 503 and (method == "GET" or path.endswith(("/_search", "/_count"))))
+
+
 class SearchClient:
     """One connection to one index or alias; see `toolkit.engines.Client`."""
 
@@ -137,7 +143,7 @@ class SearchClient:
         seconds = LONG_SECONDS if path.startswith("/_reindex?") else transport.SECONDS
         answer = self._line.send(method, path, body, seconds)
         wait = _FIRST_LOOK
-        while answer.status == 429 and wait < _LONGEST_WAIT:
+        while _not_now(method, path, answer.status) and wait < _LONGEST_WAIT:
             time.sleep(wait * random.uniform(0.5, 1.5))
             wait *= 2
             answer = self._line.send(method, path, body, seconds)

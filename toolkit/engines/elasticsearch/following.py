@@ -26,6 +26,7 @@ from toolkit.engines.elasticsearch.slices import (
     grid,
     marks,
     named,
+    periods,
     small,
     together,
 )
@@ -95,6 +96,13 @@ class Following:
         """The index that is followed."""
         body = shadow.part(self.statements, "copy").body
         return str(body["source"]["index"])  # type: ignore[index,call-overload]
+
+    @property
+    def timed(self) -> bool:
+        """Whether starts are times on both sides. In the first layout they are numbers, and documents from there or
+        back are converted."""
+        body = shadow.part(self.statements, "copy").body
+        return isinstance(body, dict) and "script" not in body
 
     @property
     def writer(self) -> str:
@@ -212,14 +220,15 @@ class Following:
     def reconcile(self, source: int, target: int) -> int:
         """Delete from the target what the source no longer has, where they have so many documents. How many that was.
 
-        Few are looked for in slices whose counts differ. To count everything takes as long as to list all run ids, so
-        that many, which are everywhere, are looked for everywhere.
+        Slices whose counts differ are looked through. Slices by start are quickly counted, and few of them have what
+        retention deletes. To count slices of run ids takes as long as to list all of these, so that in a small index
+        many, which may be everywhere, are looked for everywhere.
         """
-        if target - source < MANY:
-            batches = differing(coarse(), self._counting, RUNS)
+        if target - source < MANY or (target >= LARGE and self.timed):
+            batches = differing(periods() if self.timed else coarse(), self._counting, RUNS)
         else:
             batches = [(slice_,) for slice_ in (coarse() if target < LARGE else grid())]
-        queries = [slice_.query for batch in batches for slice_ in batch if slice_.missing]
+        queries = [batch[0].query for batch in differing([Slice(missing=True)], self._counting)]
         # One batch is looked through while the answers about the next one come in.
         with ThreadPoolExecutor(2) as pool:
             more: list[Json] = [run for found in pool.map(self._superfluous, batches) for run in found]

@@ -1,13 +1,13 @@
-"""Slices of the documents by run id, and which of them differ between two indices.
+"""Slices of the documents by run id or by start, and which of them differ between two indices.
 
-A slice is a range of run ids; those of Temporal are hexadecimal, so ranges of equal length hold about as many
-documents. Pure but for the questions it asks through `Both`.
+Run ids of Temporal are hexadecimal, so ranges of equal length hold about as many documents; what retention deletes
+started at about the same time, and is in few ranges of starts. Pure but for the questions it asks through `Both`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from toolkit.catalog import Json
@@ -21,52 +21,85 @@ RUNS = 2500
 LIST = 8000
 AT_ONCE = 300
 DEEPEST = 12
+# Starts are divided into so many parts; from 2014 on, so many of two years.
+PARTS = 16
+FIRST, PERIOD = 1_388_534_400_000, 2 * 365 * 86_400_000
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """What slices are ranges of: a field, how its bounds are written, and where a range is divided (() : nowhere)."""
+
+    field: str
+    form: Mapping[str, Json]
+    divide: Callable[[str, str | None], Sequence[str]]
+
+
+def _by_digit(low: str, high: str | None) -> Sequence[str]:
+    # What ends where the first digit begins is the one run id `low`, however many documents have it.
+    if len(low) >= DEEPEST or high == low + DIGITS[0]:
+        return ()
+    return [low, *(low + digit for digit in DIGITS)]
+
+
+def _by_length(low: str, high: str | None) -> Sequence[str]:
+    if high is None or int(high) - int(low) < PARTS:
+        return ()
+    return [str(int(low) + (int(high) - int(low)) * part // PARTS) for part in range(PARTS)]
+
+
+RUN = Measure("RunId", {}, _by_digit)
+# Bounds are milliseconds since 1970; all that are used have thirteen digits, so that texts are in the order of times.
+START = Measure("StartTime", {"format": "epoch_millis"}, _by_length)
 
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """Documents whose run id is at least `low` and below `high` (None: no bound); `missing`: those without one."""
+    """Documents whose run id or start is at least `low` and below `high` (None: no bound); `missing`: those without."""
 
     low: str | None = None
     high: str | None = None
     missing: bool = False
+    by: Measure = RUN
 
     @property
     def query(self) -> Json:
         """The documents of the slice as a query."""
+        there: Json = {"exists": {"field": self.by.field}}
         if self.missing:
-            return {"bool": {"must_not": [{"exists": {"field": "RunId"}}]}}
+            return {"bool": {"must_not": [there]}}
         bounds: dict[str, Json] = {}
         if self.low is not None:
             bounds["gte"] = self.low
         if self.high is not None:
             bounds["lt"] = self.high
-        return {"range": {"RunId": bounds}} if bounds else {"exists": {"field": "RunId"}}
+        return {"range": {self.by.field: {**bounds, **self.by.form}}} if bounds else there
 
     def parts(self) -> tuple[Slice, ...]:
-        """Smaller slices that are this one together; () when it cannot be divided by the next digit."""
-        low = self.low
-        # What ends where the first digit begins is the one run id `low`, however many documents have it.
-        if self.missing or low is None or len(low) >= DEEPEST or self.high == low + DIGITS[0]:
-            return ()
-        bounds = [low, *(low + digit for digit in DIGITS)]
-        return tuple(Slice(a, b) for a, b in zip(bounds, [*bounds[1:], self.high], strict=True))
+        """Smaller slices that are this one together; () when it cannot be divided."""
+        bounds = () if self.missing or self.low is None else self.by.divide(self.low, self.high)
+        return tuple(Slice(a, b, by=self.by) for a, b in zip(bounds, [*bounds[1:], self.high], strict=False))
 
 
 def grid() -> tuple[Slice, ...]:
     """Some 257 slices that are all documents together."""
-    return _ranges(a + b for a in DIGITS for b in DIGITS)
+    return _ranges((a + b for a in DIGITS for b in DIGITS), RUN)
 
 
 def coarse() -> tuple[Slice, ...]:
     """A few slices that are all documents together: for a look at everything, which looks again where they differ."""
-    return _ranges(DIGITS)
+    return _ranges(DIGITS, RUN)
 
 
-def _ranges(bounds: Iterable[str]) -> tuple[Slice, ...]:
+def periods() -> tuple[Slice, ...]:
+    """A few slices by start that are all documents together."""
+    return _ranges((str(FIRST + number * PERIOD) for number in range(PARTS + 1)), START)
+
+
+def _ranges(bounds: Iterable[str], by: Measure) -> tuple[Slice, ...]:
     between: list[str | None] = [None, *bounds]
-    found = [Slice(a, b) for a, b in zip(between, [*between[1:], None], strict=True)]
-    return (Slice(missing=True), *found)
+    found = [Slice(a, b, by=by) for a, b in zip(between, [*between[1:], None], strict=True)]
+    return (Slice(missing=True, by=by), *found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +171,10 @@ def together(slices: Sequence[Slice]) -> Json:
     ranges: list[Slice] = []
     for slice_ in sorted((s for s in slices if not s.missing), key=lambda s: s.low or ""):
         if ranges and slice_.low is not None and ranges[-1].high == slice_.low:
-            slice_ = Slice(ranges.pop().low, slice_.high)
+            slice_ = replace(slice_, low=ranges.pop().low)
         ranges.append(slice_)
+    if queries and ranges and ranges[0].low is None and ranges[0].high is None:
+        return {"match_all": {}}
     return {"bool": {"should": [*queries, *(s.query for s in ranges)], "minimum_should_match": 1}}
 
 

@@ -19,6 +19,8 @@ from toolkit.targets import Target
 
 CONNECT_SECONDS = 15
 SECONDS = 90
+# Kept open: both sides of a comparison are asked at once, two batches of each, while the lock is renewed.
+CONNECTIONS = 8
 BULK_DOCUMENTS = 1000
 BULK_BYTES = 8 * 1024 * 1024
 RETRIES = 8
@@ -132,6 +134,7 @@ class ElasticTransport:
         settings: dict[str, Any] = {
             "request_timeout": SECONDS,
             "max_retries": 0,
+            "connections_per_node": CONNECTIONS,
             "api_key": address.options.get("api_key"),
         }
         if address.tls:
@@ -209,7 +212,7 @@ class OpenTransport:
         self._target = target
         self._client = opensearchpy.OpenSearch(
             hosts=[{"host": address.host, "port": address.port}], url_prefix=address.prefix, http_auth=address.login,
-            timeout=SECONDS, max_retries=0, **settings,
+            timeout=SECONDS, max_retries=0, pool_maxsize=CONNECTIONS, **settings,
         )  # fmt: skip
 
     def send(self, method: str, path: str, body: Json = None, seconds: int = SECONDS) -> Answer:
