@@ -221,11 +221,13 @@ class Following:
         """Delete from the target what the source no longer has, where they have so many documents. How many that was.
 
         Slices whose counts differ are looked through. Slices by start are quickly counted, and few of them have what
-        retention deletes. To count slices of run ids takes as long as to list all of these, so that in a small index
-        many, which may be everywhere, are looked for everywhere.
+        retention deletes. To count slices of run ids takes as long as to list all of these, so that many are looked
+        for everywhere.
         """
-        if target - source < MANY or (target >= LARGE and self.timed):
-            batches = differing(periods() if self.timed else coarse(), self._counting, RUNS)
+        if self.timed:
+            batches = differing(periods(), self._counting, RUNS)
+        elif target - source < MANY:
+            batches = differing(coarse(), self._counting, RUNS)
         else:
             batches = [(slice_,) for slice_ in (coarse() if target < LARGE else grid())]
         queries = [batch[0].query for batch in differing([Slice(missing=True)], self._counting)]

@@ -98,8 +98,7 @@ def follow(pair: Pair) -> tuple[Request, ...]:
 
 
 def compare(pair: Pair) -> tuple[Request, ...]:
-    """Compare slices of the run ids by counts and fingerprints, list documents or only run ids, delete what the source
-    lost."""
+    """Compare slices by counts and fingerprints, list documents or only run ids, delete what the source lost."""
     listing: Json = {
         "size": PAGE, "_source": False, "version": True, "query": "%(together)s", "sort": ["RunId", "_seq_no"],
     }  # fmt: skip
