@@ -138,7 +138,7 @@ def test_a_paused_holder_that_wakes_up_after_expiry_changes_nothing(engine: Hand
         work = old.rebuilding()
         work.attempt(steps["rebuild.create"], 1.0, lambda _: None)
         assert isinstance(work.copy(steps["rebuild.copy"], None, 10), Copied)
-        following = work._known["rebuild.copy"]
+        following = work._known["rebuild.copy"].work
         new.take_lock("new", 30)
         assert isinstance(new.rebuilding().copy(steps["rebuild.copy"], None, 10), Copied)
         for act in (

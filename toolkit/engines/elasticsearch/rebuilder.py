@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from toolkit.engines.elasticsearch import render, shadow
 from toolkit.engines.elasticsearch.books import Ask, Books, SearchLease
+from toolkit.engines.elasticsearch.comparing import Comparing
 from toolkit.engines.elasticsearch.following import Bulk, Following, Positions, checkpoints
 from toolkit.engines.elasticsearch.refusals import NO_RIGHT
 from toolkit.engines.elasticsearch.slices import grid
@@ -61,7 +62,7 @@ class SearchRebuilder:
         self._books = books
         self._lease = lease
         self._execute = execute
-        self._known: dict[str, Following] = {}
+        self._known: dict[str, Comparing] = {}
         self._last: Pass | None = None
 
     def attempt(self, step: Step, wait: float, tick: Tick) -> Ran | Busy:
@@ -107,30 +108,31 @@ class SearchRebuilder:
 
     def _compare(self, step: Step, after: Key | None, rows: int) -> Compared:
         began = time.monotonic()
-        work, cells = self._following(step), grid()
+        sides, cells = self._comparing(step), grid()
         begin = 0 if after is None else int(after[0])
-        total = max(1, int(work.send("count source").body["count"]))
+        total = max(1, int(sides.work.send("count source").body["count"]))
         end = begin + max(1, rows * SCALE * len(cells) // total)
-        compared, wrong = work.compare(cells[begin:end])
+        compared, wrong = sides.compare(cells[begin:end])
         last = None if end >= len(cells) else (str(end),)
         return Compared(last, compared, (time.monotonic() - began) / SCALE, tuple((id,) for id in wrong))
 
     def _replay(self, step: Step, keys: int) -> Replayed:
         began = time.monotonic()
-        work = self._following(step)
-        taken, left = work.follow(keys * PER_KEY)
+        sides = self._comparing(step)
+        taken, left = sides.work.follow(keys * PER_KEY)
         enough = False
         if left == 0:
-            left = self._deleted(work)
+            left = self._deleted(sides)
             enough = self._last is not None and self._last.brief
         return Replayed(taken, left // PER_KEY, time.monotonic() - began, enough)
 
     def _swap(self, step: Step, most: int) -> Swapped | Busy:
-        work = self._following(step)
+        sides = self._comparing(step)
+        work = sides.work
         began = time.monotonic()
         work.send("lock")
         try:
-            ready = self._caught_up(work, most)
+            ready = self._caught_up(sides, most)
             if ready:
                 self._clone(work)
                 self._note_way_back(work)
@@ -152,43 +154,46 @@ class SearchRebuilder:
         return Swapped(time.monotonic() - began)
 
     def _following(self, step: Step) -> Following:
+        return self._comparing(step).work
+
+    def _comparing(self, step: Step) -> Comparing:
         if step.id not in self._known:
             prints = next((known.prints for known in self._known.values()), None)
-            work = Following(step.statements, self._ask, self._bulk, self._books, self._lease, prints)
+            work = Following(step.statements, self._ask, self._bulk, self._books, self._lease)
             work.claim()
             if shadow.has(step.statements, "unlock"):
                 # An attempt that was cut off may have left writes refused.
                 self._let_writers_in(work)
-            self._known[step.id] = work
+            self._known[step.id] = Comparing(work, prints)
         return self._known[step.id]
 
-    def _deleted(self, work: Following) -> int:
+    def _deleted(self, sides: Comparing) -> int:
         """About how many operations' worth of deletes are left, after reconciling when they are many."""
-        source, target = work.counts()
+        source, target = sides.work.counts()
         if (target - source) * DELETED // PER_KEY > 0:
             began = time.monotonic()
-            deleted = work.reconcile(source, target)
+            deleted = sides.reconcile(source, target)
             self._last = Pass(deleted, time.monotonic() - began)
-            source, target = work.counts()
+            source, target = sides.work.counts()
         return max(0, target - source) * DELETED
 
-    def _caught_up(self, work: Following, most: int) -> bool:
+    def _caught_up(self, sides: Comparing, most: int) -> bool:
         """Follow to the end while nobody writes, and be sure. EngineError when the two sides stay different."""
-        _, left = work.follow(most * PER_KEY)
+        _, left = sides.work.follow(most * PER_KEY)
         if left:
             return False
-        source, target = work.counts()
+        source, target = sides.work.counts()
         if abs(target - source) > bearable(most, self._last):
             return False
         if target != source:
-            work.reconcile(source, target)
-            source, target = work.counts()
+            sides.reconcile(source, target)
+            source, target = sides.work.counts()
         if source != target:
             hint = "Nothing has changed for readers and writers; `schema rollback` removes the copy."
-            raise EngineError("TV4506", f"the copy {work.target} has {target} records, not {source}", hint)
-        if source <= WHOLE and not work.identical():
+            raise EngineError("TV4506", f"the copy {sides.work.target} has {target} records, not {source}", hint)
+        if source <= WHOLE and not sides.identical():
             hint = "Nothing has changed for readers and writers; `schema rollback` removes the copy."
-            raise EngineError("TV4514", f"the copy {work.target} has other versions of some records", hint)
+            raise EngineError("TV4514", f"the copy {sides.work.target} has other versions of some records", hint)
         return True
 
     def _clone(self, work: Following) -> None:
