@@ -87,13 +87,27 @@ FULLY = pytest.mark.parametrize("store", [FULL], indirect=True)
 ALL = pytest.mark.engines("postgresql", "mysql", "elasticsearch", "opensearch", "sqlite", "chdb")
 
 
+class Once:
+    """A client that asks what is the same question once."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._asked: dict[str, list[Any]] = {}
+
+    def ask(self, statement: Any) -> list[Any]:
+        key = repr(statement)
+        if key not in self._asked:
+            self._asked[key] = list(self._client.ask(statement))
+        return self._asked[key]
+
+
 def compare(store: Store, found: Filter) -> int:
     """Assert that the store agrees on `found` under both meanings; how many comparisons were made."""
-    made = 0
+    made, client = 0, Once(store.client)
     for semantics in (store.filters.SEMANTICS, COMMON):
         question = store.question(found, semantics)
         try:
-            counts = asking.count(store.filters, store.client, question)
+            counts = asking.count(store.filters, client, question)
         except FilterError as error:
             assert error.code == "TV7011", found.text
             continue
@@ -101,7 +115,7 @@ def compare(store: Store, found: Filter) -> int:
         matching = list(filter(evaluate.judge(found, semantics), store.records))
         if found.group_by is None:
             assert counts.get(None, 0) == len(matching), (semantics.name, found.text)
-            got = [r.run_id for r in walk(store.filters, store.client, store.slim(found, semantics), 10_000, SLIM)]
+            got = [r.run_id for r in walk(store.filters, client, store.slim(found, semantics), 10_000, SLIM)]
             assert got == [r.run_id for r in matching], (semantics.name, found.text)
         else:
             groups = evaluate.count(found, matching, semantics)
@@ -208,20 +222,6 @@ def test_ten_thousand_generated_filters_over_100_000_records(store: Store, pytes
         wrong += differences(store, sheet, found, wholly=number % 100 == 0)
         assert len(wrong) < 20, wrong
     assert wrong == []
-
-
-class Once:
-    """A client that asks what is the same question once."""
-
-    def __init__(self, client: Client) -> None:
-        self._client = client
-        self._asked: dict[str, list[Any]] = {}
-
-    def ask(self, statement: Any) -> list[Any]:
-        key = repr(statement)
-        if key not in self._asked:
-            self._asked[key] = list(self._client.ask(statement))
-        return self._asked[key]
 
 
 def differences(
