@@ -5,11 +5,10 @@ It decides nothing; what to send comes as Steps, what to store as Records.
 
 from __future__ import annotations
 
-import contextlib
 import random
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from toolkit.catalog import Json
@@ -18,8 +17,10 @@ from toolkit.engines import batches, measuring
 from toolkit.engines.bound import Search
 from toolkit.engines.elasticsearch import (
     books,
+    connection,
     documents,
     drift,
+    executing,
     inspect,
     layout,
     measure,
@@ -34,16 +35,15 @@ from toolkit.engines.elasticsearch.store import AUTO_CREATE, SKIPPED, Kept, Name
 from toolkit.engines.elasticsearch.transport import Answer, Transport
 from toolkit.engines.elasticsearch.typemap import Profile
 from toolkit.engines.online import Holder, Problem
-from toolkit.engines.rebuilding import Tick
-from toolkit.errors import ConnectionFailed, EngineError, LockHeld, TargetError, Unsupported
-from toolkit.plan import Estimate, Plan, Request, Sql, Step
+from toolkit.errors import EngineError, TargetError, Unsupported
+from toolkit.plan import Estimate, Plan, Step
 from toolkit.records import Record, Write
 from toolkit.targets import Target
 
 # What Elasticsearch and OpenSearch take as the name of an index; wildcards and lists must never get through.
 _NAME = re.compile(r"[^-_+A-Z\s\"*\\<|,>/?#:][^A-Z\s\"*\\<|,>/?#:]*")
 MAX_NAME_BYTES = 255
-_FIRST_LOOK, _LONGEST_LOOK = 0.1, 5.0
+_FIRST_WAIT = 0.1
 # A cluster that cannot answer now is asked again after waits that double up to this: 6 seconds in all.
 _LONGEST_WAIT = 4.0
 # A chunk of a copy is answered when it is done.
@@ -64,59 +64,8 @@ def connect(target: Target, rules: Profile) -> SearchClient:
             "TV3010", f"{index[:80]!r} cannot be the name of an index", "Use lower-case letters, digits, '_' and '-'."
         )
     address = transport.Address.of(target, f"/{prefix}" if prefix else "")
-    line, server = _reach(address, target)
+    line, server = connection.reach(address, target)
     return SearchClient(line, target, rules, index, server)
-
-
-def _reach(address: transport.Address, target: Target) -> tuple[Transport, str]:
-    """A transport that fits what answers, and what that is; the URL's scheme is only the first guess."""
-    try:
-        if target.scheme.startswith("opensearch"):
-            line: Transport = transport.OpenTransport(address, target)
-            found = _greeting(line, target)
-            if found["version"].get("distribution") == "opensearch" or _older_than(found, (7, 14)):
-                return line, _server(found)
-            line.close()
-            line = transport.ElasticTransport(address, target)
-            return line, _server(_greeting(line, target))
-        from elasticsearch import UnsupportedProductError
-
-        line = transport.ElasticTransport(address, target)
-        try:
-            return line, _server(_greeting(line, target))
-        except UnsupportedProductError:
-            line.close()
-            line = transport.OpenTransport(address, target)
-            return line, _server(_greeting(line, target))
-    except (ValueError, TypeError, OSError) as error:
-        # The libraries look at certificates and keys before they connect.
-        raise TargetError("TV3009", f"the URL's options: {target.redact(str(error))[:300]}") from None
-
-
-def _greeting(line: Transport, target: Target) -> dict[str, Any]:
-    try:
-        answer = line.send("GET", "/", seconds=transport.CONNECT_SECONDS)
-    except ConnectionFailed as error:
-        code = "TV4001" if error.code == "TV4002" else error.code
-        raise ConnectionFailed(code, error.message, error.hint) from None
-    if answer.status in (401, 403):
-        raise transport.refused(answer, target)
-    version = answer.body.get("version")
-    if answer.status != 200 or not isinstance(version, dict) or "number" not in version:
-        hint = "Is host, port and path that of the cluster itself, not of a web page before it?"
-        raise ConnectionFailed("TV4502", f"{target.shown} is neither Elasticsearch nor OpenSearch", hint)
-    return answer.body
-
-
-def _older_than(greeting: dict[str, Any], limit: tuple[int, int]) -> bool:
-    numbers = re.findall(r"\d+", str(greeting["version"]["number"]))[:2]
-    return tuple(map(int, numbers)) < limit
-
-
-def _server(greeting: dict[str, Any]) -> str:
-    version = greeting["version"]
-    product = "OpenSearch" if version.get("distribution") == "opensearch" else "Elasticsearch"
-    return f"{product} {version['number']}"
 
 
 def _not_now(method: str, path: str, status: int) -> bool:
@@ -136,13 +85,14 @@ class SearchClient:
         self._index = index
         self._server = server
         self._books = books.Books(self._ask, index)
+        self._executing = executing.Executing(self._ask, target)
         self._lease: books.SearchLease | None = None
         self._rebuilder: rebuilder.SearchRebuilder | None = None
 
     def _ask(self, method: str, path: str, body: Any = None, fine: tuple[int, ...] = ()) -> Answer:
         seconds = LONG_SECONDS if path.startswith("/_reindex?") else transport.SECONDS
         answer = self._line.send(method, path, body, seconds)
-        wait = _FIRST_LOOK
+        wait = _FIRST_WAIT
         while _not_now(method, path, answer.status) and wait < _LONGEST_WAIT:
             time.sleep(wait * random.uniform(0.5, 1.5))
             wait *= 2
@@ -172,7 +122,7 @@ class SearchClient:
             catalog=inspect.catalog(facts, self._overlaid) if holder else layout.EMPTY,
             recorded=versions.recorded(meta),
             server=self._server,
-            rows=self._count() if holder else None,
+            rows=self.count() if holder else None,
             names=names,
             template=template,
             auto_create=self._auto_create(),
@@ -237,76 +187,7 @@ class SearchClient:
     def execute(self, step: Step) -> None:
         """See `toolkit.engines.Client.execute`. A step that keeps writers waiting is taken back when it fails, except
         when its last request is the one that failed: that may have been done although no answer came."""
-        self._execute(step, lambda: None, lambda _: None)
-
-    def _execute(self, step: Step, check: Callable[[], None], tick: Tick) -> None:
-        """The requests in order, each after `check`."""
-        requests = [s for s in step.statements if isinstance(s, Request)]
-        assert not any(isinstance(s, Sql) for s in step.statements)
-        for number, request in enumerate(requests, 1):
-            try:
-                check()
-                self._do(request, check)
-            except BaseException as error:
-                if step.lock.blocks != "nobody" and number < len(requests) and not isinstance(error, LockHeld):
-                    self._take_back(step)
-                raise
-            tick(number)
-
-    def _take_back(self, step: Step) -> None:
-        with contextlib.suppress(EngineError):
-            for request in step.reverse:
-                if isinstance(request, Request):
-                    self._ask(request.method, request.path, request.body, fine=(404,))
-
-    def _do(self, request: Request, check: Callable[[], None]) -> None:
-        if request.path.startswith("/_reindex?"):
-            self._copy(request, check)
-        elif request.part == "create":
-            self._create(request)
-        elif request.part == "health":
-            while self._ask(request.method, request.path, request.body, (408,)).body.get("initializing_shards"):
-                check()
-        else:
-            fine = (404,) if request.method == "DELETE" or request.part == "if there" else ()
-            self._ask(request.method, request.path, request.body, fine)
-
-    def _create(self, request: Request) -> None:
-        """A new index. One of that name is begun anew if it says that it was made for the same purpose."""
-        answer = self._ask(request.method, request.path, request.body, (400,))
-        if answer.status != 400:
-            return
-        found = self._ask("GET", request.path, fine=(404,)).body
-        ours = next((inspect.meta(facts).get(render.NOTE) for facts in found.values()), None)
-        mine = isinstance(ours, dict) and "made_for" in ours and ours == render.note_of(request.body)
-        if "already_exists" not in answer.reason or not mine:
-            raise transport.refused(answer, self._target)
-        self._ask("DELETE", request.path, fine=(404,))
-        self._ask(request.method, request.path, request.body)
-
-    def _copy(self, request: Request, check: Callable[[], None]) -> None:
-        """Start a copy, wait for its end, and see that it is whole."""
-        assert isinstance(request.body, dict)
-        source, target = (request.body[side]["index"] for side in ("source", "dest"))  # type: ignore[index,call-overload]
-        task = str(self._ask(request.method, request.path, request.body).body["task"])
-        pause = _FIRST_LOOK
-        while not (seen := self._ask("GET", f"/_tasks/{task}").body).get("completed"):
-            time.sleep(pause)
-            check()
-            pause = min(pause * 1.5, _LONGEST_LOOK)
-        result = seen.get("response") or {}
-        failures = [f.get("cause") or f for f in result.get("failures") or ()] + [
-            seen[k] for k in ("error",) if k in seen
-        ]
-        if failures or result.get("canceled"):
-            why = Answer(500, {"error": failures[0]}).reason if failures else f"canceled: {result['canceled']}"
-            hint = "Nothing has changed. Repair that document, or ask for help, and run again."
-            what = f"copying {source} to {target} failed"
-            raise refusals.failed("TV4505", what, str(target), self._target.redact(why), hint)
-        before, after = self._count(str(source)), self._count(str(target))
-        if before != after:
-            raise EngineError("TV4506", f"the copy of {source} has {after} records, not {before}",
-                              "Nothing has changed. Run the same command again.")  # fmt: skip
+        self._executing.execute(step, lambda: None, lambda _: None)
 
     def write(self, definition: Definition, writes: Iterable[Write]) -> Iterator[int]:
         """See `toolkit.engines.Client.write`: bulk requests with the records' own versions."""
@@ -339,12 +220,7 @@ class SearchClient:
 
     def count(self) -> int:
         """See `toolkit.engines.Client.count`."""
-        return self._count()
-
-    def _count(self, index: str | None = None) -> int:
-        path = render.path(index or self._index)
-        self._ask("POST", f"{path}/_refresh")
-        return int(self._ask("GET", f"{path}/_count").body["count"])
+        return self._executing.count(self._index)
 
     def ask(self, statement: Search) -> list[dict[str, Any]]:
         """See `toolkit.engines.filtering.Asking`: the whole answer is the only row."""
@@ -365,7 +241,9 @@ class SearchClient:
 
     def _take(self, owner: str, seconds: float, forced: str | None) -> books.SearchLease:
         self._lease = books.take(self._books, owner, seconds, forced)
-        self._rebuilder = rebuilder.SearchRebuilder(self._ask, self._line.bulk, self._books, self._lease, self._execute)
+        self._rebuilder = rebuilder.SearchRebuilder(
+            self._ask, self._line.bulk, self._books, self._lease, self._executing.execute
+        )
         return self._lease
 
     def holder(self) -> Holder | None:
