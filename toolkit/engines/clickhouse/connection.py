@@ -56,6 +56,11 @@ _SETTINGS: Mapping[str, str | int] = {
     # A plan in the journal is longer than what the server usually takes.
     "max_query_size": 2**26,
 }
+# Newer servers have these.
+_WHERE_KNOWN: Mapping[str, str | int] = {
+    # ClickHouse 26.9 finds nothing by `a != x AND (b IS NULL OR c > y)`, each with an index, where b is never null.
+    "use_skip_indexes_for_disjunctions": 0,
+}
 _ALONE: Mapping[str, str | int] = {"alter_sync": 0}
 _CLUSTER: Mapping[str, str | int] = {
     # Wait for this server, never for those that are down; what they have to do waits for them in Keeper.
@@ -88,16 +93,18 @@ def _server(target: Target, settings: Mapping[str, str | int]) -> Open:
 
     def open_server() -> Connection:
         try:
-            return clickhouse_connect.get_client(
-                interface=target.transport,
-                host=target.host or "localhost",
-                port=target.port or (8443 if target.transport == "https" else 8123),
-                username=target.user or "default",
-                password=target.password or "",
-                database=database,
-                settings=dict(settings),
-                client_name="temporal-visibility",
-                **options,
+            return _careful(
+                clickhouse_connect.get_client(
+                    interface=target.transport,
+                    host=target.host or "localhost",
+                    port=target.port or (8443 if target.transport == "https" else 8123),
+                    username=target.user or "default",
+                    password=target.password or "",
+                    database=database,
+                    settings=dict(settings),
+                    client_name="temporal-visibility",
+                    **options,
+                )
             )
         except (ClickHouseError, OSError, ValueError) as error:
             _no_server(target, error)
@@ -149,7 +156,7 @@ def _embedded(target: Target, settings: Mapping[str, str | int]) -> Open:
             # The driver opens a database only when it is there.
             with _closing(_chdb(directory)) as first:
                 first.command(f"CREATE DATABASE IF NOT EXISTS {identifier(database)}")
-                return _chdb(directory, database, settings)
+                return _careful(_chdb(directory, database, settings))
         except ImportError:
             raise Unsupported(
                 "TV4202", "chDB is not installed here", "pip install 'temporal-visibility-toolkit[chdb]'"
@@ -164,6 +171,13 @@ def _chdb(directory: Path, database: str | None = None, settings: Mapping[str, s
     return clickhouse_connect.get_client(
         interface="chdb", path=str(directory), database=database, settings=dict(settings or {})
     )
+
+
+def _careful(connection: Connection) -> Connection:
+    for name, value in _WHERE_KNOWN.items():
+        if name in connection.server_settings:
+            connection.set_client_setting(name, value)
+    return connection
 
 
 class _closing:
