@@ -188,11 +188,10 @@ class SearchRebuilder:
         if target != source:
             sides.reconcile(source, target)
             source, target = sides.work.counts()
+        hint = "Nothing has changed for readers and writers; `schema rollback` removes the copy."
         if source != target:
-            hint = "Nothing has changed for readers and writers; `schema rollback` removes the copy."
             raise EngineError("TV4506", f"the copy {sides.work.target} has {target} records, not {source}", hint)
         if source <= WHOLE and not sides.identical():
-            hint = "Nothing has changed for readers and writers; `schema rollback` removes the copy."
             raise EngineError("TV4514", f"the copy {sides.work.target} has other versions of some records", hint)
         return True
 

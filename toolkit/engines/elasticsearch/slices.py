@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TypeAlias
 
 from toolkit.catalog import Json
@@ -28,7 +29,7 @@ FIRST, PERIOD = 1_388_534_400_000, 2 * 365 * 86_400_000
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """What slices are ranges of: a field, how its bounds are written, and where a range is divided (() : nowhere)."""
+    """What slices are ranges of: a field, how its bounds are written, and where a range is divided ((): nowhere)."""
 
     field: str
     form: Mapping[str, Json]
@@ -78,7 +79,7 @@ class Slice:
     def parts(self) -> tuple[Slice, ...]:
         """Smaller slices that are this one together; () when it cannot be divided."""
         bounds = () if self.missing or self.low is None else self.by.divide(self.low, self.high)
-        return tuple(Slice(a, b, by=self.by) for a, b in zip(bounds, [*bounds[1:], self.high], strict=False))
+        return tuple(Slice(a, b, by=self.by) for a, b in pairwise([*bounds, self.high]))
 
 
 def grid() -> tuple[Slice, ...]:
@@ -97,8 +98,7 @@ def periods() -> tuple[Slice, ...]:
 
 
 def _ranges(bounds: Iterable[str], by: Measure) -> tuple[Slice, ...]:
-    between: list[str | None] = [None, *bounds]
-    found = [Slice(a, b, by=by) for a, b in zip(between, [*between[1:], None], strict=True)]
+    found = (Slice(a, b, by=by) for a, b in pairwise([None, *bounds, None]))
     return (Slice(missing=True, by=by), *found)
 
 
