@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pymysql
 import pytest
 import sqlglot
 import trustme
@@ -23,7 +24,7 @@ from toolkit.definition import USUAL_STORES, Definition, SearchAttribute, defaul
 from toolkit.diff import AddAttribute
 from toolkit.engines import mysql
 from toolkit.engines.mysql import client as clients
-from toolkit.engines.mysql import connection, inspect, layout, preflight, render
+from toolkit.engines.mysql import connection, inspect, layout, others, preflight, render
 from toolkit.engines.mysql.artefacts import repeatable
 from toolkit.engines.mysql.typemap import profile
 from toolkit.errors import DefinitionError, TargetError
@@ -358,3 +359,20 @@ def test_rights_by_the_lines_of_show_grants() -> None:
     role = "GRANT `ops`@`%` TO `own`@`%`"
     for place, fatal in {"`db_1`.*": set(), "*.*": set(), "`db\\_1`.*": {"TV4301"}, "`db%`.*": {"TV4301"}}.items():
         assert problems((f"GRANT {plain}, {more} ON {place} TO `own`@`%`", role)) == fatal, place
+
+
+def test_transactions_are_asked_for_again() -> None:
+    """MySQL 9 refuses the list as long as any session's statement has an emoji in it."""
+    refusals = [pymysql.err.OperationalError(3854, "Cannot convert string")] * 3
+
+    def ask(query: str, values: Sequence[object]) -> list[dict[str, Any]]:
+        if query == others.SHOWN:
+            return [{"Id": 7, "User": "temporal"}]
+        if refusals:
+            raise refusals.pop()
+        return [{"id": 7, "seconds": 61}, {"id": 8, "seconds": 60}]
+
+    assert others.transactions(ask, 60) == [
+        "session 7 (temporal) is in a transaction since 61 s",
+        "session 8 (unknown) is in a transaction since 60 s",
+    ]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,16 +13,23 @@ import pytest
 from pymysql.constants import ER
 
 from tests.engines.handles import Handle
+from tests.engines.processes import wait_until
 from tests.support import journeys
 from tests.support.catalogs import released
 from tests.support.mysql import EV, NEWEST, ask, at, driver, script, sql, temporal
 from tests.support.shells import feed
 from toolkit.apply.machine import Limits
 from toolkit.apply.runner import Options, perform, plan_store, upgrade_task
+from toolkit.engines.mysql.connection import opened, session
+from toolkit.engines.mysql.refusals import number_of
+from toolkit.engines.mysql.watch import Watcher
 from toolkit.errors import ConnectionFailed, EngineError, TargetError
 from toolkit.overlay import NO_OVERLAY
 from toolkit.sample import generate
+from toolkit.targets import parse_url
 
+# A statement that MySQL 9 cannot show in information_schema: its characters are utf8mb3 there.
+ROCKET = "SELECT SLEEP(60) /* \N{ROCKET} */"
 RIGHTS = "CREATE, ALTER, INDEX, DROP, SELECT, INSERT, UPDATE, DELETE"
 
 
@@ -108,3 +117,24 @@ def test_waiting_for_a_table_ends(mysql: Handle) -> None:
             assert "end the long transactions" in waited.value.hint
         journeys.upgrade(chosen, client, at("1.1"))
         journeys.at(chosen, client, at("1.1"), temporal)
+
+
+@pytest.mark.short
+def test_what_others_write_hides_nobody(mysql: Handle) -> None:
+    """A session whose statement has an emoji in it: it is counted, and a wait of ours is still ended in time."""
+    sql(mysql.url, "CREATE TABLE held (a INT PRIMARY KEY)")
+    target = parse_url(mysql.url, {})
+    with ThreadPoolExecutor(1) as others, driver(mysql.url) as talker, driver(mysql.url) as holder:
+        talking = others.submit(ask, talker, ROCKET)
+        with journeys.opened(mysql.url) as (_, client), closing(opened(target)) as waiter:
+            wait_until(lambda: client.load() == 1, 30, "the other session is seen")  # type: ignore[attr-defined]
+            ask(holder, "LOCK TABLES held WRITE")
+            with (
+                closing(Watcher(lambda: opened(target), waiter)) as watcher,
+                watcher.limited(0.05),
+                pytest.raises(pymysql.MySQLError) as ended,
+            ):
+                ask(waiter, "LOCK TABLES held READ")
+            assert number_of(ended.value) == ER.QUERY_INTERRUPTED
+        sql(mysql.url, f"KILL QUERY {session(talker)}")
+        assert talking.result() == [(1,)]  # SLEEP tells so that it was interrupted

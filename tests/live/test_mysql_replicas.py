@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -12,7 +13,7 @@ from tests.engines.handles import Handle
 from tests.engines.processes import wait_until
 from tests.support import journeys
 from tests.support.command import temporal_visibility
-from tests.support.mysql import EV, driver, sql
+from tests.support.mysql import EV, ask, driver, sql
 from tests.support.mysql_servers import Pair, replicated
 from tests.support.mysql_writing import MysqlWriter, leftovers
 from tests.support.online import go, prepared
@@ -20,6 +21,7 @@ from toolkit.apply.actions import Action, CopyChunk, Outcome, Pause
 from toolkit.apply.limits import Limits
 from toolkit.apply.runner import Options
 from toolkit.apply.task import Watch
+from toolkit.engines.mysql.connection import session
 
 ROWS = 1200
 # Chunks so small that a replica that stands still falls behind long before the last one.
@@ -175,14 +177,17 @@ def test_a_busy_server_makes_a_copy_wait(mysql: Handle) -> None:
     finally:
         sql(url, f"DROP USER {name}")
     reasons: list[str] = []
-    with MysqlWriter(url, pause=0.0) as writer:
+    with ThreadPoolExecutor(1) as others, driver(url) as busy:
+        at_work = others.submit(ask, busy, "SELECT SLEEP(600)")
 
         def watch(action: Action, outcome: Outcome | None) -> None:
             if isinstance(action, Pause) and outcome is None and "at work" in action.reason:
                 reasons.append(action.reason)
+                if len(reasons) == 2:
+                    sql(url, f"KILL QUERY {session(busy)}")
 
         with journeys.opened(url) as (_, client):
-            wait_until(lambda: client.load() >= 1, 30, "the writer is seen")  # type: ignore[attr-defined]
+            wait_until(lambda: client.load() == 1, 30, "the other session is seen")  # type: ignore[attr-defined]
         go(url, options=Options(limits=Limits(rows=50, most_rows=50, max_load=0.5), watch=watch))
-    assert reasons
-    assert writer.stored() == (writer.truth, 200)
+        assert at_work.result() == [(1,)]  # SLEEP tells so that it was interrupted
+    assert reasons[:2] == ["1 other session is at work"] * 2

@@ -191,7 +191,8 @@ def _eased(state: Measuring, lag: float, load: float, limits: Limits) -> State:
     if limits.max_lag is not None and lag > limits.max_lag:
         return Waiting(PATIENCE_SECONDS, f"a replica is {lag:.1f} s behind", state)
     if limits.max_load is not None and load > limits.max_load:
-        return Waiting(PATIENCE_SECONDS, f"{load:g} other sessions are at work", state)
+        others = "1 other session is" if load == 1 else f"{load:g} other sessions are"
+        return Waiting(PATIENCE_SECONDS, f"{others} at work", state)
     return state.then
 
 

@@ -6,16 +6,15 @@ Each check is a query and a Problem with its code; what the server does not tell
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from toolkit.engines.mysql import traits
+from toolkit.engines.mysql import others, traits
+from toolkit.engines.mysql.others import Ask
 from toolkit.engines.mysql.refusals import DEFINER_RIGHTS, MORE_RIGHTS, PLAIN_RIGHTS
 from toolkit.engines.online import Problem
 from toolkit.errors import EngineError
 from toolkit.plan import Plan
-
-Ask = Callable[[str, Sequence[object]], Sequence[Mapping[str, Any]]]
 
 LONG_SECONDS = 60
 # Those that let an account write to a server that is read-only, and make triggers on one with a binary log.
@@ -29,13 +28,6 @@ SELECT @@read_only AS read_only, @@super_read_only AS super_read_only, @@innodb_
 """
 _CLUSTER = "SHOW VARIABLES WHERE Variable_name IN ('wsrep_on', 'group_replication_single_primary_mode')"
 _MEMBERS = "SELECT COUNT(*) AS v FROM performance_schema.replication_group_members WHERE MEMBER_STATE = 'ONLINE'"
-_LONG = """
-SELECT t.trx_mysql_thread_id AS id, COALESCE(p.USER, 'unknown') AS who,
-       TIMESTAMPDIFF(SECOND, t.trx_started, NOW()) AS seconds
-FROM information_schema.INNODB_TRX t LEFT JOIN information_schema.PROCESSLIST p ON p.ID = t.trx_mysql_thread_id
-WHERE t.trx_mysql_thread_id NOT IN (0, CONNECTION_ID()) AND t.trx_started < NOW() - INTERVAL %s SECOND
-ORDER BY t.trx_started LIMIT 3
-"""
 _GRANT = re.compile(r"^GRANT (.+) ON (.+?) TO ")
 _ROLE = re.compile(r"^GRANT `(?!.* ON )")
 _LISTED = re.compile(r"[A-Z][A-Z_ ]*[A-Z]")
@@ -139,10 +131,10 @@ def _cluster(ask: Ask) -> Iterator[Problem]:
         yield Problem("TV4304", text, "Let one server take all writes meanwhile, or use --offline.")
 
 
-def _tells(ask: Ask, query: str, values: Sequence[object] = ()) -> Sequence[Mapping[str, Any]]:
+def _tells(ask: Ask, query: str) -> Sequence[Mapping[str, Any]]:
     """The rows; none when this account may not see them."""
     try:
-        return ask(query, values)
+        return ask(query, ())
     except EngineError:
         return ()
 
@@ -154,10 +146,14 @@ def _followed(ask: Ask) -> Iterator[Problem]:
 
 
 def _waiting(ask: Ask) -> Iterator[Problem]:
-    for row in _tells(ask, _LONG, (LONG_SECONDS,)):
+    try:
+        found = others.transactions(ask, LONG_SECONDS)
+    except EngineError:
+        return
+    for text in found:
         yield Problem(
             "TV4305",
-            f"session {row['id']} ({row['who']}) is in a transaction since {row['seconds']} s",
+            text,
             "Changes of tables that it has touched wait for it. End it if it is forgotten.",
             fatal=False,
         )

@@ -10,11 +10,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 import pymysql
 from pymysql.constants import ER
 
-from toolkit.engines.mysql import books
+from toolkit.engines.mysql import books, others
 from toolkit.engines.mysql.books import Failed, MysqlLease
 from toolkit.engines.mysql.connection import Connection, ask, run, transaction
 from toolkit.engines.mysql.refusals import BUSY, number_of
@@ -241,20 +242,10 @@ class MysqlRebuilder:
     def _blockers(self) -> str:
         """Who may hold what we wanted, as far as this account may see."""
         try:
-            rows = ask(self._connection, _LONG)
+            found = others.transactions(partial(ask, self._connection), 0)
         except pymysql.MySQLError:
             return "another session holds a table"
-        if not rows:
-            return "another session held a table"
-        return "; ".join(f"session {r['id']} ({r['who']}) is in a transaction since {r['age']} s" for r in rows)
-
-
-_LONG = """
-SELECT t.trx_mysql_thread_id AS id, COALESCE(p.USER, 'unknown') AS who,
-       TIMESTAMPDIFF(SECOND, t.trx_started, NOW()) AS age
-FROM information_schema.INNODB_TRX t LEFT JOIN information_schema.PROCESSLIST p ON p.ID = t.trx_mysql_thread_id
-WHERE t.trx_mysql_thread_id NOT IN (0, CONNECTION_ID()) ORDER BY t.trx_started LIMIT 3
-"""
+        return "; ".join(found) or "another session held a table"
 
 
 def _replay(connection: Connection, step: Step, keys: int, parts: int = 1, part: int = 0) -> int:

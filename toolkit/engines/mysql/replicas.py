@@ -18,6 +18,7 @@ import pymysql
 from pymysql.constants import ER
 
 from toolkit.engines.mysql.connection import Connection, ask, opened, run
+from toolkit.engines.mysql.others import SHOWN
 from toolkit.engines.mysql.refusals import number_of, text_of
 from toolkit.errors import EngineError, TargetError
 from toolkit.targets import Target
@@ -40,10 +41,7 @@ INSERT INTO temporal_visibility_lock (name, fencing, taken_at) VALUES ('pulse', 
 ON DUPLICATE KEY UPDATE taken_at = %(at)s
 """
 _SEEN = "SELECT taken_at AS at FROM temporal_visibility_lock WHERE name = 'pulse'"
-_LOAD = """
-SELECT COUNT(*) AS v FROM information_schema.PROCESSLIST
-WHERE DB = DATABASE() AND COMMAND NOT IN ('Sleep', 'Daemon') AND ID NOT IN %s
-"""
+_IDLE = ("Sleep", "Daemon")
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,4 +190,6 @@ def load(connection: Connection, ours: Sequence[int]) -> float:
     if not any(" ON *.* TO " in line and ("PROCESS" in line or "ALL PRIVILEGES" in line) for line in grants):
         hint = "GRANT PROCESS ON *.* TO it, or do without --max-load."
         raise EngineError("TV5163", "this account may not see what other sessions do", hint)
-    return float(ask(connection, _LOAD, (list(ours),))[0]["v"])
+    here = ask(connection, "SELECT DATABASE() AS v")[0]["v"]
+    shown = ask(connection, SHOWN)
+    return float(sum(s["db"] == here and s["Command"] not in _IDLE and s["Id"] not in ours for s in shown))

@@ -6,6 +6,7 @@ It only ever ends a wait for a lock, never work that is under way.
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,9 +15,10 @@ from contextlib import contextmanager
 import pymysql
 
 from toolkit.engines.mysql.connection import Connection, ask, run, session
+from toolkit.engines.mysql.others import SHOWN
 from toolkit.errors import EngineError
 
-_STATE = "SELECT STATE LIKE 'Waiting for %% lock' AS v FROM information_schema.PROCESSLIST WHERE ID = %s"
+_WAITS = re.compile(r"Waiting for .* lock")
 _SHORTEST = 0.005
 
 
@@ -75,8 +77,8 @@ class Watcher:
 
     def _waiting(self, session: int) -> bool:
         assert self._watching is not None
-        rows = ask(self._watching, _STATE, (session,))
-        return bool(rows and rows[0]["v"])
+        states = (row["State"] for row in ask(self._watching, SHOWN) if row["Id"] == session)
+        return any(_WAITS.fullmatch(state or "") for state in states)
 
     def _kill(self, session: int) -> None:
         assert self._watching is not None
