@@ -282,9 +282,9 @@ def test_encryption_as_the_url_asks_for_it(tmp_path: Path) -> None:
     mine = authority.issue_cert("me")
     mine.private_key_and_cert_chain_pem.write_to_path(tmp_path / "me.pem")
     ca, me = f"ssl-ca={tmp_path}/ca.pem", f"ssl-cert={tmp_path}/me.pem"
-    assert encryption("") == {}
     assert encryption("ssl-mode=disabled") == encryption("ssl_disabled=true") == {"ssl_disabled": True}
     asked = {
+        "": (False, "CERT_NONE"),
         "ssl-mode=REQUIRED": (False, "CERT_NONE"),
         me: (False, "CERT_NONE"),
         ca: (False, "CERT_REQUIRED"),

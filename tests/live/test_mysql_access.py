@@ -138,3 +138,17 @@ def test_what_others_write_hides_nobody(mysql: Handle) -> None:
             assert number_of(ended.value) == ER.QUERY_INTERRUPTED
         sql(mysql.url, f"KILL QUERY {session(talker)}")
         assert talking.result() == [(1,)]  # SLEEP tells so that it was interrupted
+
+
+@pytest.mark.faults
+def test_a_server_without_tls(mysql: Handle) -> None:
+    """It is taken unless the URL asks for TLS."""
+    sql(mysql.url, "SET GLOBAL tls_version = ''", "ALTER INSTANCE RELOAD TLS NO ROLLBACK ON ERROR")
+    try:
+        with journeys.opened(mysql.url) as (_, client):
+            assert client.observe().recorded is None
+        with pytest.raises(ConnectionFailed) as refused, journeys.opened(f"{mysql.url}?ssl-mode=REQUIRED"):
+            pass
+        assert refused.value.code == "TV4001"
+    finally:
+        mysql.restart()

@@ -15,6 +15,7 @@ from tests.support.catalogs import published, released
 from toolkit.catalog import Catalog
 from toolkit.definition import Definition
 from toolkit.engines import mysql as engine
+from toolkit.engines.mysql.connection import unchecked
 
 Connection: TypeAlias = "pymysql.Connection[pymysql.cursors.Cursor]"
 EV, CSA, CHSA = "executions_visibility", "custom_search_attributes", "chasm_search_attributes"
@@ -55,6 +56,7 @@ def connect(url: str) -> Connection:
         password=parts.password or "",
         database=parts.path[1:],
         autocommit=True,
+        ssl=unchecked(),
     )
 
 

@@ -15,6 +15,7 @@ import pymysql
 
 from tests.engines.servers.postgresql import psql
 from toolkit.engines.clickhouse.connection import opener
+from toolkit.engines.mysql.connection import unchecked
 from toolkit.targets import parse_url
 
 
@@ -103,6 +104,7 @@ def _mysql(url: str, script: str, folder: Path) -> None:
         database=parts.path.lstrip("/"),
         client_flag=pymysql.constants.CLIENT.MULTI_STATEMENTS,
         autocommit=True,
+        ssl=unchecked(),
     )
     try:
         with connection.cursor() as cursor:

@@ -15,6 +15,7 @@ from tests.engines import secured
 from tests.engines.authority import CERTIFICATE_USER, PASSWORD_USER
 from tests.engines.cache import prepared
 from tests.engines.engine import Address, Engine, Version
+from tests.engines.http import trusting
 from tests.engines.leftovers import scratch
 from tests.engines.maven import fetch_maven
 from tests.engines.packages import debian_tree, tree_command, untar, unzip
@@ -136,6 +137,7 @@ def _connect(address: Address) -> pymysql.Connection:
         password=address.password,
         autocommit=True,
         connect_timeout=5,
+        ssl=trusting(),
     )
 
 

@@ -13,6 +13,7 @@ from tests.support.type_changes.base import NAME, Refusal, Type, attribute, docu
 from tests.support.type_values import Holds
 from toolkit.attributes import Group
 from toolkit.engines.mysql import layout as mysql_layout
+from toolkit.engines.mysql.connection import unchecked
 from toolkit.engines.mysql.typemap import profile as mysql_profile
 from toolkit.records import AttributeValue, Moment, nanoseconds
 
@@ -32,6 +33,7 @@ class MySql:
             database=parts.path[1:],
             autocommit=True,
             charset="utf8mb4",
+            ssl=unchecked(),
         )
 
     def write(self, kind: Type, values: Sequence[AttributeValue]) -> list[Holds]:
