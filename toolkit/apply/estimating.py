@@ -40,7 +40,8 @@ def estimated(client: Client, plan: Plan) -> Plan:
         return plan
     try:
         found = client.measure(plan)
-        earlier = _earlier(client.journal()) if isinstance(client, Coordinated) else {}
+        asked = frozenset(step.id for step in plan.steps)
+        earlier = _earlier(client.journal(), asked) if isinstance(client, Coordinated) else {}
     except ToolkitError:
         return plan
     return replace(plan, steps=tuple(_with(step, found.get(step.id), earlier.get(step.id)) for step in plan.steps))
@@ -56,18 +57,24 @@ def _with(step: Step, found: Estimate | None, earlier: Took | None) -> Step:
     return replace(step, estimate=replace(found, seconds=seconds, basis=basis))
 
 
-def _earlier(journal: Journal) -> dict[str, Took]:
-    """Step id → how the last run that did it took; of a run that was ended, and as far as its plan counted rows."""
+def _earlier(journal: Journal, asked: frozenset[str]) -> dict[str, Took]:
+    """Step id → how the last run that did it took; of a run that was ended, and as far as its plan counted rows. Only
+    runs that did one of the `asked` steps are read."""
     found: dict[str, Took] = {}
-    for run in journal.runs():
-        if run.status in _ENDED:
-            found |= took(run, journal.lines(run.id))
+    for run in reversed(journal.runs()):
+        if run.status not in _ENDED:
+            continue
+        steps = plan_json.load(run.plan).steps
+        if asked & {step.id for step in steps if step.estimate is not None and step.estimate.rows}:
+            found = took(run, steps, journal.lines(run.id)) | found
+            asked -= found.keys()
+        if not asked:
+            break
     return found
 
 
-def took(run: Run, lines: Sequence[Mapping[str, Json]]) -> dict[str, Took]:
-    """Step id → how long it took, by the times in the journal."""
-    steps = plan_json.load(run.plan).steps
+def took(run: Run, steps: Sequence[Step], lines: Sequence[Mapping[str, Json]]) -> dict[str, Took]:
+    """Step id → how long it took, by the times in the journal; `steps`: those of the run's plan."""
     seconds: dict[int, float] = {}
     for line, after in pairwise(lines):
         state, action = line.get("state"), str(after.get("action"))

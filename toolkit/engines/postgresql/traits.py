@@ -69,11 +69,11 @@ SELECT json_build_object(
         WHERE a.atttypid IN (y.oid, y.typarray) AND a.attnum > 0 AND NOT a.attisdropped AND u.relkind IN ('r', 'p', 'm')
       UNION ALL SELECT 'constraint that was never checked', k.conname FROM pg_constraint k
         WHERE k.conrelid = c.oid AND k.contype = 'c' AND NOT k.convalidated
-      UNION ALL SELECT 'comment on', coalesce(x.relname, k.conname) FROM pg_description s
-        LEFT JOIN pg_class x ON s.classoid = 'pg_class'::regclass AND x.oid = s.objoid
-        LEFT JOIN pg_constraint k ON s.classoid = 'pg_constraint'::regclass AND k.oid = s.objoid
-        WHERE x.oid IN (SELECT i.indexrelid FROM pg_index i WHERE i.indrelid = c.oid)
-          OR (k.conrelid = c.oid AND k.contype <> 'c')
+      UNION ALL SELECT 'comment on', x.relname FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
+        JOIN pg_description s ON s.objoid = x.oid AND s.classoid = 'pg_class'::regclass WHERE i.indrelid = c.oid
+      UNION ALL SELECT 'comment on', k.conname FROM pg_constraint k
+        JOIN pg_description s ON s.objoid = k.oid AND s.classoid = 'pg_constraint'::regclass
+        WHERE k.conrelid = c.oid AND k.contype <> 'c'
       UNION ALL SELECT 'security label on', c.relname FROM pg_seclabel l
         WHERE l.classoid = 'pg_class'::regclass AND l.objoid = c.oid
       UNION ALL SELECT 'clustering by', x.relname FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
