@@ -7,8 +7,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 # The tests start hundreds of short processes: without bytecode on disk each would compile every module anew.
 export PYTHONDONTWRITEBYTECODE :=
-# Processes that run tests side by side: `make test WORKERS=4` where there are four processors.
-WORKERS ?= 2
+# Processes that run tests side by side. They wait for servers now and then: one more than there are processors.
+WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN || echo 1); echo $$((n < 5 ? n + 1 : 6)))
 PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 .PHONY: demo test test-all test-containers ensure-docker build-images check lint types imports generate bench wheel lock clean

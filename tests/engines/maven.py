@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.engines.errors import Unavailable
-from tests.engines.java import java_home, trusting
+from tests.engines.java import java_home
 from tests.engines.leftovers import scratch
 from tests.engines.packages import debian_tree, run
 
@@ -33,8 +33,7 @@ def _mvn() -> list[str | Path]:
     settings = ["-gs", SYSTEM_SETTINGS] if SYSTEM_SETTINGS.exists() else []
     directory = f"-Dmaven.multiModuleProjectDirectory={tempfile.gettempdir()}"
     launcher = [f"{home}/boot/*", "org.codehaus.plexus.classworlds.launcher.Launcher"]
-    java = java_home(11)
-    return [java / "bin/java", "-Xmx512m", *trusting(java), *options, directory, "-cp", *launcher, *settings]
+    return [java_home(11) / "bin/java", "-Xmx512m", *options, directory, "-cp", *launcher, *settings]
 
 
 def fetch_maven(coordinates: Sequence[str], into: Path, sums: Mapping[str, str] | None = None) -> None:

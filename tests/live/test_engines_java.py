@@ -6,19 +6,17 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from tests.engines.java import java_home, trusting
+from tests.engines.java import bundle, java_home, trust_store
 
 
-def test_an_unpacked_java_is_told_whom_to_trust(tmp_path: Path) -> None:
-    [store, kind] = trusting(tmp_path)
-    arguments = ["-list", "-keystore", store.partition("=")[2], "-storetype", kind.partition("=")[2]]
+def test_java_reads_the_list_of_authorities_that_is_made_for_it(tmp_path: Path) -> None:
+    store = tmp_path / "cacerts"
+    store.write_bytes(trust_store(bundle()))
     listed = subprocess.run(
-        [java_home(11) / "bin/keytool", *arguments], input="\n", capture_output=True, text=True, check=True
+        [java_home(11) / "bin/keytool", "-list", "-keystore", store],
+        input="\n",
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert listed.stdout.count("trustedCertEntry") > 100
-
-
-def test_a_java_with_a_list_of_its_own_keeps_it(tmp_path: Path) -> None:
-    (tmp_path / "lib/security").mkdir(parents=True)
-    (tmp_path / "lib/security/cacerts").touch()
-    assert trusting(tmp_path) == []
