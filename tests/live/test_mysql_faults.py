@@ -25,6 +25,7 @@ from toolkit.apply.actions import Action, CopyChunk, Outcome, Replay, Swap
 from toolkit.apply.limits import Limits
 from toolkit.apply.runner import Options
 from toolkit.engines.mysql import rebuilder
+from toolkit.engines.mysql.connection import session
 from toolkit.errors import ConnectionFailed
 
 SMALL = Limits(rows=50, most_rows=50)
@@ -100,13 +101,13 @@ def test_sessions_that_are_ended_in_the_middle(mysql: Handle) -> None:
     """An administrator ends all of the run's sessions, in the copy, in the replay and right before the swap."""
     url = mysql.url
     prepared(url, 400)
-    sessions = "SELECT ID FROM information_schema.PROCESSLIST WHERE DB = DATABASE() AND ID <> CONNECTION_ID()"
     ended: list[list[int]] = []
 
     def end() -> None:
         with driver(url) as connection, connection.cursor() as cursor:
-            cursor.execute(sessions)
-            ended.append([number for (number,) in cursor.fetchall() if number != writer.session])
+            cursor.execute("SHOW PROCESSLIST")
+            here = [number for number, _, _, database, *_ in cursor.fetchall() if database == mysql.database]
+            ended.append([number for number in here if number not in (writer.session, session(connection))])
             for number in ended[-1]:
                 cursor.execute(f"KILL {number}")
 
