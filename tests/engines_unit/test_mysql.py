@@ -15,6 +15,7 @@ import sqlglot
 import trustme
 from hypothesis import given
 from hypothesis import strategies as st
+from pymysql.constants import ER
 from sqlglot import TokenType
 
 from tests.support.catalogs import FRESH, published, released
@@ -376,3 +377,15 @@ def test_transactions_are_asked_for_again() -> None:
         "session 7 (temporal) is in a transaction since 61 s",
         "session 8 (unknown) is in a transaction since 60 s",
     ]
+
+
+def test_an_account_that_may_not_see_transactions_is_not_kept_waiting() -> None:
+    asked: list[str] = []
+
+    def ask(query: str, values: Sequence[object]) -> list[dict[str, Any]]:
+        asked.append(query)
+        raise pymysql.err.OperationalError(ER.SPECIFIC_ACCESS_DENIED_ERROR, "you need (at least one of) PROCESS")
+
+    with pytest.raises(pymysql.err.OperationalError):
+        others.transactions(ask, 60)
+    assert len(asked) == 1

@@ -178,7 +178,7 @@ def test_a_busy_server_makes_a_copy_wait(mysql: Handle) -> None:
         sql(url, f"DROP USER {name}")
     reasons: list[str] = []
     with ThreadPoolExecutor(1) as others, driver(url) as busy:
-        at_work = others.submit(ask, busy, "SELECT SLEEP(600)")
+        at_work = others.submit(ask, busy, "SELECT SLEEP(60)")
 
         def watch(action: Action, outcome: Outcome | None) -> None:
             if isinstance(action, Pause) and outcome is None and "at work" in action.reason:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pymysql
 
+from toolkit.engines.mysql.refusals import DENIALS, DENIED, number_of
 from toolkit.errors import EngineError
 
 # The rows of one statement, with its values; raises the driver's errors or EngineError.
@@ -41,10 +42,16 @@ def transactions(ask: Ask, seconds: int) -> list[str]:
     ]
 
 
+def _denied(error: Exception) -> bool:
+    return error.code == DENIED if isinstance(error, EngineError) else number_of(error) in DENIALS
+
+
 def _tried(ask: Ask, query: str, values: Sequence[object]) -> Sequence[Mapping[str, Any]]:
     for _ in range(_TRIES - 1):
         try:
             return ask(query, values)
-        except (pymysql.MySQLError, EngineError):
+        except (pymysql.MySQLError, EngineError) as error:
+            if _denied(error):
+                raise
             time.sleep(_PAUSE)
     return ask(query, values)
