@@ -68,6 +68,9 @@ def test_a_killed_run_is_cleaned_by_the_next(other_run):
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert server.lives(), "the server went with its run: nothing to clean"
+    mapped = "".join(Path(f"/proc/{pid}/maps").read_text() for pid in server.tree())
+    assert str(directory) in mapped
+    assert "/dev/shm/PostgreSQL." not in mapped, "this would stay behind"
     assert directory.name in clean_leftovers()
     assert not server.lives()
     assert not directory.exists()

@@ -49,6 +49,8 @@ SETTINGS = {  # synchronous_commit stays on: without it a killed server loses wh
     "max_connections": "200",
     "max_wal_size": "256MB",
     "autovacuum_naptime": "60s",
+    # In the server's own directory: what lies in /dev/shm itself stays there when a server is killed.
+    "dynamic_shared_memory_type": "mmap",
 }
 
 
