@@ -364,7 +364,7 @@ def test_rights_by_the_lines_of_show_grants() -> None:
 
 def test_transactions_are_asked_for_again() -> None:
     """MySQL 9 refuses the list as long as any session's statement has an emoji in it."""
-    refusals = [pymysql.err.OperationalError(3854, "Cannot convert string")] * 3
+    refusals = [pymysql.err.OperationalError(3854, "Cannot convert string 'x' from utf8mb4 to utf8mb3")] * 3
 
     def ask(query: str, values: Sequence[object]) -> list[dict[str, Any]]:
         if query == others.SHOWN:

@@ -16,7 +16,7 @@ from tests.engines.handles import Handle
 from tests.engines.processes import wait_until
 from tests.support import journeys
 from tests.support.catalogs import released
-from tests.support.mysql import EV, NEWEST, ask, at, driver, script, sql, temporal
+from tests.support.mysql import EV, NEWEST, ask, at, driver, script, sessions, sql, temporal
 from tests.support.shells import feed
 from toolkit.apply.machine import Limits
 from toolkit.apply.runner import Options, perform, plan_store, upgrade_task
@@ -89,11 +89,10 @@ def test_encrypted_connections(mysql: Handle) -> None:
 
 def test_a_lost_connection_is_told(mysql: Handle) -> None:
     with journeys.opened(mysql.url) as (_, client):
-        mine = [row[0] for row in sql(mysql.url, "SHOW PROCESSLIST") if row[3] == mysql.database]
-        for number in mine:
+        for number in sessions(mysql):
             try:
                 sql(mysql.url, f"KILL {number}")
-            except pymysql.MySQLError as error:  # this very connection, gone by then
+            except pymysql.MySQLError as error:  # gone by then
                 assert error.args[0] in (ER.NO_SUCH_THREAD, 2013, 1317)
         with pytest.raises(ConnectionFailed) as lost:
             client.observe()

@@ -16,7 +16,7 @@ from tests.engines.processes import wait_until
 from tests.engines.servers import mysql as server
 from tests.support.catalogs import LAST
 from tests.support.command import temporal_visibility
-from tests.support.mysql import EV, ask, driver, sql
+from tests.support.mysql import EV, ask, driver, sessions, sql
 from tests.support.mysql_servers import another
 from tests.support.mysql_writing import MysqlWriter, leftovers
 from tests.support.one_more import fill, filler, small_file_system
@@ -25,7 +25,6 @@ from toolkit.apply.actions import Action, CopyChunk, Outcome, Replay, Swap
 from toolkit.apply.limits import Limits
 from toolkit.apply.runner import Options
 from toolkit.engines.mysql import rebuilder
-from toolkit.engines.mysql.connection import session
 from toolkit.errors import ConnectionFailed
 
 SMALL = Limits(rows=50, most_rows=50)
@@ -104,12 +103,8 @@ def test_sessions_that_are_ended_in_the_middle(mysql: Handle) -> None:
     ended: list[list[int]] = []
 
     def end() -> None:
-        with driver(url) as connection, connection.cursor() as cursor:
-            cursor.execute("SHOW PROCESSLIST")
-            here = [number for number, _, _, database, *_ in cursor.fetchall() if database == mysql.database]
-            ended.append([number for number in here if number not in (writer.session, session(connection))])
-            for number in ended[-1]:
-                cursor.execute(f"KILL {number}")
+        ended.append([number for number in sessions(mysql) if number != writer.session])
+        sql(url, *(f"KILL {number}" for number in ended[-1]))
 
     with MysqlWriter(url) as writer:
         writer.wait_for(1)

@@ -15,7 +15,7 @@ from tests.support.catalogs import published, released
 from toolkit.catalog import Catalog
 from toolkit.definition import Definition
 from toolkit.engines import mysql as engine
-from toolkit.engines.mysql.connection import unchecked
+from toolkit.engines.mysql.connection import session, unchecked
 
 Connection: TypeAlias = "pymysql.Connection[pymysql.cursors.Cursor]"
 EV, CSA, CHSA = "executions_visibility", "custom_search_attributes", "chasm_search_attributes"
@@ -65,6 +65,13 @@ def ask(connection: Connection, statement: str, values: Any = None) -> list[tupl
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
         return list(cursor.fetchall())
+
+
+def sessions(handle: Handle) -> list[int]:
+    """The sessions in the test's database, but for the one that asks."""
+    with driver(handle.url) as connection:
+        shown = ask(connection, "SHOW PROCESSLIST")
+        return [row[0] for row in shown if row[3] == handle.database and row[0] != session(connection)]
 
 
 def sql(url: str, *statements: str) -> list[tuple[Any, ...]]:

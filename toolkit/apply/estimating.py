@@ -64,17 +64,22 @@ def _earlier(journal: Journal, asked: frozenset[str]) -> dict[str, Took]:
     for run in reversed(journal.runs()):
         if run.status not in _ENDED:
             continue
-        steps = plan_json.load(run.plan).steps
-        if asked & {step.id for step in steps if step.estimate is not None and step.estimate.rows}:
-            found = took(run, steps, journal.lines(run.id)) | found
+        counted = {
+            number: (step.id, step.estimate.rows)
+            for number, step in enumerate(plan_json.load(run.plan).steps)
+            if step.id in asked and step.estimate is not None and step.estimate.rows
+        }
+        if counted:
+            found |= took(run, counted, journal.lines(run.id))
             asked -= found.keys()
         if not asked:
             break
     return found
 
 
-def took(run: Run, steps: Sequence[Step], lines: Sequence[Mapping[str, Json]]) -> dict[str, Took]:
-    """Step id → how long it took, by the times in the journal; `steps`: those of the run's plan."""
+def took(run: Run, counted: Mapping[int, tuple[str, int]], lines: Sequence[Mapping[str, Json]]) -> dict[str, Took]:
+    """Step id → how long it took, by the times in the journal. `counted`: a step's place in the plan → its id and the
+    rows there were."""
     seconds: dict[int, float] = {}
     for line, after in pairwise(lines):
         state, action = line.get("state"), str(after.get("action"))
@@ -83,9 +88,9 @@ def took(run: Run, steps: Sequence[Step], lines: Sequence[Mapping[str, Json]]) -
             passed = (_time(after) - _time(line)).total_seconds()
             seconds[number] = seconds.get(number, 0.0) + (min(passed, _LONGEST_CHUNK) if action in _CHUNKS else passed)
     return {
-        step.id: Took(run.id, run.started[:10], step.estimate.rows, seconds[number])
-        for number, step in enumerate(steps)
-        if number in seconds and step.estimate is not None and step.estimate.rows
+        step: Took(run.id, run.started[:10], rows, seconds[number])
+        for number, (step, rows) in counted.items()
+        if number in seconds
     }
 
 

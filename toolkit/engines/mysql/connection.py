@@ -55,13 +55,12 @@ def opened(target: Target) -> Connection:
         "program_name": "temporal-visibility",
     }
     try:
-        connection: Connection = pymysql.connect(**settings | encryption(given))
+        return pymysql.connect(**settings | encryption(given))
     except pymysql.OperationalError as error:
         if given["ssl-mode"] != "PREFERRED" or number_of(error) != CR.CR_SSL_CONNECTION_ERROR:
             raise
         # This server has no TLS, which is what PREFERRED allows.
-        connection = pymysql.connect(**settings | {"ssl_disabled": True})
-    return connection
+        return pymysql.connect(**settings | {"ssl_disabled": True})
 
 
 def settle(connection: Connection, lock_wait_timeout: int) -> None:

@@ -12,7 +12,6 @@ from typing import Any
 
 import pymysql
 
-from toolkit.engines.mysql.refusals import DENIALS, DENIED, number_of
 from toolkit.errors import EngineError
 
 # The rows of one statement, with its values; raises the driver's errors or EngineError.
@@ -26,7 +25,9 @@ FROM information_schema.INNODB_TRX
 WHERE trx_mysql_thread_id NOT IN (0, CONNECTION_ID()) AND trx_started <= NOW() - INTERVAL %s SECOND
 ORDER BY trx_started LIMIT 3
 """
-# MySQL 9 refuses INNODB_TRX for the same reason, and there is nothing else to ask: until that statement is over.
+# MySQL 9 refuses INNODB_TRX for the same reason, in these words, and there is nothing else to ask: until that statement
+# is over.
+_REFUSED = "from utf8mb4 to utf8mb3"
 _TRIES = 5
 _PAUSE = 0.02
 
@@ -42,16 +43,12 @@ def transactions(ask: Ask, seconds: int) -> list[str]:
     ]
 
 
-def _denied(error: Exception) -> bool:
-    return error.code == DENIED if isinstance(error, EngineError) else number_of(error) in DENIALS
-
-
 def _tried(ask: Ask, query: str, values: Sequence[object]) -> Sequence[Mapping[str, Any]]:
     for _ in range(_TRIES - 1):
         try:
             return ask(query, values)
         except (pymysql.MySQLError, EngineError) as error:
-            if _denied(error):
+            if _REFUSED not in str(error):
                 raise
             time.sleep(_PAUSE)
     return ask(query, values)

@@ -32,16 +32,13 @@ _DISK = (
     "The live tables are untouched. Make room and run the same command again, or take the copy away with "
     "`schema rollback`.",
 )
-DENIED = "TV4301"
-DENIALS = (
-    ER.DBACCESS_DENIED_ERROR,
-    ER.TABLEACCESS_DENIED_ERROR,
-    ER.COLUMNACCESS_DENIED_ERROR,
-    ER.SPECIFIC_ACCESS_DENIED_ERROR,
-)
+_DENIED = ("TV4301", "this account lacks a right", RIGHTS)
 _READ_ONLY = ("TV4303", "this server takes no writes: a replica, or read-only", "Use the URL of the primary.")
 _KNOWN: Mapping[int, tuple[str, str, str]] = {
-    **dict.fromkeys(DENIALS, (DENIED, "this account lacks a right", RIGHTS)),
+    ER.DBACCESS_DENIED_ERROR: _DENIED,
+    ER.TABLEACCESS_DENIED_ERROR: _DENIED,
+    ER.COLUMNACCESS_DENIED_ERROR: _DENIED,
+    ER.SPECIFIC_ACCESS_DENIED_ERROR: _DENIED,
     ER.OPTION_PREVENTS_STATEMENT: _READ_ONLY,
     1836: _READ_ONLY,  # ER_READ_ONLY_MODE
     ER.DISK_FULL: _DISK,

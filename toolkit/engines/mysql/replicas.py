@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import pymysql
 from pymysql.constants import ER
 
-from toolkit.engines.mysql.connection import Connection, ask, opened, run
+from toolkit.engines.mysql.connection import Connection, ask, opened, run, session
 from toolkit.engines.mysql.others import SHOWN
 from toolkit.engines.mysql.refusals import number_of, text_of
 from toolkit.errors import EngineError, TargetError
@@ -190,6 +190,6 @@ def load(connection: Connection, ours: Sequence[int]) -> float:
     if not any(" ON *.* TO " in line and ("PROCESS" in line or "ALL PRIVILEGES" in line) for line in grants):
         hint = "GRANT PROCESS ON *.* TO it, or do without --max-load."
         raise EngineError("TV5163", "this account may not see what other sessions do", hint)
-    here = ask(connection, "SELECT DATABASE() AS v")[0]["v"]
     shown = ask(connection, SHOWN)
+    here = next(s["db"] for s in shown if s["Id"] == session(connection))
     return float(sum(s["db"] == here and s["Command"] not in _IDLE and s["Id"] not in ours for s in shown))

@@ -49,7 +49,7 @@ SELECT i.indrelid::bigint AS id, x.relname AS name, am.amname AS method, i.indis
        pg_get_expr(i.indpred, i.indrelid) AS predicate,
        ARRAY(SELECT coalesce(quote_ident(a.attname), pg_get_indexdef(i.indexrelid, k.place::int, true))
              FROM unnest(i.indkey::int2[]) WITH ORDINALITY AS k(number, place)
-             LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number AND k.number <> 0
+             LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number
              ORDER BY k.place) AS columns,
        ARRAY(SELECT o.opcname FROM unnest(i.indclass::oid[]) WITH ORDINALITY AS u(oid, n)
              JOIN pg_opclass o ON o.oid = u.oid ORDER BY u.n) AS operators,
