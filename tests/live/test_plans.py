@@ -225,6 +225,7 @@ def test_the_script_gets_there(engine: AnyHandle, tmp_path: Path) -> None:
         assert done("schema", "plan", url, "--output", "json").json("schema-plan")["plans"][0]["steps"] == []
 
 
+@pytest.mark.short  # guards go by what catalogs say, and versions differ in how they can be asked
 @EVERY
 def test_a_script_stops_on_another_state_of_the_store(engine: AnyHandle, tmp_path: Path) -> None:
     """When somebody was there before it, and when it is run twice."""
