@@ -58,6 +58,9 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "engines(*names): the engines that the fixture `engine` stands for (default: all)"
     )
+    config.addinivalue_line(
+        "markers", "needs(what): skipped, with the reason, on a build whose limits (Version.limits) name it"
+    )
     try:
         names, everything = config.getoption("servers"), config.getoption("all_versions")
         config.stash[SELECTION] = selection(names, everything, way=config.getoption("engines"))
@@ -185,6 +188,12 @@ def _breaks(request: pytest.FixtureRequest) -> bool:
     return request.node.get_closest_marker("faults") is not None
 
 
+def _lacks(request: pytest.FixtureRequest, limits: str) -> str:
+    """`limits` when they name something that the test needs, else nothing."""
+    needed = [what for marker in request.node.iter_markers("needs") for what in marker.args]
+    return limits if any(what in limits for what in needed) else ""
+
+
 def _host(config: pytest.Config, kind: Kind) -> Host:
     """The server of a version: the user's own, or one of this run's in the chosen way. Unavailable when neither is."""
     run, chosen = config.stash[RUN], config.stash[SELECTION]
@@ -198,6 +207,8 @@ def _server(request: pytest.FixtureRequest, kind: Kind) -> Iterator[Handle]:
     _note(request, kind.name)
     try:
         with (alone if _breaks(request) else shared)(_host(request.config, kind)) as handle:
+            if lacking := _lacks(request, handle.limits):
+                pytest.skip(f"{kind.name}: {lacking}")
             yield handle
             return
     except Unavailable as e:

@@ -384,7 +384,8 @@ def test_inspect_reads_what_servers_answer() -> None:
             "O": {"properties": {"k": {"type": "keyword"}}},
         }},
         "settings": {"index": {"number_of_shards": "1", "number_of_replicas": "2", "auto_expand_replicas": "0-2",
-                               "sort": {"field": "A"}, "codec": "x", "uuid": "u"}},
+                               "sort": {"field": "A"}, "codec": "x", "uuid": "u", "verified_read_only": "true",
+                               "remote_store": {"enabled": "true", "translog": {"buffer_interval": "1s"}}}},
     }  # fmt: skip
     assert inspect.catalog(answer).body == {
         "dynamic": "false",
@@ -400,7 +401,7 @@ def test_inspect_reads_what_servers_answer() -> None:
         },
     }
     kept = inspect.kept(answer, Names.of("i", None, profile()))
-    assert kept.settings == {"codec": "x"}
+    assert kept.settings == {"codec": "x", "remote_store.translog.buffer_interval": "1s"}
 
 
 NO_POLICY = {"error": {"type": "resource_not_found_exception", "reason": "Lifecycle policy not found: a"}}

@@ -59,6 +59,7 @@ def _mapped(body: Any) -> dict[str, Json]:
     return {n: {k: v for k, v in f.items() if (k, v) != ("type", "object")} for n, f in body["properties"].items()}
 
 
+@pytest.mark.needs("scaled_float")
 @pytest.mark.engines("elasticsearch", "opensearch")
 def test_after_an_upgrade_by_its_tool_on_a_search_engine(engine: Handle) -> None:
     """It writes template and mapping and records nothing: our own label is then behind, which is no drift."""

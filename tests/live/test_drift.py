@@ -128,6 +128,7 @@ def test_clickhouse(engine: Handle | EmbeddedHandle, damages: Sequence[Damage]) 
         each(chosen, client, damages, do)
 
 
+@pytest.mark.needs("scaled_float")
 @pytest.mark.engines("elasticsearch", "opensearch")
 @pytest.mark.parametrize("damages", some(SEARCH))
 def test_search_engines(engine: Handle, damages: Sequence[SearchDamage]) -> None:

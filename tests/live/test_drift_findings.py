@@ -22,6 +22,7 @@ from tests.support.online import doomed, prepared
 from toolkit.apply.checking import Check, check_store
 from toolkit.apply.repairing import repair_task
 from toolkit.apply.runner import Options, perform, plan_store
+from toolkit.definition import Definition
 from toolkit.drift import Finding, Report
 from toolkit.engines import Client, Engine
 from toolkit.engines.clickhouse import drift as clickhouse_drift
@@ -46,8 +47,8 @@ def judged(chosen: Engine, client: Client) -> Report:
     return check_store(chosen, client, Check(NO_OVERLAY, offline=True))[0]
 
 
-def repaired(chosen: Engine, client: Client, report: Report) -> list[str]:
-    perform(client, repair_task(chosen, report.plan, NEWEST, NO_OVERLAY), lambda *_: None, lambda: 0.0, Options())
+def repaired(chosen: Engine, client: Client, report: Report, wanted: Definition = NEWEST) -> list[str]:
+    perform(client, repair_task(chosen, report.plan, wanted, NO_OVERLAY), lambda *_: None, lambda: 0.0, Options())
     return [finding.message for finding in judged(chosen, client).findings]
 
 
@@ -156,14 +157,15 @@ def test_replicas_that_agree() -> None:
 @pytest.mark.engines("elasticsearch", "opensearch")
 def test_shards_without_a_place(engine: Handle) -> None:
     """One node cannot hold the replica it is told to have."""
+    wanted = find("1.10")
     with journeys.opened(f"{engine.url}sh?cluster_settings=skip") as (chosen, client):
-        journeys.upgrade(chosen, client, NEWEST)
+        journeys.upgrade(chosen, client, wanted)
         path = f"/{engine.url.rpartition('/')[2]}sh"
         body: Any = {"index": {"auto_expand_replicas": "false", "number_of_replicas": "1"}}
         raw(client, Request("PUT", f"{path}/_settings", body))
         found = judged(chosen, client).findings
         assert [one.message.split()[0] for one in found if one.code == "TV6123"] == ["1"]
-        assert repaired(chosen, client, judged(chosen, client)) == []
+        assert repaired(chosen, client, judged(chosen, client), wanted) == []
 
 
 @pytest.mark.engines("elasticsearch", "opensearch")

@@ -363,6 +363,20 @@ def test_a_rebuild_that_fails_is_taken_back_at_once(engine: Handle) -> None:
         at(client, BY_LABEL["v1"])
 
 
+@pytest.mark.short
+def test_an_index_that_was_once_blocked_is_rebuilt(engine: Handle) -> None:
+    """Elasticsearch 9 notes a write block for good, in a setting that no new index may be made with."""
+    name = name_of(engine)
+    with opened(engine.url) as client:
+        upgrade(client, BY_LABEL["v0"])
+        kept = filled(client, BY_LABEL["v0"], 20)
+        ask(engine, "PUT", f"/{name}/_block/write")
+        ask(engine, "PUT", f"/{name}/_settings", {"index.blocks.write": None})
+        assert upgrade(client, BY_LABEL["v1"]).step_class is StepClass.REBUILD
+        at(client, BY_LABEL["v1"])
+        assert set(records(client, BY_LABEL["v1"])) == set(kept)
+
+
 def test_writes_are_refused_during_a_rebuild(engine: Handle) -> None:
     with opened(engine.url) as client:
         upgrade(client, BY_LABEL["v9"])

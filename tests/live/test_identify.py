@@ -162,6 +162,8 @@ def test_search_engines(engine: Handle, some: bool) -> None:
     known = {"v9-upgraded": "v9", "v9": "v9-template"}
     for name in names("elasticsearch", some):
         body: dict[str, Any] = json.loads((FOLDER / "elasticsearch" / f"{name}.json").read_text())
+        if "scaled_float" in engine.limits and "scaled_float" in json.dumps(body):
+            continue
         properties = list(body["properties"].items())
         Random(name).shuffle(properties)
         index = {

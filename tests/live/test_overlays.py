@@ -119,6 +119,7 @@ def test_clickhouse(clickhouse: Handle) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.needs("scaled_float")
 @pytest.mark.engines("elasticsearch", "opensearch")
 def test_search_engines(engine: Handle) -> None:
     """Shards and analyser are a rebuild, replicas and refresh interval a setting."""
@@ -202,6 +203,7 @@ def test_a_lifecycle_where_the_server_has_none(engine: Handle, tmp_path: Path) -
     """OpenSearch, and an Elasticsearch without its ILM, are told apart before anything is made, each with a way out. A
     server that has ILM takes the setting, is without drift, and gives it back."""
     config = tmp_path / "stores.yaml"
+    to = ("--to", "1.10", "--yes")
 
     def schema(*words: str, policy: str = "keep-a-year") -> Ran:
         url = f"{engine.url}ilm?cluster_settings=skip"
@@ -209,7 +211,7 @@ def test_a_lifecycle_where_the_server_has_none(engine: Handle, tmp_path: Path) -
         config.write_text(f"stores:\n  a: {{url: '{url}', overlay: {wish}}}\n")
         return temporal_visibility("schema", words[0], "a", "--config", str(config), *words[1:])
 
-    ran = schema("upgrade", "--yes")
+    ran = schema("upgrade", *to)
     if engine.engine == "opensearch":
         assert (ran.code, "TV1036" in ran.err, "ism_template" in ran.err) == (2, True, True), ran.err
         assert schema("status").code == 2
@@ -217,11 +219,11 @@ def test_a_lifecycle_where_the_server_has_none(engine: Handle, tmp_path: Path) -
     if ran.code == 0:
         assert "TV2046" in ran.out + ran.err, "there is no such policy"
         assert schema("drift").code == 0
-        assert schema("upgrade", "--yes", policy="default").code == 0
+        assert schema("upgrade", *to, policy="default").code == 0
         assert schema("drift", policy="default").code == 0
         return
     assert (ran.code, "TV2045" in ran.err, "lifecycle" in ran.err) == (1, True, True), ran.err
     with opened(f"{engine.url}ilm?cluster_settings=skip", NO_OVERLAY) as (chosen, client):
         assert client.observe().catalog == chosen.empty()
-    ran = temporal_visibility("schema", "upgrade", f"{engine.url}ilm?cluster_settings=skip", "--yes")
+    ran = temporal_visibility("schema", "upgrade", f"{engine.url}ilm?cluster_settings=skip", *to)
     assert ran.code == 0, ran.err

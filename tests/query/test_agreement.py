@@ -33,6 +33,8 @@ from toolkit.query.semantics import COMMON, Semantics
 from toolkit.query.tree import Filter, Kind
 from toolkit.records import Record
 
+pytestmark = pytest.mark.needs("scaled_float")  # attributes of every type
+
 QUICK, FULL = 2_000, 100_000
 # Besides identity and times, ids in order need nothing of a record; whole records are compared elsewhere.
 SLIM = frozenset({"NamespaceId", "RunId", "WorkflowId", "WorkflowType", "StartTime", "ExecutionTime", "ExecutionStatus",

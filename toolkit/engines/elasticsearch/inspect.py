@@ -13,10 +13,19 @@ from toolkit.engines.elasticsearch import render
 from toolkit.engines.elasticsearch.layout import NAME, SETTINGS, settled
 from toolkit.engines.elasticsearch.store import Kept, Names
 
-# Settings that belong to one index only, and never to the one that follows it.
-_OWN_SETTINGS = (
-    "uuid", "creation_date", "provided_name", "version.", "blocks.", "resize.", "routing.allocation.initial_recovery",
-    "verified_before_close", "history.uuid", "replication.type",
+# Settings that belong to one index only, and never to the one that follows it: what it is, ...
+_IDENTITY = (
+    "uuid", "history.uuid", "creation_date", "provided_name", "version.", "blocks.", "resize.", "replication.type",
+    "routing.allocation.initial_recovery",
+)  # fmt: skip
+# ... and what servers keep in it themselves: they refuse an index that is made with one (Elasticsearch 7.17 to 9.4 and
+# OpenSearch 2.19 to 3.6: every built-in index setting with the property PrivateIndex or InternalIndex).
+_PRIVATE = (
+    "allocation.existing_shards_allocator", "context.created_version", "context.current_version", "dimensions",
+    "downsample.", "logsdb.add_host_name_field", "logsdb.sort_on_", "mapping.semantic_text.use_legacy_format",
+    "remote_store.enabled", "remote_store.segment.repository", "remote_store.translog.repository", "rollup.source.",
+    "routing.allocation.disk.watermark.ignore", "search.throttled", "searchable_snapshot.", "shard_limit.group",
+    "verified_before_close", "verified_read_only",
 )  # fmt: skip
 
 
@@ -37,10 +46,15 @@ def kept(answer: Mapping[str, Json], names: Names, more: Collection[str] = ()) -
     found = _map(answer.get("aliases"))
     return Kept(
         properties=_map(mappings.get("properties")),
-        settings={k: v for k, v in settings.items() if k not in (*SETTINGS, *more) and not k.startswith(_OWN_SETTINGS)},
+        settings={k: v for k, v in settings.items() if k not in (*SETTINGS, *more) and not belongs_to_one(k)},
         aliases={name: facts for name, facts in found.items() if name != names.index},
         meta={k: v for k, v in _map(mappings.get("_meta")).items() if k != render.NOTE},
     )
+
+
+def belongs_to_one(setting: str) -> bool:
+    """Whether a setting (flat, without `index.`) tells of one index only, so that no other may be made with it."""
+    return setting.startswith((*_IDENTITY, *_PRIVATE))
 
 
 def uuid(answer: Mapping[str, Json]) -> str:

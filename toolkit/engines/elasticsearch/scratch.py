@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.engines import script
-from toolkit.engines.elasticsearch import render, versions
+from toolkit.engines.elasticsearch import inspect, render, versions
 from toolkit.engines.elasticsearch.client import SearchClient, connect
 from toolkit.engines.elasticsearch.typemap import profile
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.targets import Target
 
-_GIVEN = frozenset({"creation_date", "uuid", "version", "provided_name", "routing", "resize"})
 _SIZES = "_stats/store?filter_path=_all.total.store.size_in_bytes"
 
 
@@ -45,7 +44,9 @@ class SearchScratch:
         """See `Scratch.load`: what `GET /INDEX` answers; settings that a cluster gives by itself are left out."""
         try:
             (found,) = json.loads(script.read(dump)).values()
-            settings = {k: v for k, v in found["settings"].get("index", {}).items() if k not in _GIVEN}
+            flat = inspect.flat_settings(found["settings"])
+            # Where its shards may lie depends on the cluster.
+            settings = {k: v for k, v in flat.items() if not (inspect.belongs_to_one(k) or k.startswith("routing."))}
             body = {"mappings": found["mappings"], "settings": {"index": settings}}
         except (ValueError, KeyError, AttributeError, TypeError):
             raise UsageError("TV2083", f"{dump} is not the answer of GET /INDEX", "Save it with curl.") from None
