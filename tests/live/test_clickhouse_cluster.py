@@ -65,7 +65,8 @@ class Solo:
         self._connection.command(text, dict(values) if values else None)
 
     def observed(self, table: str) -> Observed:
-        return Observed(inspect.read(self.ask, {"storage_policy"}), "1.9", "", traits=traits.read(self.ask, table))
+        seen = inspect.look(self.ask, inspect.has_projections(self.ask))
+        return Observed(inspect.catalog(seen, {"storage_policy"}), "1.9", "", traits=traits.read(self.ask, seen, table))
 
     def do(self, steps: Sequence[Step]) -> None:
         """All but what clickhouse-migrations is told."""

@@ -63,6 +63,21 @@ def test_an_account_without_rights_gets_a_coded_error(mysql: Handle) -> None:
         sql(mysql.url, f"DROP USER {name}")
 
 
+def test_an_account_that_may_not_use_the_database(mysql: Handle) -> None:
+    name = f"out_{mysql.database[-10:]}"
+    sql(mysql.url, f"CREATE USER {name} IDENTIFIED BY 'out-secret'")
+    try:
+        url = mysql.url.replace("temporal:temporal-secret", f"{name}:out-secret")
+        with pytest.raises(ConnectionFailed) as refused, journeys.opened(url):
+            pass
+        assert (refused.value.code, RIGHTS in refused.value.hint) == ("TV4001", True)
+    finally:
+        sql(mysql.url, f"DROP USER {name}")
+    with pytest.raises(ConnectionFailed) as absent, journeys.opened(f"{mysql.url}_and_no_more"):
+        pass
+    assert "CREATE DATABASE" in absent.value.hint
+
+
 def test_wrong_password_and_nobody_there(mysql: Handle) -> None:
     with pytest.raises(ConnectionFailed) as wrong, journeys.opened(mysql.url.replace("secret", "wr0ng-pä")):
         pass

@@ -297,7 +297,8 @@ def test_an_account_with_the_rights_that_are_asked_for(mysql: Handle) -> None:
     url, name = mysql.url, f"own_{mysql.database[-10:]}"
     plain = "CREATE, ALTER, INDEX, DROP, SELECT, INSERT, UPDATE, DELETE"
     prepared(url, 50)
-    escaped = mysql.database.replace("_", "\\_")
+    # On 8.0.31 a pattern that comes by a role lets nobody connect to the database (1044).
+    escaped = mysql.database if mysql.version == "8.0" else mysql.database.replace("_", "\\_")
     sql(
         url,
         f"CREATE USER {name} IDENTIFIED BY 'own-secret'",

@@ -48,7 +48,6 @@ BATCH = 20_000
 EXACT_BELOW = 2_000_000
 _SKIP, _EXACT = "use_skip_indexes_if_final", "use_skip_indexes_if_final_exact_mode"
 _HAS_TABLE = "SELECT count() AS n FROM system.tables WHERE database = currentDatabase() AND name = {}"
-_ROWS = "SELECT total_rows AS n, engine FROM system.tables WHERE database = currentDatabase() AND name = {}"
 _OTHERS = "SELECT count() AS n FROM system.processes WHERE is_initial_query"
 _ENGINE = "SELECT engine FROM system.tables WHERE database = currentDatabase() AND name = {}"
 # Read whole ticks and bytes instead of texts and datetimes cut to microseconds.
@@ -91,48 +90,47 @@ class ClickHouseClient:
 
     def observe(self) -> Observed:
         """See `toolkit.engines.Client.observe`."""
+        seen = inspect.look(self._ask, self._projections)
         settings = {*self._rules.settings, "storage_policy"}
         product = "ClickHouse in chDB" if self._target.transport == "chdb" else "ClickHouse"
-        mark, live = self._mark(), self._live_table()
+        mark, live = self._mark(seen), self._live_table(seen.engine(self._rules.table))
         return Observed(
-            inspect.read(self._ask, settings),
-            recorded=self._recorded(),
+            inspect.catalog(seen, settings),
+            recorded=self._recorded(seen),
             server=f"{product} {self._connection.server_version}",
-            rows=self._rows(live),
+            rows=self._rows(seen, live),
             marks={versions.MARK: mark} if mark else {},
-            traits=traits.read(self._ask, live),
+            traits=traits.read(self._ask, seen, live),
         )
 
-    def _live_table(self) -> str:
-        """The table that has the rows now: before a move to a cluster, that is the one without the suffix."""
-        stored = stored_table(self._rules, self._placement)
-        if stored != self._rules.table:
-            found = self._ask(_ENGINE.format(literal(self._rules.table)))
-            if found and "MergeTree" in found[0]["engine"]:
-                return self._rules.table
-        return stored
+    @cached_property
+    def _projections(self) -> bool:
+        return inspect.has_projections(self._ask)
+
+    def _live_table(self, engine: str) -> str:
+        """The table that has the rows now: before a move to a cluster, that is the one without the suffix. `engine`:
+        that one's, "" when there is none."""
+        return self._rules.table if "MergeTree" in engine else stored_table(self._rules, self._placement)
 
     def _has(self, table: str) -> bool:
         return bool(self._ask(_HAS_TABLE.format(literal(table)))[0]["n"])
 
-    def _recorded(self) -> str | None:
-        if not self._has(versions.VERSION_TABLE):
+    def _recorded(self, seen: inspect.Look) -> str | None:
+        if versions.VERSION_TABLE not in seen.tables:
             return None
         return str(self._ask(versions.RECORDED)[0]["v"]) or None
 
-    def _mark(self) -> str | None:
-        if not self._has(versions.MIGRATIONS_TABLE):
+    def _mark(self, seen: inspect.Look) -> str | None:
+        if versions.MIGRATIONS_TABLE not in seen.tables:
             return None
         shipped = versions.shipped(self._placement.cluster is not None)
         return versions.mark(self._ask(versions.APPLIED), shipped)
 
-    def _rows(self, table: str) -> int | None:
-        found = self._ask(_ROWS.format(literal(table)))
-        if not found or found[0]["n"] is None:
+    def _rows(self, seen: inspect.Look, table: str) -> int | None:
+        if table not in seen.tables or (number := seen.tables[table]["total_rows"]) is None:
             return None
-        number, replacing = int(found[0]["n"]), "Replacing" in found[0]["engine"]
-        if number > EXACT_BELOW or not replacing:
-            return number
+        if number > EXACT_BELOW or "Replacing" not in seen.engine(table):
+            return int(number)
         return int(self._ask(f"SELECT count() AS n FROM {identifier(table)} FINAL")[0]["n"])
 
     def examine(self) -> dict[str, Json]:
@@ -309,9 +307,9 @@ class ClickHouseClient:
     def preflight(self, plan: Plan) -> tuple[Problem, ...]:
         """See `toolkit.engines.online.Checking.preflight`."""
         version = str(self._connection.server_version)
-        return preflight.check(
-            self._ask, self._granted, version, plan, self._live_table(), self._placement, self._kills()
-        )
+        engine = next((str(row["engine"]) for row in self._ask(_ENGINE.format(literal(self._rules.table)))), "")
+        live, placement = self._live_table(engine), self._placement
+        return preflight.check(self._ask, self._granted, version, plan, live, placement, self._kills())
 
     def _granted(self, text: str) -> str:
         try:

@@ -1,4 +1,4 @@
-"""ClickHouse's own catalog → our Catalog: the queries, and the reading of their rows.
+"""ClickHouse's own catalog → one look at it, and from that our Catalog: the queries, and the reading of their rows.
 
 It asks nothing itself (`client` does). The canonical form, in the spelling of the server's `system` tables:
 
@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from toolkit.catalog import Catalog, Json
@@ -28,7 +29,7 @@ Ask = Callable[[str], Sequence[Row]]
 
 _TABLES = """
 SELECT name, engine, engine_full, sorting_key, primary_key, partition_key, sampling_key, as_select, create_table_query,
-       database
+       database, toString(uuid) AS uuid, dependencies_table AS views, total_rows, total_bytes
 FROM system.tables
 WHERE database = currentDatabase() AND NOT is_temporary
 """
@@ -36,12 +37,14 @@ _COLUMNS = """
 SELECT table, name, type, default_kind, default_expression, compression_codec
 FROM system.columns
 WHERE database = currentDatabase()
+ORDER BY table, position
 """
 _INDEXES = """
 SELECT table, name, expr, type_full AS type, granularity
 FROM system.data_skipping_indices
 WHERE database = currentDatabase()
 """
+# Before 24.9 there is no such table.
 _HAS_PROJECTIONS = "SELECT count() AS n FROM system.tables WHERE database = 'system' AND name = 'projections'"
 _PROJECTIONS = "SELECT table, name, query FROM system.projections WHERE database = currentDatabase()"
 
@@ -53,19 +56,43 @@ _VIEW_TARGET = re.compile(r"\bTO (?:`(?:[^`\\]|\\.)*`|\w+)(?:\.(?:`(?:[^`\\]|\\.
 _STORING = ("MergeTree", "Distributed")
 
 
-def read(ask: Ask, settings: Collection[str]) -> Catalog:
-    """The catalog of the current database; `ask` runs one query and gives its rows as mappings. Of a table's settings
-    only those in `settings` are read."""
-    rows = [row for row in ask(_TABLES) if not _ignored(row["name"])]
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What the server's `system` tables say of the current database, all read at once: `tables` by name; the rows of
+    `columns` in their order."""
+
+    tables: Mapping[str, Row]
+    columns: Sequence[Row]
+    indexes: Sequence[Row]
+    projections: Sequence[Row]
+
+    def engine(self, table: str) -> str:
+        """The engine of `table`, "" when there is none."""
+        return str(self.tables[table]["engine"]) if table in self.tables else ""
+
+
+def look(ask: Ask, projections: bool) -> Look:
+    """`ask` runs one query and gives its rows as mappings; `projections`: what `has_projections` says."""
+    tables = {row["name"]: row for row in ask(_TABLES)}
+    return Look(tables, ask(_COLUMNS), ask(_INDEXES), ask(_PROJECTIONS) if projections else ())
+
+
+def has_projections(ask: Ask) -> bool:
+    """Whether this server lists its projections."""
+    return bool(int(ask(_HAS_PROJECTIONS)[0]["n"]))
+
+
+def catalog(seen: Look, settings: Collection[str]) -> Catalog:
+    """The catalog of the current database. Of a table's settings only those in `settings` are read."""
+    rows = [row for name, row in seen.tables.items() if not _ignored(name)]
     stored = {row["name"]: _table(row, settings) for row in rows if row["engine"].endswith(_STORING)}
-    for row in ask(_COLUMNS):
+    for row in seen.columns:
         _put(stored, row, "columns", _column(row))
-    for row in ask(_INDEXES):
+    for row in seen.indexes:
         if not row["name"].startswith(_IMPLICIT_INDEX):
             facts = {"expr": plain(row["expr"]), "type": row["type"], "granularity": int(row["granularity"])}
             _put(stored, row, "indexes", facts)
-    # Before 24.9 there is no such table.
-    for row in ask(_PROJECTIONS) if int(ask(_HAS_PROJECTIONS)[0]["n"]) else ():
+    for row in seen.projections:
         _put(stored, row, "projections", plain(row["query"]))
     tables: dict[str, Json] = {name: facts for name, facts in stored.items()}
     others: dict[str, dict[str, Json]] = {

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from toolkit.engines.clickhouse import replicas
+from toolkit.engines.clickhouse.inspect import has_projections
 from toolkit.engines.clickhouse.layout import Placement
 from toolkit.engines.clickhouse.names import OTHER
 from toolkit.engines.clickhouse.render import identifier, literal
@@ -132,8 +133,7 @@ def _rebuild(ask: Ask, table: str) -> Iterator[Problem]:
     if live["views"]:
         text = f"materialized views read from {table} and follow its name: {', '.join(live['views'][:5])}"
         yield Problem("TV4212", text, "They see new rows only, as before; the copy does not pass through them.", False)
-    projections = ask("SELECT count() AS n FROM system.tables WHERE database = 'system' AND name = 'projections'")
-    if int(projections[0]["n"]):
+    if has_projections(ask):
         listed = ask(
             f"SELECT name FROM system.projections WHERE database = currentDatabase() AND table = {literal(table)}"
         )

@@ -5,36 +5,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from toolkit.catalog import Json
 from toolkit.engines.clickhouse import clauses
+from toolkit.engines.clickhouse.inspect import Ask, Look, Row
 from toolkit.engines.clickhouse.names import CAPTURE, OTHER
 from toolkit.engines.clickhouse.render import literal
 
-Ask = Callable[[str], Sequence[Mapping[str, Any]]]
-
 _HERE = "database = currentDatabase()"
-_TABLE = f"""
-SELECT toString(uuid) AS uuid, engine, engine_full, dependencies_table AS views,
-       coalesce(total_rows, 0) AS rows, coalesce(total_bytes, 0) AS bytes
-FROM system.tables WHERE {_HERE} AND name = {{}}
-"""
-_COLUMNS = f"""
-SELECT name, type, default_kind AS kind, default_expression AS value, compression_codec AS codec
-FROM system.columns WHERE {_HERE} AND table = {{}} ORDER BY position
-"""
-_INDEXES = f"""
-SELECT name, expr, type_full AS type, granularity FROM system.data_skipping_indices
-WHERE {_HERE} AND table = {{}} ORDER BY name
-"""
-_PROJECTIONS = f"SELECT name FROM system.projections WHERE {_HERE} AND table = {{}} ORDER BY name"
-_HAS_PROJECTIONS = "SELECT count() AS n FROM system.tables WHERE database = 'system' AND name = 'projections'"
 _MUTATION = f"SELECT groupBitXor(cityHash64(mutation_id)) AS id FROM system.mutations WHERE {_HERE} AND table = {{}}"
 _POLICIES = "SELECT policy_name AS policy, groupUniqArrayArray(disks) AS disks FROM system.storage_policies GROUP BY 1"
-_UUID = f"SELECT toString(uuid) AS uuid, engine FROM system.tables WHERE {_HERE} AND name = {{}}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,41 +42,42 @@ class TableTraits:
     indexes: Mapping[str, str]
 
 
-def read(ask: Ask, table: str) -> dict[str, Json]:
+def read(ask: Ask, seen: Look, table: str) -> dict[str, Json]:
     """`Observed.traits`: `table` (what must not change during a rebuild), `other` (uuid of the table beside it),
     `capture`, `sizes`, `policies`; empty when there is no such table."""
-    name = literal(table)
-    found = ask(_TABLE.format(name))
-    if not found:
+    if table not in seen.tables:
         return {}
-    row = found[0]
-    has_projections = bool(int(ask(_HAS_PROJECTIONS)[0]["n"]))
+    row = seen.tables[table]
     settings: dict[str, Json] = dict(clauses.settings(clauses.clauses(row["engine_full"]).get("SETTINGS", "")))
-    columns: Json = [[r["name"], r["type"], r["kind"], r["value"], r["codec"]] for r in ask(_COLUMNS.format(name))]
-    indexes: Json = [[r["name"], r["expr"], r["type"], int(r["granularity"])] for r in ask(_INDEXES.format(name))]
-    projections = [r["name"] for r in ask(_PROJECTIONS.format(name))] if has_projections else []
+    columns: Json = [
+        [r["name"], r["type"], r["default_kind"], r["default_expression"], r["compression_codec"]]
+        for r in _of(seen.columns, table)
+    ]
+    indexes: Json = [
+        [r["name"], r["expr"], r["type"], int(r["granularity"])]
+        for r in sorted(_of(seen.indexes, table), key=lambda r: str(r["name"]))
+    ]
     facts: dict[str, Json] = {
         "uuid": row["uuid"],
         "engine": row["engine"],
         "columns": columns,
         "indexes": indexes,
-        "projections": list(projections),
+        "projections": sorted(r["name"] for r in _of(seen.projections, table)),
         "settings": settings,
         "views": [view for view in sorted(row["views"]) if view != CAPTURE],
-        "mutation": str(ask(_MUTATION.format(name))[0]["id"]),
+        "mutation": str(ask(_MUTATION.format(literal(table)))[0]["id"]),
     }
     return {
         "table": facts,
-        "other": _uuid(ask, OTHER),
-        "capture": _uuid(ask, CAPTURE) is not None,
-        "sizes": {"rows": int(row["rows"]), "bytes": int(row["bytes"])},
+        "other": seen.tables[OTHER]["uuid"] if OTHER in seen.tables else None,
+        "capture": CAPTURE in seen.tables,
+        "sizes": {"rows": int(row["total_rows"] or 0), "bytes": int(row["total_bytes"] or 0)},
         "policies": {r["policy"]: sorted(r["disks"]) for r in ask(_POLICIES)},
     }
 
 
-def _uuid(ask: Ask, table: str) -> str | None:
-    found = ask(_UUID.format(literal(table)))
-    return str(found[0]["uuid"]) if found else None
+def _of(rows: Sequence[Row], table: str) -> list[Row]:
+    return [row for row in rows if row["table"] == table]
 
 
 def decode(value: Json) -> TableTraits:

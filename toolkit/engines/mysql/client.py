@@ -46,8 +46,8 @@ def connect(target: Target, rules: Profile) -> MysqlClient:
     try:
         connection = opened(target)
     except (pymysql.MySQLError, OSError, UnicodeError) as error:
-        raise ConnectionFailed("TV4001", f"cannot connect to {target.shown}: {target.redact(refusals.text_of(error))}",
-                               "Is the server up, and are host, port, user and password right?") from None  # fmt: skip
+        said = target.redact(refusals.text_of(error))
+        raise ConnectionFailed("TV4001", f"cannot connect to {target.shown}: {said}", refusals.way_in(error)) from None
     client = MysqlClient(connection, target, rules)
     try:
         client.prepare()

@@ -49,6 +49,12 @@ _KNOWN: Mapping[int, tuple[str, str, str]] = {
         "As an administrator: SET GLOBAL log_bin_trust_function_creators = 1. Or use --offline, which needs none.",
     ),
 }
+# A server that lets the account in, but not to the database.
+_OUTSIDE: Mapping[int, str] = {
+    ER.BAD_DB_ERROR: "Create the database first: CREATE DATABASE …",
+    ER.DBACCESS_DENIED_ERROR: f"{RIGHTS} In some releases of MySQL 8.0 a pattern (`a\\_b`.*) that comes by a role does "
+    "not count here: grant it to the account itself, or by the plain name.",
+}
 _NO_SPACE = ("errno: 28", "error 28", "No space left")
 
 
@@ -60,6 +66,11 @@ def text_of(error: BaseException) -> str:
 def number_of(error: BaseException) -> int:
     """The server's number; 0 when there is none."""
     return error.args[0] if error.args and isinstance(error.args[0], int) else 0
+
+
+def way_in(error: BaseException) -> str:
+    """What to do about a connection that was not to be had."""
+    return _OUTSIDE.get(number_of(error), "Is the server up, and are host, port, user and password right?")
 
 
 def coded(error: pymysql.MySQLError, target: Target) -> EngineError:
