@@ -345,7 +345,9 @@ def small_tablespace(postgresql: Handle) -> Iterator[tuple[str, Path]]:
             yield postgresql.url_of(name), folder
         finally:
             with psycopg.connect(postgresql.url, autocommit=True) as connection:
-                connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)".encode())
+                # 12 has no WITH (FORCE).
+                connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
+                connection.execute(f"DROP DATABASE IF EXISTS {name}".encode())
                 connection.execute(f"DROP TABLESPACE IF EXISTS {name}".encode())
 
 
