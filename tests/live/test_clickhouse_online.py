@@ -412,6 +412,7 @@ def test_two_claims_with_one_number_count_for_nobody(chdb: EmbeddedHandle) -> No
         assert client.holder() is None  # type: ignore[attr-defined]
 
 
+@pytest.mark.needs("two requests at once")
 def test_an_insert_that_began_before_the_run_is_not_lost(clickhouse: Handle) -> None:
     """A view sees only inserts that begin after it: the others are waited for."""
     url = clickhouse.url

@@ -17,9 +17,10 @@ from tests.engines.processes import Command
 
 USER, PASSWORD = "temporal", "temporal-secret"
 STAND_IN = "stand-in over chDB: no replication, Keeper, ON CLUSTER or native protocol"
+IN_TURN = f"{STAND_IN}, nor two requests at once"
 VERSIONS = (
-    Version("24.8", "PyPI chdb 3.2.0", "clickhouse/clickhouse-server:24.8", limits=STAND_IN),
-    Version("25.8", "PyPI chdb 3.7.2", "clickhouse/clickhouse-server:25.8", limits=STAND_IN),
+    Version("24.8", "PyPI chdb 3.2.0", "clickhouse/clickhouse-server:24.8", limits=IN_TURN),
+    Version("25.8", "PyPI chdb 3.7.2", "clickhouse/clickhouse-server:25.8", limits=IN_TURN),
     Version("26.9", "PyPI chdb-core 26.9.0", "clickhouse/clickhouse-server:latest", default=True, limits=STAND_IN),
 )
 PACKAGES = {
