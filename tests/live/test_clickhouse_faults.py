@@ -104,6 +104,7 @@ def test_the_network_is_cut_in_the_middle(clickhouse: Handle) -> None:
     finished(url, writer, ROWS)
 
 
+@pytest.mark.needs("two requests at once")
 def test_a_copy_that_an_administrator_ends(clickhouse: Handle) -> None:
     """A view that sleeps keeps the copy's INSERT … SELECT at work until it is found and killed."""
     url = clickhouse.url
