@@ -16,7 +16,7 @@ from tests.engines.handles import Handle
 from tests.engines.processes import wait_until
 from tests.support import journeys
 from tests.support.catalogs import released
-from tests.support.mysql import EV, NEWEST, ask, at, driver, script, sessions, sql, temporal
+from tests.support.mysql import EV, NEWEST, account, ask, at, driver, script, sessions, sql, temporal
 from tests.support.shells import feed
 from toolkit.apply.machine import Limits
 from toolkit.apply.runner import Options, perform, plan_store, upgrade_task
@@ -35,44 +35,29 @@ RIGHTS = "CREATE, ALTER, INDEX, DROP, SELECT, INSERT, UPDATE, DELETE"
 
 def test_an_account_with_rights_on_its_database_only(mysql: Handle, tmp_path: Any) -> None:
     """No right beyond the database is needed, neither by the toolkit nor by the scripts."""
-    name, url = f"own_{mysql.database[-10:]}", mysql.new_database()
-    database = urlsplit(url).path[1:]
-    sql(mysql.url, f"CREATE USER {name} IDENTIFIED BY 'own-secret'", f"GRANT {RIGHTS} ON {database}.* TO {name}")
-    own = url.replace("temporal:temporal-secret", f"{name}:own-secret")
-    try:
+    url = mysql.new_database()
+    with account(url, "own", f"GRANT {RIGHTS} ON {urlsplit(url).path[1:]}.* TO {{}}") as own:
         journeys.one_leap(own, temporal)
         feed(own, script("downgrade/1.14-1.13"), tmp_path)
         with journeys.opened(own) as (_, client):
             list(client.write(at("1.13"), generate(at("1.13"), 20, seed=1)))
             assert len(list(client.read(at("1.13")))) == client.count() == 20
-    finally:
-        sql(mysql.url, f"DROP USER {name}")
 
 
 def test_an_account_without_rights_gets_a_coded_error(mysql: Handle) -> None:
-    name = f"none_{mysql.database[-10:]}"
-    sql(mysql.url, f"CREATE USER {name} IDENTIFIED BY 'none-secret'", f"GRANT SELECT ON {mysql.database}.* TO {name}")
-    try:
-        url = mysql.url.replace("temporal:temporal-secret", f"{name}:none-secret")
+    with account(mysql.url, "none", f"GRANT SELECT ON {mysql.database}.* TO {{}}") as url:
         with journeys.opened(url) as (chosen, client), pytest.raises(EngineError) as refused:
             journeys.upgrade(chosen, client, NEWEST)
         assert refused.value.code == "TV4301"
         assert RIGHTS in refused.value.hint
         assert "none-secret" not in refused.value.message
-    finally:
-        sql(mysql.url, f"DROP USER {name}")
 
 
 def test_an_account_that_may_not_use_the_database(mysql: Handle) -> None:
-    name = f"out_{mysql.database[-10:]}"
-    sql(mysql.url, f"CREATE USER {name} IDENTIFIED BY 'out-secret'")
-    try:
-        url = mysql.url.replace("temporal:temporal-secret", f"{name}:out-secret")
+    with account(mysql.url, "out") as url:
         with pytest.raises(ConnectionFailed) as refused, journeys.opened(url):
             pass
         assert (refused.value.code, RIGHTS in refused.value.hint) == ("TV4001", True)
-    finally:
-        sql(mysql.url, f"DROP USER {name}")
     with pytest.raises(ConnectionFailed) as absent, journeys.opened(f"{mysql.url}_and_no_more"):
         pass
     assert "CREATE DATABASE" in absent.value.hint

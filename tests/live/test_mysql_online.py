@@ -14,7 +14,7 @@ from tests.engines.handles import Handle
 from tests.support import journeys
 from tests.support.catalogs import LAST, published, released
 from tests.support.command import temporal_visibility
-from tests.support.mysql import CSA, EV, HALVES, ask, driver, sql
+from tests.support.mysql import CSA, EV, HALVES, account, ask, driver, sql
 from tests.support.mysql_writing import MysqlWriter, leftovers
 from tests.support.online import go, killed_again_and_again, paused, prepared
 from toolkit.apply.actions import Action, CopyChunk, Outcome, Replay, RunStep
@@ -162,27 +162,22 @@ def test_what_a_swap_would_lose_is_refused_and_kept(mysql: Handle, made: str) ->
 @pytest.mark.short
 def test_views_grants_and_own_indexes_go_along(mysql: Handle) -> None:
     """MySQL's views and grants name a table; own columns and indexes are made again."""
-    url, name = mysql.url, f"seer_{mysql.database[-8:]}"
+    url = mysql.url
     prepared(url, 50)
     sql(
         url,
         f"CREATE VIEW open_runs AS SELECT run_id FROM {EV} WHERE close_time IS NULL",
         f"CREATE INDEX by_mine ON {EV} (workflow_id(7) DESC, (UPPER(encoding))) COMMENT 'it''s mine, truly'",
-        f"CREATE USER {name} IDENTIFIED BY 'seer-secret'",
-        f"GRANT SELECT ON {mysql.database}.{EV} TO {name}",
     )
     before = [line for line in sql(url, f"SHOW CREATE TABLE {EV}")[0][1].splitlines() if "by_mine" in line]
     open_before = sql(url, "SELECT COUNT(*) FROM open_runs")
-    try:
+    with account(url, "seer", f"GRANT SELECT ON {mysql.database}.{EV} TO {{}}") as seer:
         ran(url, "upgrade")
         ran(url, "finish")
         assert sql(url, "SELECT COUNT(*) FROM open_runs") == open_before
         after = [line for line in sql(url, f"SHOW CREATE TABLE {EV}")[0][1].splitlines() if "by_mine" in line]
         assert [line.rstrip(",") for line in after] == [line.rstrip(",") for line in before]
-        seer = url.replace("temporal:temporal-secret", f"{name}:seer-secret")
         assert sql(seer, f"SELECT COUNT(*) FROM {EV}") == [(50,)]
-    finally:
-        sql(url, f"DROP USER {name}")
 
 
 def test_a_half_applied_version_with_records_is_finished_beside_writes(mysql: Handle) -> None:

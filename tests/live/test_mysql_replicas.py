@@ -13,7 +13,7 @@ from tests.engines.handles import Handle
 from tests.engines.processes import wait_until
 from tests.support import journeys
 from tests.support.command import temporal_visibility
-from tests.support.mysql import EV, ask, driver, sql
+from tests.support.mysql import EV, account, ask, driver, sql
 from tests.support.mysql_servers import Pair, replicated
 from tests.support.mysql_writing import MysqlWriter, leftovers
 from tests.support.online import go, prepared
@@ -165,17 +165,13 @@ def test_a_run_is_told_another_pace_while_it_runs(mysql: Handle) -> None:
 
 def test_a_busy_server_makes_a_copy_wait(mysql: Handle) -> None:
     """Others' sessions count, our own do not; an account that sees only its own is told so."""
-    url, name = mysql.url, f"busy_{mysql.database[-10:]}"
+    url = mysql.url
     prepared(url, 200)
-    sql(url, f"CREATE USER {name} IDENTIFIED BY 'busy-secret'", f"GRANT ALL ON {mysql.database}.* TO {name}")
-    own = url.replace("temporal:temporal-secret", f"{name}:busy-secret")
-    try:
+    with account(url, "busy", f"GRANT ALL ON {mysql.database}.* TO {{}}") as own:
         ran = temporal_visibility("schema", "upgrade", own, "--yes", "--max-load", "3")
         assert (ran.code, "TV5163" in ran.err) == (1, True), ran.err
         ran = temporal_visibility("schema", "upgrade", own, "--yes", "--max-lag", "3")
         assert (ran.code, "TV5113" in ran.err) == (1, True), ran.err
-    finally:
-        sql(url, f"DROP USER {name}")
     reasons: list[str] = []
     with ThreadPoolExecutor(1) as others, driver(url) as busy:
         at_work = others.submit(ask, busy, "SELECT SLEEP(60)")

@@ -83,6 +83,17 @@ def sql(url: str, *statements: str) -> list[tuple[Any, ...]]:
     return rows
 
 
+@contextmanager
+def account(url: str, kind: str, *grants: str) -> Iterator[str]:
+    """`url` with a new account, which may do what `grants` give to `{}`; its password is `KIND-secret`."""
+    name = f"{kind}_{urlsplit(url).path[-10:]}"
+    sql(url, f"CREATE USER {name} IDENTIFIED BY '{kind}-secret'", *(grant.format(name) for grant in grants))
+    try:
+        yield url.replace("temporal:temporal-secret", f"{name}:{kind}-secret")
+    finally:
+        sql(url, f"DROP USER {name}")
+
+
 def script(path: str) -> str:
     return engine.artefacts(released())[f"sql/mysql/{path}.sql"]
 

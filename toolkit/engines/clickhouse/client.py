@@ -47,7 +47,6 @@ BATCH = 20_000
 # Counting without duplicates is exact and reads the keys of all rows; beyond this many the engine's own number must do.
 EXACT_BELOW = 2_000_000
 _SKIP, _EXACT = "use_skip_indexes_if_final", "use_skip_indexes_if_final_exact_mode"
-_HAS_TABLE = "SELECT count() AS n FROM system.tables WHERE database = currentDatabase() AND name = {}"
 _OTHERS = "SELECT count() AS n FROM system.processes WHERE is_initial_query"
 _ENGINE = "SELECT engine FROM system.tables WHERE database = currentDatabase() AND name = {}"
 # Read whole ticks and bytes instead of texts and datetimes cut to microseconds.
@@ -113,7 +112,12 @@ class ClickHouseClient:
         return self._rules.table if "MergeTree" in engine else stored_table(self._rules, self._placement)
 
     def _has(self, table: str) -> bool:
-        return bool(self._ask(_HAS_TABLE.format(literal(table)))[0]["n"])
+        return bool(self._engine(table))
+
+    def _engine(self, table: str) -> str:
+        """The engine of `table`, "" when there is none."""
+        found = self._ask(_ENGINE.format(literal(table)))
+        return str(found[0]["engine"]) if found else ""
 
     def _recorded(self, seen: inspect.Look) -> str | None:
         if versions.VERSION_TABLE not in seen.tables:
@@ -307,8 +311,7 @@ class ClickHouseClient:
     def preflight(self, plan: Plan) -> tuple[Problem, ...]:
         """See `toolkit.engines.online.Checking.preflight`."""
         version = str(self._connection.server_version)
-        engine = next((str(row["engine"]) for row in self._ask(_ENGINE.format(literal(self._rules.table)))), "")
-        live, placement = self._live_table(engine), self._placement
+        live, placement = self._live_table(self._engine(self._rules.table)), self._placement
         return preflight.check(self._ask, self._granted, version, plan, live, placement, self._kills())
 
     def _granted(self, text: str) -> str:
