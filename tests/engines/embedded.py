@@ -79,20 +79,24 @@ def library(kind: Kind) -> Iterator[None]:
         yield
         return
     newest, before = newest_sqlite(), sys.modules["sqlite3"]
-    users = [module for module in list(sys.modules.values()) if getattr(module, "sqlite3", None) is before]
     replaced = {name: module for name in ("sqlite3", "sqlite3.dbapi2") if (module := sys.modules.get(name))}
     path = os.environ.get("PYTHONPATH")
     try:
-        for module in users:
-            module.sqlite3 = newest  # type: ignore[attr-defined]
+        _exchange(before, newest)
         sys.modules.update({"sqlite3": newest, "sqlite3.dbapi2": newest.dbapi2})
         os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(NEWEST_FOR_CHILDREN), path)))
         yield
     finally:
-        for module in users:
-            module.sqlite3 = before  # type: ignore[attr-defined]
+        # Modules that were imported meanwhile have the other library, too.
+        _exchange(newest, before)
         sys.modules.update(replaced)
         os.environ.pop("PYTHONPATH") if path is None else os.environ.update(PYTHONPATH=path)
+
+
+def _exchange(before: ModuleType, after: ModuleType) -> None:
+    for module in list(sys.modules.values()):
+        if getattr(module, "sqlite3", None) is before:
+            module.sqlite3 = after  # type: ignore[attr-defined]
 
 
 def _create_chdb_database(directory: Path) -> None:

@@ -45,16 +45,20 @@ class Words(Enum):
 @dataclass(frozen=True, slots=True)
 class Times:
     """What is left of a time: `stored` and `given` are the smallest steps in nanoseconds; `nearest`: a stored time is
-    rounded, not cut. `blur`: both sides are brought to the stored step before they are compared."""
+    rounded, not cut, though never into the next of the units of `inside` nanoseconds, where that is given. `blur`: both
+    sides are brought to the stored step before they are compared."""
 
     stored: int = 1
     given: int = 1
     nearest: bool = False
+    inside: int = 0
     blur: bool = False
 
     def keep(self, value: int) -> int:
         """What remains of a time once it is stored."""
-        return (value + (self.stored // 2 if self.nearest else 0)) // self.stored * self.stored
+        kept = (value + (self.stored // 2 if self.nearest else 0)) // self.stored * self.stored
+        leaves = self.inside and kept // self.inside > value // self.inside
+        return kept - self.stored if leaves else kept
 
     def take(self, value: int) -> int:
         """What remains of a time given in a filter."""
@@ -107,6 +111,8 @@ class Semantics:
 ALL_KINDS = frozenset(Kind)
 MICROSECOND = 1_000
 MILLISECOND = 1_000_000
+SECOND = 1_000_000_000
+MINUTE = 60 * SECOND
 
 # The choices: a record that lacks a value satisfies no comparison, negated or not (as in SQL); an open execution has no
 # close time; texts are compared exactly and ordered by code point; a time is as fine as the coarsest store keeps it; a

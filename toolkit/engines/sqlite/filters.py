@@ -6,6 +6,7 @@ Pure; Texts and KeywordLists are searched through the full-text tables, as Tempo
 from __future__ import annotations
 
 import re
+import sqlite3
 from decimal import Decimal
 from typing import assert_never
 
@@ -25,30 +26,51 @@ from toolkit.engines.sql_filters import (
 )
 from toolkit.engines.sqlite import rows
 from toolkit.engines.sqlite.layout import column_name
-from toolkit.engines.sqlite.render import identifier
+from toolkit.engines.sqlite.render import identifier, path
 from toolkit.engines.sqlite.rows import SEPARATOR, timestamp
 from toolkit.engines.sqlite.typemap import profile
 from toolkit.query.evaluate import END_OF_TIME
 from toolkit.query.page import Page
 from toolkit.query.rules import Among, Begins, HasWord, Operand, Present, Test, Within, decide
-from toolkit.query.semantics import MICROSECOND, MILLISECOND, Semantics, Times, Words
+from toolkit.query.semantics import MICROSECOND, MILLISECOND, MINUTE, SECOND, Semantics, Times, Words
 from toolkit.query.tree import Column, Kind
+from toolkit.query.values import FIRST_MOMENT, LAST_MOMENT
 from toolkit.records import Moment, Record
 
 _SEARCHED = frozenset({Kind.TEXT, Kind.KEYWORD_LIST})
-# A full-text search finds what has the word; everything else, records without the value included, is "not found".
-SEMANTICS = Semantics(
-    name="sqlite",
-    missing_matches=_SEARCHED,
-    open_is_last=True,
-    folded=frozenset({Kind.KEYWORD_LIST}),
-    # LIKE ignores the case of ASCII letters on SQLite unless told otherwise.
-    folded_prefix=True,
-    words=Words.LETTERS,
-    fields=Times(stored=MICROSECOND, given=MICROSECOND),
-    attributes=Times(stored=MILLISECOND, given=MICROSECOND, nearest=True),
-)
+
+
+def semantics(library: tuple[int, ...]) -> Semantics:
+    """What filters mean to a store that the SQLite library of this version wrote.
+
+    Its strftime() rounds to milliseconds, but lets no second become 60; since 3.49 it rounds no fraction up to 1 (tried
+    with 3.40 to 3.51). Of two equally near milliseconds the number's binary form decides, in each library in its way.
+    """
+    inside = SECOND if library >= (3, 49) else MINUTE
+    return Semantics(
+        name="sqlite",
+        # A full-text search finds what has the word; everything else, records without the value included, is not found.
+        missing_matches=_SEARCHED,
+        open_is_last=True,
+        folded=frozenset({Kind.KEYWORD_LIST}),
+        # LIKE ignores the case of ASCII letters on SQLite unless told otherwise.
+        folded_prefix=True,
+        words=Words.LETTERS,
+        fields=Times(stored=MICROSECOND, given=MICROSECOND),
+        attributes=Times(stored=MILLISECOND, given=MICROSECOND, nearest=True, inside=inside),
+    )
+
+
+SEMANTICS = semantics(sqlite3.sqlite_version_info)
 _MARK = "?"
+# A time as it was given, from the attributes' document: seconds in UTC and every digit behind them that is no closing
+# zero, so that texts sort as moments do. The zone may be a letter, an offset, or missing.
+_AS_GIVEN = """(SELECT strftime('%Y-%m-%d %H:%M:%S', substr(t, 1, 19) || substr(t, length(t) - z + 1))
+ || rtrim(rtrim(substr(t, 20, length(t) - 19 - z), '0'), '.')
+ FROM (SELECT t, CASE WHEN t GLOB '*[Zz]' THEN 1 WHEN t GLOB '*[-+][0-9][0-9]:[0-9][0-9]' THEN 6 ELSE 0 END AS z
+ FROM (SELECT JSON_EXTRACT(search_attributes, {path}) AS t)))""".replace("\n", "")
+# No library moves a time further than this when it stores it.
+_ASTRAY = 2 * MILLISECOND
 # As in the indexes, letter by letter, or they are not used.
 _CLOSE_OR_OPEN = "COALESCE(close_time, '9999-12-31 23:59:59+00:00')"
 _ORDER = (_CLOSE_OR_OPEN, "start_time", "run_id")
@@ -139,6 +161,8 @@ def _test(test: Test, semantics: Semantics) -> Piece:
             if column.kind not in semantics.folded:
                 found = _exactly(expression, test)
             return _searched(expression, found, test)
+        case Within(column=Column(kind=Kind.DATETIME, is_field=False)) if semantics.attributes.blur:
+            return missing_or(expression, _exactly_timed(expression, test), test)
         case Among() | Within():
             column = test.column
             compared = _CLOSE_OR_OPEN if column.kind is Kind.CLOSE_TIME and semantics.open_is_last else expression
@@ -171,6 +195,32 @@ def _exactly(expression: str, test: Among) -> Piece:
         exact = Piece(inside, (f"{SEPARATOR}{value}{SEPARATOR}",))
         parts.append(joined([_match(_LIST_SEARCH, test.column, [str(value)]), exact], "AND") if value else exact)
     return joined(parts, "OR") if parts else FALSE
+
+
+def _exactly_timed(expression: str, test: Within) -> Piece:
+    """Moments compared as they were given: what the column holds depends on the library that wrote it. Only near the
+    bounds the document is read; the comparison with the column is there for the index."""
+    given = _AS_GIVEN.format(path=path(test.column.name))
+    parts = []
+    if isinstance(test.low, Moment):
+        parts.append(_one_side(expression, given, ">", test.above, test.low.nanoseconds))
+    if isinstance(test.high, Moment):
+        parts.append(_one_side(expression, given, "<", test.below, test.high.nanoseconds))
+    return joined(parts, "AND")
+
+
+def _one_side(expression: str, given: str, side: str, strict: bool, bound: int) -> Piece:
+    astray = _ASTRAY if side == "<" else -_ASTRAY
+    exact = side if strict else f"{side}="
+    return Piece(
+        f"({expression} {side}= {_MARK} AND ({expression} {side} {_MARK} OR {given} {exact} {_MARK}))",
+        (_whole(bound + astray), _whole(bound - astray), timestamp(bound).removesuffix("+00:00")),
+    )
+
+
+def _whole(nanoseconds: int) -> str:
+    inside = min(max(nanoseconds, FIRST_MOMENT), LAST_MOMENT)
+    return _attribute_time(inside // MILLISECOND * MILLISECOND)
 
 
 def _begins(expression: str, prefix: str, semantics: Semantics) -> Piece:
