@@ -52,6 +52,7 @@ def bench(engine: Handle | EmbeddedHandle) -> Iterator[Bench]:
     made.close()
 
 
+@pytest.mark.needs("scaled_float")  # attributes of every type
 @pytest.mark.engines("postgresql", "mysql", "elasticsearch", "opensearch", "sqlite", "chdb")
 def test_every_verdict_is_true(bench: Bench) -> None:
     table = changes(bench.name)
