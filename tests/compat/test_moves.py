@@ -30,6 +30,7 @@ from toolkit.query.page import Page
 from toolkit.query.tree import And, Column, Compare, Condition, Filter, IsNull, Kind, Operator
 from toolkit.records import AttributeValue, Record
 
+pytestmark = pytest.mark.needs("scaled_float")  # attributes of every type
 Type = AttributeType
 ATTRIBUTES = {kind: f"{kind.value}01" for kind in Type}
 WORKFLOW = Column("WorkflowId", "WorkflowId", Kind.KEYWORD, True)

@@ -21,7 +21,7 @@ from tests.engines.errors import NotAllowed, NotOurs, Unavailable
 from tests.engines.given import Given
 from tests.engines.handles import Handle, Host, alone, shared
 from tests.engines.runs import Run, clean_leftovers
-from tests.engines.selection import Selection, Way, selection
+from tests.engines.selection import Selection, Way, in_step, selection
 
 RUN = pytest.StashKey[Run]()
 SELECTION = pytest.StashKey[Selection]()
@@ -126,19 +126,22 @@ def _kinds(item: pytest.Item) -> set[Kind]:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     chosen = metafunc.config.stash[SELECTION]
     short = any(True for _ in metafunc.definition.iter_markers("short"))
-    for name in ENGINES:
-        if name in metafunc.fixturenames:
-            kinds = chosen.kinds(name, short)
-            metafunc.parametrize(name, kinds, indirect=True, ids=[kind.name for kind in kinds])
-    for name in EMBEDDED:
-        if name in metafunc.fixturenames and (kinds := _inside(chosen, name, short)) != [default(name)]:
-            metafunc.parametrize(name, kinds, indirect=True, ids=[_id(kind) for kind in kinds])
+    named = {name: chosen.kinds(name, short) for name in ENGINES if name in metafunc.fixturenames}
+    named |= {name: _inside(chosen, name, short) for name in EMBEDDED if name in metafunc.fixturenames}
+    named = {name: kinds for name, kinds in named.items() if name in ENGINES or kinds != [default(name)]}
+    if named:
+        rows = in_step(list(named.values()), lambda kind: _usable(chosen, kind, metafunc.definition))
+        metafunc.parametrize(list(named), rows, indirect=True, ids=["-".join(map(_id, row)) for row in rows])
     if "engine" in metafunc.fixturenames:
         marker = metafunc.definition.get_closest_marker("engines")
         names = marker.args if marker and marker.args else (*(store.name for store in STORES), *EMBEDDED)
         kinds = [kind for name in names if name in ENGINES for kind in chosen.kinds(name, short)]
         kinds += [kind for name in names if name in EMBEDDED for kind in chosen.kinds(name, short)]
         metafunc.parametrize("engine", kinds, indirect=True, ids=[_id(kind) for kind in kinds])
+
+
+def _usable(chosen: Selection, kind: Kind, test: pytest.Item) -> bool:
+    return chosen.why_not(kind) is None and not _lacks(test, kind.version.limits)
 
 
 def _inside(chosen: Selection, name: str, short: bool) -> list[Kind]:
@@ -188,9 +191,9 @@ def _breaks(request: pytest.FixtureRequest) -> bool:
     return request.node.get_closest_marker("faults") is not None
 
 
-def _lacks(request: pytest.FixtureRequest, limits: str) -> str:
+def _lacks(test: pytest.Item, limits: str) -> str:
     """`limits` when they name something that the test needs, else nothing."""
-    needed = [what for marker in request.node.iter_markers("needs") for what in marker.args]
+    needed = [what for marker in test.iter_markers("needs") for what in marker.args]
     return limits if any(what in limits for what in needed) else ""
 
 
@@ -207,7 +210,7 @@ def _server(request: pytest.FixtureRequest, kind: Kind) -> Iterator[Handle]:
     _note(request, kind.name)
     try:
         with (alone if _breaks(request) else shared)(_host(request.config, kind)) as handle:
-            if lacking := _lacks(request, handle.limits):
+            if lacking := _lacks(request.node, handle.limits):
                 pytest.skip(f"{kind.name}: {lacking}")
             yield handle
             return

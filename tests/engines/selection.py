@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -82,6 +82,21 @@ def selection(
     """The choice that options and environment express; NotAllowed for an unknown name."""
     only = tuple(parse(name) for text in names for name in text.split(",") if name)
     return Selection(only, all_versions, urls_of(environment), Way(way) if way else usual_way())
+
+
+def in_step(columns: Sequence[Sequence[Kind]], usable: Callable[[Kind], bool]) -> list[tuple[Kind, ...]]:
+    """Versions for a test with several engines: each at least once, beside some version of every other, where all
+    with all would be dozens. What is not usable has a row of its own, or others would be left out with it."""
+    if not all(columns):
+        return []
+    whole = [[kind for kind in column if usable(kind)] or list(column) for column in columns]
+    longest = max(map(len, whole))
+    rows = [tuple(column[number % len(column)] for column in whole) for number in range(longest)]
+    for place, column in enumerate(columns):
+        for kind in column:
+            if kind not in whole[place]:
+                rows.append((*rows[0][:place], kind, *rows[0][place + 1 :]))
+    return rows
 
 
 def variable(kind: Kind) -> str:

@@ -19,7 +19,7 @@ from tests.engines.ports import free_port, is_free
 from tests.engines.process_server import recorded
 from tests.engines.processes import Process
 from tests.engines.runs import Run, clean_leftovers
-from tests.engines.selection import Way, selection, usual_way
+from tests.engines.selection import Way, in_step, selection, usual_way
 from tests.live.engine_probe import read, write
 
 ROOT = Path(__file__).parents[2]
@@ -198,6 +198,19 @@ def test_free_ports_are_free():
 )
 def test_which_versions_a_test_runs_on(names, everything, short, expected):
     assert [kind.label for kind in selection(names, everything, {}).kinds("mysql", short)] == expected
+
+
+def test_a_test_with_several_engines_runs_with_each_version_once():
+    postgresql, mysql = (
+        selection([], True, {}).kinds("postgresql", False)[:3],
+        selection([], True, {}).kinds("mysql", False),
+    )
+    assert [kind.label for kind in mysql] == ["8.0", "8.4", "9"]
+    rows = in_step([postgresql, mysql], lambda kind: kind.label != "8.4")
+    assert [tuple(kind.label for kind in row) for row in rows] == [
+        ("12", "8.0"), ("13", "9"), ("14", "8.0"), ("12", "8.4"),
+    ]  # fmt: skip
+    assert in_step([postgresql, []], lambda _: True) == []
 
 
 def test_a_url_from_the_environment_wins():
