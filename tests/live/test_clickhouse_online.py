@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -410,6 +411,20 @@ def test_two_claims_with_one_number_count_for_nobody(chdb: EmbeddedHandle) -> No
         store.claim(before, "b", "two", 60)
         assert store.held() == locks.Held(before.fencing + 1, "", "", "", "", "", True)
         assert client.holder() is None  # type: ignore[attr-defined]
+        assert not any(store.has(replace(store.held(), token=token)) for token in "ab")
+
+
+def test_the_newest_claim_alone_holds(chdb: EmbeddedHandle) -> None:
+    with journeys.opened(chdb.url) as (_, client):
+        client.take_lock("first", 60).release()  # type: ignore[attr-defined]
+        store = client._store(client._connection)  # type: ignore[attr-defined]
+        store.claim(store.held(), "a", "one", 60)
+        mine = store.held()
+        store.renew(mine, 1, 60)
+        assert store.has(mine)
+        store.claim(mine, "b", "two", 60)
+        assert not store.has(mine)
+        assert store.has(store.held())
 
 
 @pytest.mark.needs("two requests at once")

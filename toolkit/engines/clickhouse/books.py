@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from toolkit.catalog import Json
 from toolkit.engines.clickhouse.layout import Placement
@@ -37,9 +36,9 @@ FROM (
   SELECT id, argMin(kind, line) AS kind, argMax(status, line) AS status, argMin(wanted, line) AS wanted,
          argMin(owner, line) AS owner, toString(min(at)) AS started, toString(minIf(at, line = 1)) AS ended,
          argMin(plan, line) AS plan, argMin(tuple(of), line).1 AS of, argMin(state, line) AS state, max(line) AS ends
-  FROM {RUN} GROUP BY id) r
-LEFT JOIN (SELECT run, argMax(state, line) AS state, argMax(note, line) AS note FROM {JOURNAL} GROUP BY run) j
-  ON j.run = r.id
+  FROM {RUN} WHERE {{of_runs}} GROUP BY id) r
+LEFT JOIN (SELECT run, argMax(state, line) AS state, argMax(note, line) AS note FROM {JOURNAL}
+  WHERE {{of_lines}} GROUP BY run) j ON j.run = r.id
 ORDER BY id
 """
 _TABLES = ((RUN, _RUN, "id, line"), (JOURNAL, _LINE, "run, line"), (THROTTLE, _ASKED, "run, at"))
@@ -56,7 +55,9 @@ class ClickHouseJournal:
         self._lines: dict[int, int] = {}
 
     def create(self) -> None:
-        """Make the tables, if they are not there."""
+        """Make the tables, if they are not there. To a cluster it is said each time: it may have got a new server."""
+        if self._placement.cluster is None and self._are_there():
+            return
         for table, columns, key in _TABLES:
             listed = ", ".join(f"{name} {type}" for name, type in columns.items())
             self._run(
@@ -67,16 +68,20 @@ class ClickHouseJournal:
 
     def runs(self) -> Sequence[Run]:
         """See `Journal.runs`."""
+        return self._found("1", "1") if self._are_there() else ()
+
+    def _found(self, of_runs: str, of_lines: str) -> list[Run]:
+        self._synchronise()
         return [
             Run(row["id"], row["kind"], row["status"], row["wanted"], row["owner"], row["started"],
                 row["ended"] if row["ends"] else None, json.loads(row["plan"]), json.loads(row["state"]), row["of"],
                 row["note"])
-            for row in self._rows()
+            for row in self._ask(_RUNS.format(of_runs=of_runs, of_lines=of_lines))
         ]  # fmt: skip
 
     def lines(self, run: int) -> Sequence[Mapping[str, Json]]:
         """See `Journal.lines`."""
-        if not self._is_there():
+        if not self._are_there():
             return ()
         found = self._ask(
             f"SELECT line, toString(at) AS at, action, note, state FROM {JOURNAL} WHERE run = {int(run)} ORDER BY line"
@@ -86,12 +91,14 @@ class ClickHouseJournal:
     def begin(self, kind: str, wanted: str, plan: Json, state: Json, of: int | None) -> Run:
         """See `Journal.begin`. The row of the run has its first state, so there is no moment without one."""
         lease = self._fence()
-        known = self._rows()
-        number = max((row["id"] for row in known), default=0) + 1
+        self._synchronise()
+        number = int(self._ask(f"SELECT max(id) AS n FROM {RUN}")[0]["n"]) + 1
         row = (number, 0, kind, "running", wanted, lease.owner, of, json.dumps(plan), json.dumps(state))
         self._insert(RUN, _RUN, [row])
+        self._lines[number] = 0
         self.append(number, Entry("begin", state))
-        return next(run for run in self.runs() if run.id == number)
+        [begun] = self._found(f"id = {number}", f"run = {number}")
+        return begun
 
     def append(self, run: int, entry: Entry) -> None:
         """See `Journal.append`."""
@@ -107,8 +114,11 @@ class ClickHouseJournal:
     def close(self, run: int, status: str, of: int | None = None, of_status: str = "") -> None:
         """See `Journal.close`."""
         self._fence()
-        ends: dict[int, int] = {row["id"]: row["ends"] for row in self._rows()}
+        self._synchronise()
         pairs = [(run, status), *([(of, of_status)] if of is not None else [])]
+        listed = ", ".join(str(int(id)) for id, _ in pairs)
+        known = self._ask(f"SELECT id, max(line) AS ends FROM {RUN} WHERE id IN ({listed}) GROUP BY id")
+        ends: dict[int, int] = {row["id"]: row["ends"] for row in known}
         rows = [(id, ends[id] + 1, "", word, "", "", None, "", "") for id, word in pairs]
         self._insert(RUN, _RUN, rows)
 
@@ -126,16 +136,13 @@ class ClickHouseJournal:
         listed = ", ".join("(" + ", ".join("NULL" if v is None else literal(v) for v in row) + ")" for row in rows)
         self._run(f"INSERT INTO {table} ({', '.join(columns)}) VALUES {listed}")
 
-    def _rows(self) -> Sequence[Mapping[str, Any]]:
-        if not self._is_there():
-            return ()
+    def _synchronise(self) -> None:
+        """What another server of the cluster has written is here before it is read."""
         if self._placement.cluster is not None:
-            # What another server of the cluster has written is here before it is read.
             for table in (RUN, JOURNAL):
                 self._run(f"SYSTEM SYNC REPLICA {table}")
-        return self._ask(_RUNS)
 
-    def _is_there(self) -> bool:
+    def _are_there(self) -> bool:
         there = self._ask(
             "SELECT count() AS n FROM system.tables WHERE database = currentDatabase()"
             f" AND name IN ({', '.join(literal(table) for table, *_ in _TABLES)})"

@@ -57,6 +57,10 @@ class Store(Protocol):
         """The lock as it is now."""
         ...
 
+    def has(self, held: Held) -> bool:
+        """Whether `held` is still the newest claim, and the only one with its number. Asked before every write."""
+        ...
+
     def claim(self, before: Held, token: str, owner: str, seconds: float) -> None:
         """Take the lock if it is still as in `before`; `held` tells whether that worked."""
         ...
@@ -111,6 +115,10 @@ class KeeperStore:
             f" expires_at < {_NOW} AS expired FROM {LOCK} WHERE name = 'schema'"
         )
         return _held(rows[0]) if rows else FREE
+
+    def has(self, held: Held) -> bool:
+        """See `Store.has`."""
+        return self.held().token == held.token
 
     def claim(self, before: Held, token: str, owner: str, seconds: float) -> None:
         """See `Store.claim`."""
@@ -172,6 +180,11 @@ class ClaimStore:
             gone = self.embedded and found.process != PROCESS
             return Held(found.fencing, "", "", "", "", "", True) if gone else found
         return Held(int(rows[0]["fencing"]), "", "", "", "", "", True) if rows else FREE
+
+    def has(self, held: Held) -> bool:
+        """See `Store.has`. What `held` would say, for less than half of what that costs the server."""
+        found = self.ask(f"SELECT DISTINCT token FROM {CLAIMS} WHERE fencing >= {held.fencing}")
+        return [row["token"] for row in found] == [held.token]
 
     def claim(self, before: Held, token: str, owner: str, seconds: float) -> None:
         """See `Store.claim`."""
@@ -240,7 +253,7 @@ class ClickHouseLease:
 
     def check(self) -> None:
         """See `Lease.check`."""
-        if self._store.held().token != self._held.token:
+        if not self._store.has(self._held):
             raise lost()
 
     def beat(self) -> None:
@@ -249,16 +262,16 @@ class ClickHouseLease:
             self._beats = self._beating()
         store, _ = self._beats
         self._line += 1
-        if store.held().token != self._held.token:
+        if not store.has(self._held):
             raise lost()
         store.renew(self._held, self._line, self._seconds)
-        if store.held().token != self._held.token:
+        if not store.has(self._held):
             raise lost()
 
     def release(self) -> None:
         """See `Lease.release`. A lost connection is no error: the lock then expires."""
         try:
-            if self._store.held().token == self._held.token:
+            if self._store.has(self._held):
                 self._store.release(self._held)
         except EngineError:
             pass

@@ -145,15 +145,18 @@ class ElasticTransport:
         self._library = elasticsearch
         self._target = target
         self._client = elasticsearch.Elasticsearch(url, basic_auth=address.login, **settings)
+        # A client with options of its own is made of forty objects, which takes longer than to send a request.
+        self._patient: dict[int, Any] = {}
 
     def send(self, method: str, path: str, body: Json = None, seconds: int = SECONDS) -> Answer:
         """See Transport. Deprecation notices of the server are not for the user, who cannot change our requests."""
         headers = {"accept": "application/json"} | ({"content-type": "application/json"} if body is not None else {})
-        client = self._client.options(request_timeout=seconds)
+        if seconds not in self._patient:
+            self._patient[seconds] = self._client.options(request_timeout=seconds)
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", self._library.ElasticsearchWarning)
-                answer = client.perform_request(method, path, headers=headers, body=body)
+                answer = self._patient[seconds].perform_request(method, path, headers=headers, body=body)
             return Answer(answer.meta.status, _decoded(answer.body))
         except self._library.UnsupportedProductError:
             raise
