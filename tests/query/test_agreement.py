@@ -7,7 +7,6 @@ The long form asks everything of one store with 100 000 records.
 from __future__ import annotations
 
 import random
-import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -26,7 +25,6 @@ from tests.support.filter_sheet import Sheet
 from tests.support.filter_store import definition, few, prepare, scope_for, walk
 from toolkit.engines import Client, Engine, asking
 from toolkit.engines.filtering import Filters, Question, filters
-from toolkit.engines.sqlite.filters import semantics as sqlite_meaning
 from toolkit.errors import FilterError
 from toolkit.query import check, evaluate
 from toolkit.query.page import Page
@@ -51,7 +49,6 @@ class Store:
     engine: Engine
     client: Client
     filters: Filters
-    semantics: Semantics
     records: Sequence[Record]
 
     def question(self, found: Filter, semantics: Semantics) -> Question:
@@ -80,12 +77,7 @@ def filled(handle: Handle | EmbeddedHandle, number: int) -> Iterator[Store]:
         if number == FULL:
             filling.roomy(engine, client)
         prepare(engine, client, everything, handle.url)
-        yield Store(engine, client, filters(engine.NAME), meaning(engine), ours)
-
-
-def meaning(engine: Engine) -> Semantics:
-    """The engine's own; SQLite's is that of the library in use."""
-    return sqlite_meaning(sqlite3.sqlite_version_info) if engine.NAME == "sqlite" else filters(engine.NAME).SEMANTICS
+        yield Store(engine, client, filters(engine.NAME), ours)
 
 
 @pytest.fixture(params=[QUICK])
@@ -114,7 +106,7 @@ class Once:
 def compare(store: Store, found: Filter) -> int:
     """Assert that the store agrees on `found` under both meanings; how many comparisons were made."""
     made, client = 0, Once(store.client)
-    for semantics in (store.semantics, COMMON):
+    for semantics in (store.filters.SEMANTICS, COMMON):
         question = store.question(found, semantics)
         try:
             counts = asking.count(store.filters, client, question)
@@ -198,7 +190,7 @@ def test_hostile_values_are_just_values(store: Store) -> None:
         assert got.get(None, 0) == evaluate.count(found, store.records, COMMON).get(None, 0), value
         if value.strip():
             text = check.parse(f"Text01 = {given}", scope)
-            asking.count(store.filters, store.client, store.question(text, store.semantics))
+            asking.count(store.filters, store.client, store.question(text, store.filters.SEMANTICS))
 
 
 @ALL
@@ -240,7 +232,7 @@ def differences(
     """Where the store does not agree: the meaning, the filter, what was asked for. `wholly`: the evaluator sees every
     record, too, and must agree with the sheet."""
     client = Once(store.client)
-    for semantics in (store.semantics, COMMON):
+    for semantics in (store.filters.SEMANTICS, COMMON):
         try:
             counts = asking.count(store.filters, client, store.question(found, semantics))
         except FilterError as error:
@@ -266,7 +258,7 @@ def pages_give_each_record_once(store: Store, size: int, most: int = 60) -> None
     everything = "" if size > 1 else "WorkflowType = 'Cleanup' AND Int02 = 3 AND TaskQueue = 'batch'"
     for given in (everything, "ExecutionStatus IN ('Running', 'Completed') AND Customer = 'a'"):
         found = check.parse(given, scope)
-        for semantics in (store.semantics, COMMON):
+        for semantics in (store.filters.SEMANTICS, COMMON):
             question = store.question(found, semantics)
             wanted = [r.run_id for r in evaluate.listing(found, store.records, semantics)]
             times = Counter((r.close_time, r.start_time) for r in evaluate.listing(found, store.records, semantics))
@@ -306,7 +298,7 @@ def test_a_wrong_meaning_is_noticed(sqlite: EmbeddedHandle) -> None:
     from toolkit.query.semantics import Doubles, Times, Words
 
     [store] = [next(it := filled(sqlite, 800))]
-    right = store.semantics
+    right = store.filters.SEMANTICS
     wrong = {
         "missing_matches": frozenset({Kind.KEYWORD}),
         "open_is_last": False,

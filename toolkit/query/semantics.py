@@ -112,7 +112,6 @@ ALL_KINDS = frozenset(Kind)
 MICROSECOND = 1_000
 MILLISECOND = 1_000_000
 SECOND = 1_000_000_000
-MINUTE = 60 * SECOND
 
 # The choices: a record that lacks a value satisfies no comparison, negated or not (as in SQL); an open execution has no
 # close time; texts are compared exactly and ordered by code point; a time is as fine as the coarsest store keeps it; a

@@ -27,6 +27,7 @@ from toolkit.targets import Target
 if TYPE_CHECKING:
     # What only some methods need they import themselves: `schema status` is asked every minute and needs none of it.
     from toolkit.engines.bound import BoundSql
+    from toolkit.engines.sqlite import rounding
     from toolkit.engines.sqlite.rebuilder import SqliteRebuilder
     from toolkit.records import Record, Write
 
@@ -77,6 +78,7 @@ class SqliteClient:
         self._target = target
         self._rules = rules
         self._open: sqlite3.Connection | None = None
+        self._agreement: rounding.Agreement | None = None
         self._lease: books.SqliteLease | None = None
 
     @property
@@ -188,6 +190,7 @@ class SqliteClient:
         form = rows.Form.of(definition, self._rules)
         for batch in batches.batched(writes, _BATCH):
             final = batches.collapse(batch)
+            self._agree(fine=any(map(rows.is_fine, final.records)))
             with self._errors(), self._transaction() as connection:
                 connection.executemany(form.merge, map(form.values, final.records))
                 connection.executemany(form.delete, map(form.key, final.deletions))
@@ -220,7 +223,17 @@ class SqliteClient:
         """See `toolkit.engines.online.Coordinated.break_lock`. The process cannot be ended; it can change nothing."""
         self._take("temporal-visibility schema unlock", 0.0, owner).release()
 
+    def _agree(self, fine: bool = False) -> None:
+        """See `rounding.Agreement.reach`."""
+        from toolkit.engines.sqlite import rounding
+
+        if self._agreement is None:
+            self._agreement = rounding.Agreement(self._connection, self._rules.table)
+        with self._errors():
+            self._agreement.reach(fine)
+
     def _take(self, owner: str, seconds: float, forced: str | None) -> books.SqliteLease:
+        self._agree()
         with self._errors(), self._transaction() as connection:
             fencing = books.take(connection, owner, seconds, forced)
         self._lease = books.SqliteLease(
@@ -289,3 +302,5 @@ class SqliteClient:
         """See `toolkit.engines.Client.close`."""
         if self._open is not None:
             self._open.close()
+        if self._agreement is not None:
+            self._agreement.close()

@@ -6,7 +6,6 @@ Pure; Texts and KeywordLists are searched through the full-text tables, as Tempo
 from __future__ import annotations
 
 import re
-import sqlite3
 from decimal import Decimal
 from typing import assert_never
 
@@ -32,36 +31,25 @@ from toolkit.engines.sqlite.typemap import profile
 from toolkit.query.evaluate import END_OF_TIME
 from toolkit.query.page import Page
 from toolkit.query.rules import Among, Begins, HasWord, Operand, Present, Test, Within, decide
-from toolkit.query.semantics import MICROSECOND, MILLISECOND, MINUTE, SECOND, Semantics, Times, Words
+from toolkit.query.semantics import MICROSECOND, MILLISECOND, SECOND, Semantics, Times, Words
 from toolkit.query.tree import Column, Kind
 from toolkit.query.values import FIRST_MOMENT, LAST_MOMENT
 from toolkit.records import Moment, Record
 
 _SEARCHED = frozenset({Kind.TEXT, Kind.KEYWORD_LIST})
-
-
-def semantics(library: tuple[int, ...]) -> Semantics:
-    """What filters mean to a store that the SQLite library of this version wrote.
-
-    Its strftime() rounds to milliseconds, but lets no second become 60; since 3.49 it rounds no fraction up to 1 (tried
-    with 3.40 to 3.51). Of two equally near milliseconds the number's binary form decides, in each library in its way.
-    """
-    inside = SECOND if library >= (3, 49) else MINUTE
-    return Semantics(
-        name="sqlite",
-        # A full-text search finds what has the word; everything else, records without the value included, is not found.
-        missing_matches=_SEARCHED,
-        open_is_last=True,
-        folded=frozenset({Kind.KEYWORD_LIST}),
-        # LIKE ignores the case of ASCII letters on SQLite unless told otherwise.
-        folded_prefix=True,
-        words=Words.LETTERS,
-        fields=Times(stored=MICROSECOND, given=MICROSECOND),
-        attributes=Times(stored=MILLISECOND, given=MICROSECOND, nearest=True, inside=inside),
-    )
-
-
-SEMANTICS = semantics(sqlite3.sqlite_version_info)
+SEMANTICS = Semantics(
+    name="sqlite",
+    # A full-text search finds what has the word; everything else, records without the value included, is not found.
+    missing_matches=_SEARCHED,
+    open_is_last=True,
+    folded=frozenset({Kind.KEYWORD_LIST}),
+    # LIKE ignores the case of ASCII letters on SQLite unless told otherwise.
+    folded_prefix=True,
+    words=Words.LETTERS,
+    fields=Times(stored=MICROSECOND, given=MICROSECOND),
+    # As a store has them that a new library wrote; see `rounding`.
+    attributes=Times(stored=MILLISECOND, given=MICROSECOND, nearest=True, inside=SECOND),
+)
 _MARK = "?"
 # A time as it was given, from the attributes' document: seconds in UTC and every digit behind them that is no closing
 # zero, so that texts sort as moments do. The zone may be a letter, an offset, or missing.

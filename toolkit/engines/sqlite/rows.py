@@ -17,7 +17,7 @@ from toolkit.engines.attribute_json import from_json, parse_rfc3339, to_json
 from toolkit.engines.sqlite.layout import PRIMARY_KEY, column_name
 from toolkit.engines.sqlite.render import identifier, listed
 from toolkit.engines.sqlite.typemap import Profile
-from toolkit.records import MEMBERS, AttributeValue, Deletion, Record, moment
+from toolkit.records import MEMBERS, AttributeValue, Deletion, Moment, Record, moment
 
 _VERSION = "_version"
 # Between the elements of a KeywordList, which SQLite keeps as one text. A list that has the sign inside an element
@@ -96,6 +96,11 @@ def _document(attributes: Mapping[str, AttributeValue]) -> str:
 
 def _split(value: Json) -> Json:
     return [*value.split(SEPARATOR)] if isinstance(value, str) else value
+
+
+def is_fine(record: Record) -> bool:
+    """Whether a time among the attributes has more than the milliseconds that columns keep."""
+    return any(isinstance(value, Moment) and value.nanoseconds % 1_000_000 for value in record.attributes.values())
 
 
 def timestamp(nanoseconds: int) -> str:
