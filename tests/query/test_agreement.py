@@ -22,7 +22,7 @@ from tests.query.test_corpus import entries
 from tests.support import filter_grammar, filter_injections, journeys
 from tests.support.filter_records import NAMESPACES, records
 from tests.support.filter_sheet import Sheet
-from tests.support.filter_store import definition, few, prepare, scope_for, walk
+from tests.support.filter_store import SLIM, definition, few, prepare, scope_for, slim, walk
 from toolkit.engines import Client, Engine, asking
 from toolkit.engines.filtering import Filters, Question, filters
 from toolkit.errors import FilterError
@@ -36,9 +36,6 @@ from toolkit.records import Record
 pytestmark = pytest.mark.needs("scaled_float")  # attributes of every type
 
 QUICK, FULL = 2_000, 100_000
-# Besides identity and times, ids in order need nothing of a record; whole records are compared elsewhere.
-SLIM = frozenset({"NamespaceId", "RunId", "WorkflowId", "WorkflowType", "StartTime", "ExecutionTime", "ExecutionStatus",
-                  "CloseTime"})  # fmt: skip
 ALIASES = {**filter_grammar.ALIASES, "select": "Keyword03", "a`b": "Keyword04"}
 
 
@@ -56,11 +53,7 @@ class Store:
 
     def slim(self, found: Filter, semantics: Semantics) -> Question:
         """The same question, whose records come back with little in them."""
-        whole = definition()
-        # ClickHouse reads a column for each attribute; SQL engines have one map, which is a field.
-        attributes = () if self.engine.NAME == "clickhouse" else whole.attributes
-        fields = tuple(field for field in whole.fields if field.name in SLIM)
-        return Question(replace(whole, fields=fields, attributes=attributes), NAMESPACES[0], found, semantics)
+        return Question(slim(self.engine.NAME), NAMESPACES[0], found, semantics)
 
 
 @cache
