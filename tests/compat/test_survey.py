@@ -63,7 +63,7 @@ def store(engine: Handle | EmbeddedHandle) -> Iterator[Store]:
     with journeys.opened(engine.url) as (chosen, client):
         prepare(chosen, client, [], engine.url)
         found = Store(chosen, client, filters(chosen.NAME), engine.url)
-        found.taken = {r.run_id: r for r in everything() if found.takes(r)}
+        found.taken = {r.run_id: r for r in found.take(everything())}
         yield found
 
 
