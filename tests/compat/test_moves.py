@@ -62,6 +62,10 @@ class Store:
                 yield from self.take(given[:half])
                 yield from self.take(given[half:])
 
+    def fill(self) -> None:
+        """Write all of `everything` that the store takes."""
+        self.taken = {r.run_id: r for r in self.take(everything())}
+
     def ask(self, namespace: str, found: Filter) -> frozenset[str]:
         question = Question(slim(self.engine.NAME), namespace, found, self.filters.SEMANTICS)
         rows = self.client.ask(few(self.filters.listing(question, Page(1000)), SLIM))
@@ -129,7 +133,7 @@ def renamed(found: Filter, column: Column) -> Condition:
 
 def test_every_move_is_as_the_verdicts_say(stores: Mapping[str, Store]) -> None:
     for store in stores.values():
-        store.taken = {r.run_id: r for r in store.take(everything())}
+        store.fill()
         assert store.taken
     lies = []
     for before, after in permutations(stores, 2):

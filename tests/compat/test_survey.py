@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.compat.test_moves import ATTRIBUTES, Store, everything
+from tests.compat.test_moves import ATTRIBUTES, Store
 from tests.engines.embedded import EmbeddedHandle
 from tests.engines.handles import Handle
 from tests.support import journeys
@@ -63,7 +63,7 @@ def store(engine: Handle | EmbeddedHandle) -> Iterator[Store]:
     with journeys.opened(engine.url) as (chosen, client):
         prepare(chosen, client, [], engine.url)
         found = Store(chosen, client, filters(chosen.NAME), engine.url)
-        found.taken = {r.run_id: r for r in found.take(everything())}
+        found.fill()
         yield found
 
 

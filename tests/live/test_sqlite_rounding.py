@@ -21,7 +21,8 @@ from tests.support import journeys
 from tests.support.filter_records import records
 from toolkit.engines import Client, Engine
 from toolkit.engines.sqlite import rounding
-from toolkit.engines.sqlite.rounding import FORM, Way
+from toolkit.engines.sqlite.render import TIME_FORM
+from toolkit.engines.sqlite.rounding import Way
 from toolkit.errors import EngineError
 from toolkit.records import Deletion, Moment, Record
 from toolkit.versions import find
@@ -35,18 +36,10 @@ FINE = [START + second * 10**9 + fraction for second in (0, 1, 7, 58, 59) for fr
 ONE = find("1.13")
 
 
-def library(version: tuple[int, ...]) -> Any:
-    """Python's own library or the newest, whichever has that version."""
-    return next(module for module in (_sqlite3, newest_sqlite()) if version_of(module) == version)
-
-
-def version_of(module: Any) -> tuple[int, ...]:
-    return tuple(map(int, module.sqlite_version.split(".")))
-
-
-def other() -> Any:
-    """The library that is not the one in use."""
-    return next(m for m in (_sqlite3, newest_sqlite()) if m.sqlite_version != sqlite3.sqlite_version)
+def library(in_use: bool) -> Any:
+    """Of Python's own library and the newest, the one in use, or the other."""
+    both = (_sqlite3, newest_sqlite())
+    return next(module for module in both if (module.sqlite_version == sqlite3.sqlite_version) is in_use)
 
 
 def written(moments: list[int]) -> list[Record]:
@@ -62,9 +55,6 @@ def store(handle: EmbeddedHandle, module: Any, wanted: list[Record] | None = Non
     file = handle.url.removeprefix("sqlite:///")
     with journeys.opened(handle.url) as (engine, client):
         journeys.upgrade(engine, client, ONE)
-        # Whole seconds, which every library takes for the same.
-        for _ in client.write(ONE, [replace(r, attributes={}) for r in wanted]):
-            pass
     again(file, module, wanted)
     return file
 
@@ -105,17 +95,17 @@ def upgraded(engine: Engine, client: Client) -> None:
 def test_a_store_stays_sound_for_the_library_that_wrote_it(
     sqlite: EmbeddedHandle, foreign: bool, done: Callable[[Engine, Client], None]
 ) -> None:
-    writer = other() if foreign else library(sqlite3.sqlite_version_info)
+    writer = library(in_use=not foreign)
     file = store(sqlite, writer)
     assert sound(file, writer) == []
-    assert bool(sound(file, other())) is not foreign
+    assert bool(sound(file, library(in_use=False))) is not foreign
     with journeys.opened(sqlite.url) as (engine, client):
         done(engine, client)
     assert sound(file, writer) == []
 
 
 def test_where_nothing_tells_times_are_kept_as_a_new_library_does(sqlite: EmbeddedHandle) -> None:
-    file = store(sqlite, other(), written([START]))
+    file = store(sqlite, library(in_use=False), written([START]))
     with journeys.opened(sqlite.url) as (engine, client):
         changed(engine, client)
     assert sound(file, newest_sqlite()) == []
@@ -150,7 +140,7 @@ def test_the_library_in_use_rounds_as_its_way_says(sqlite: EmbeddedHandle, nativ
     @given(st.integers(0, 59), digits_, st.sampled_from(["Z", "", "+02:00", "-11:30"]))
     def agrees(second: int, digits: str, zone: str) -> None:
         time = f"2024-03-01T02:00:{second:02}.{digits}{zone}"
-        assert native(FORM, time) == native(FORM, rounding.rounded(time, way))
+        assert native(TIME_FORM, time) == native(TIME_FORM, rounding.rounded(time, way))
 
     agrees()
 

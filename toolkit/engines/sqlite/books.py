@@ -16,6 +16,7 @@ from typing import Any
 
 from toolkit.catalog import Json
 from toolkit.engines.online import Entry, Holder, Run
+from toolkit.engines.sqlite.render import NOW, TIME_FORM
 from toolkit.errors import EngineError, LockHeld
 
 Failed = Callable[[BaseException], EngineError]
@@ -59,17 +60,16 @@ CREATE TABLE IF NOT EXISTS temporal_visibility_journal (
     "INSERT INTO temporal_visibility_lock (name, fencing) VALUES ('schema', 0) ON CONFLICT DO NOTHING",
 )
 _EXIST = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'temporal_visibility_journal'"
-_NOW = "strftime('%Y-%m-%d %H:%M:%f+00:00', 'now')"
 # Seconds since 1970 by the machine's clock, which all users of a file share.
 _CLOCK = "((julianday('now') - 2440587.5) * 86400.0)"
 _HOLDER = f"""
-SELECT fencing, owner, place, pid, taken_at, strftime('%Y-%m-%d %H:%M:%f+00:00', expires, 'unixepoch') AS expires,
+SELECT fencing, owner, place, pid, taken_at, strftime('{TIME_FORM}', expires, 'unixepoch') AS expires,
        expires < {_CLOCK} AS expired
 FROM temporal_visibility_lock WHERE name = 'schema'
 """
 _TAKE = f"""
 UPDATE temporal_visibility_lock
-SET fencing = fencing + 1, owner = :owner, place = :place, pid = :pid, taken_at = {_NOW}, expires = {_CLOCK} + :seconds
+SET fencing = fencing + 1, owner = :owner, place = :place, pid = :pid, taken_at = {NOW}, expires = {_CLOCK} + :seconds
 WHERE name = 'schema'
 """
 _BEAT = f"UPDATE temporal_visibility_lock SET expires = {_CLOCK} + ? WHERE name = 'schema' AND fencing = ?"
@@ -89,15 +89,15 @@ ORDER BY r.id
 _LINES = "SELECT line, at, action, note, state FROM temporal_visibility_journal WHERE run = ? ORDER BY line"
 _BEGIN = f"""
 INSERT INTO temporal_visibility_run (kind, status, wanted, owner, started, plan, of)
-SELECT ?, 'running', ?, coalesce(owner, ''), {_NOW}, ?, ? FROM temporal_visibility_lock WHERE name = 'schema'
+SELECT ?, 'running', ?, coalesce(owner, ''), {NOW}, ?, ? FROM temporal_visibility_lock WHERE name = 'schema'
 """
 _APPEND = f"""
 INSERT INTO temporal_visibility_journal (run, line, at, fencing, action, note, state)
-SELECT :run, coalesce((SELECT max(line) FROM temporal_visibility_journal WHERE run = :run), 0) + 1, {_NOW}, fencing,
+SELECT :run, coalesce((SELECT max(line) FROM temporal_visibility_journal WHERE run = :run), 0) + 1, {NOW}, fencing,
        :action, :note, :state
 FROM temporal_visibility_lock WHERE name = 'schema' AND fencing = :fencing
 """
-_CLOSE = f"UPDATE temporal_visibility_run SET status = ?, ended = {_NOW} WHERE id = ?"
+_CLOSE = f"UPDATE temporal_visibility_run SET status = ?, ended = {NOW} WHERE id = ?"
 _CLOSE_OTHER = "UPDATE temporal_visibility_run SET status = ? WHERE id = ?"
 
 

@@ -227,9 +227,9 @@ class SqliteClient:
         """See `rounding.Agreement.reach`."""
         from toolkit.engines.sqlite import rounding
 
-        if self._agreement is None:
-            self._agreement = rounding.Agreement(self._connection, self._rules.table)
         with self._errors():
+            if self._agreement is None:
+                self._agreement = rounding.Agreement(self._connection, self._rules.table)
             self._agreement.reach(fine)
 
     def _take(self, owner: str, seconds: float, forced: str | None) -> books.SqliteLease:

@@ -12,8 +12,6 @@ from toolkit.targets import Target
 
 # Primary result codes (sqlite.org/rescode.html).
 BUSY = frozenset({5, 6})
-# The extended code SQLITE_CORRUPT_INDEX.
-_OTHER_INDEX = 779
 _KNOWN: Mapping[int, tuple[str, str, str]] = {
     5: ("TV4403", "another process is using the file", "Try again, or wait longer with ?busy_timeout=MILLISECONDS."),
     6: ("TV4403", "another process is using the file", "Try again, or wait longer with ?busy_timeout=MILLISECONDS."),
@@ -25,14 +23,10 @@ _KNOWN: Mapping[int, tuple[str, str, str]] = {
          "more; make room and run the same command again."),
     14: ("TV4402", "the file cannot be opened", "The file and its directory must be writable."),
     26: ("TV4404", "the file is no database", "Is it the right file?"),
+    # Extended: SQLITE_CORRUPT_INDEX, for which SQLite has no other word than that the file is malformed.
+    779: ("TV4406", "an index is not as its table", "Nothing is lost. Libraries that compute times differently have "
+          "written to this file: run REINDEX with one like the server's, and write with such a one from then on."),
 }  # fmt: skip
-
-
-# SQLite has no other word for it than that the file is malformed.
-_REINDEX = (
-    "Nothing is lost. Libraries that compute times differently have written to this file: run REINDEX with one like the"
-    " server's, and write with such a one from then on."
-)
 
 
 def primary(error: BaseException) -> int | None:
@@ -48,11 +42,9 @@ def is_busy(error: BaseException) -> bool:
 
 def coded(error: BaseException, target: Target) -> EngineError:
     """The user's error for `error`."""
-    number = primary(error)
-    if getattr(error, "sqlite_errorcode", None) == _OTHER_INDEX:
-        return EngineError("TV4406", f"{target.shown}: an index is not as its table: {error}", _REINDEX)
     text = target.redact(str(error)).strip()
-    if number is not None and number in _KNOWN:
-        code, what, next_ = _KNOWN[number]
-        return EngineError(code, f"{target.shown}: {what}: {text}", next_)
+    for number in (getattr(error, "sqlite_errorcode", None), primary(error)):
+        if isinstance(number, int) and number in _KNOWN:
+            code, what, next_ = _KNOWN[number]
+            return EngineError(code, f"{target.shown}: {what}: {text}", next_)
     return EngineError("TV4003", f"{target.shown} refused: {text}")

@@ -14,6 +14,9 @@ from toolkit.plan import Sql
 # Never seen by anybody: it is made and renamed within one transaction.
 SHADOW = "temporal_visibility_shadow"
 _CHECK = "temporal_visibility_check"
+# strftime()'s words for a time as Temporal's server writes it.
+TIME_FORM = "%Y-%m-%d %H:%M:%f+00:00"
+NOW = f"strftime('{TIME_FORM}', 'now')"
 
 
 def identifier(name: str) -> str:

@@ -14,15 +14,13 @@ from decimal import ROUND_HALF_UP, Decimal
 from enum import Enum
 from typing import Any
 
-from toolkit.engines.sqlite.render import identifier, path
+from toolkit.engines.sqlite.render import TIME_FORM, identifier, path
 
 # Format and time → text, or None; what a library's own strftime() does.
 Strftime = Callable[..., str | int | float | bytes | None]
 
-FORM = "%Y-%m-%d %H:%M:%f+00:00"
 # A time with more digits than are kept: what is before the seconds, these, the fraction, and the zone.
 _FINE = re.compile(r"(.{17})(\d\d)\.(\d{4,})(.*)", re.DOTALL)
-_SAMPLE = 1000
 _LAST = Decimal("59.999")
 _INDEXES = """
 SELECT c.name AS column, min(l.name) AS "index"
@@ -70,7 +68,7 @@ def strftime(way: Way, native: Strftime) -> Strftime:
         match given:
             case (_, None):
                 return None
-            case (form, str(time)) if form == FORM:
+            case (form, str(time)) if form == TIME_FORM:
                 return native(form, rounded(time, way))
             case _:
                 return native(*given)
@@ -81,23 +79,21 @@ def strftime(way: Way, native: Strftime) -> Strftime:
 def written(connection: sqlite3.Connection, table: str, native: Strftime, library: Way) -> Way | None:
     """The way in which the table's indexes were written; None: nothing in them tells. `library`: this one's.
 
-    Reads each index on a Datetime attribute once or twice. Raises the driver's errors."""
+    Reads each index on a Datetime attribute once. Raises the driver's errors."""
     votes: Counter[Way] = Counter()
     agrees = False
     for column, index in connection.execute(_INDEXES, {"table": table}).fetchall():
         shown, name, given = identifier(column), identifier(table), f"JSON_EXTRACT(t.search_attributes, {path(column)})"
-        source = (
-            f"FROM {name} AS i INDEXED BY {identifier(index)} CROSS JOIN {name} AS t ON t.rowid = i.rowid"
-            f" WHERE i.{shown} IS NOT NULL"
-        )
-        other = f"SELECT i.{shown}, {given} {source} AND i.{shown} IS NOT t.{shown} LIMIT {_SAMPLE}"
-        for stored, text in connection.execute(other):
-            if isinstance(text, str):
-                votes.update(way for way in Way if native(FORM, rounded(text, way)) == stored)
         telling = f"substr({given}, 20, 5) GLOB '.999[5-9]' AND substr({given}, 18, 2) <> '59'"
-        agrees = agrees or bool(
-            connection.execute(f"SELECT 1 {source} AND i.{shown} = t.{shown} AND {telling} LIMIT 1").fetchone()
+        query = (
+            f"SELECT i.{shown}, t.{shown}, {given} FROM {name} AS i INDEXED BY {identifier(index)}"
+            f" CROSS JOIN {name} AS t ON t.rowid = i.rowid"
+            f" WHERE i.{shown} IS NOT NULL AND (i.{shown} IS NOT t.{shown} OR {telling})"
         )
+        for stored, computed, text in connection.execute(query):
+            agrees = agrees or stored == computed
+            if stored != computed and isinstance(text, str):
+                votes.update(way for way in Way if native(TIME_FORM, rounded(text, way)) == stored)
     # Where two libraries have written, the newer one is the one that goes on.
     ways = [max(votes, key=lambda way: (votes[way], _age(way)))] if votes else []
     return max([*ways, library] if agrees else ways, key=_age, default=None)
@@ -108,24 +104,18 @@ def _age(way: Way) -> int:
 
 
 class Agreement:
-    """One connection that computes times as the library did that wrote the store."""
+    """One connection that computes times as the library did that wrote the store. Raises the driver's errors."""
 
     def __init__(self, connection: sqlite3.Connection, table: str) -> None:
         self._connection = connection
-        self._table = table
-        self._library = way_of(sqlite3.sqlite_version_info)
         # Whatever the store's connection is told, this one's functions are the library's own.
         self._plain = sqlite3.connect(":memory:")
-        self._looked = False
-        self._written: Way | None = None
-        self._kept = self._library
+        self._kept = way_of(sqlite3.sqlite_version_info)
+        self._written = written(connection, table, self._native, self._kept)
 
     def reach(self, fine: bool) -> None:
         """From here on the connection rounds as the store does. `fine`: times are to be written that libraries round
-        differently; where nothing tells what the store is used with, that is a new one. Raises the driver's errors."""
-        if not self._looked:
-            self._written = written(self._connection, self._table, self._native, self._library)
-            self._looked = True
+        differently; where nothing tells what the store is used with, that is a new one."""
         way = self._written or (Way.CUT if fine else self._kept)
         if way is not self._kept:
             self._connection.create_function("strftime", -1, strftime(way, self._native), deterministic=True)

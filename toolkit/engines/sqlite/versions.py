@@ -8,17 +8,15 @@ from __future__ import annotations
 
 from toolkit.definition import Definition
 from toolkit.engines import version_tables
-from toolkit.engines.sqlite.render import check, literal
+from toolkit.engines.sqlite.render import NOW, TIME_FORM, check, literal
 from toolkit.engines.version_tables import MIN_COMPATIBLE
 from toolkit.plan import Observed, Sql, Step
 
 TABLES = version_tables.TABLES
 # One file may hold Temporal's main store too, so the row has a name that says which of the two it is about.
 DB_NAME = "temporal_visibility"
-_FORM = "'%Y-%m-%d %H:%M:%f+00:00'"
-_NOW = f"strftime({_FORM}, 'now')"
 # The clock has milliseconds and a script may record several versions in one of them, but the history's key is time.
-_LATER = f"SELECT strftime({_FORM}, max(update_time), '+0.001 seconds') FROM schema_update_history"
+_LATER = f"SELECT strftime('{TIME_FORM}', max(update_time), '+0.001 seconds') FROM schema_update_history"
 _ROW = f"version_partition = 0 AND db_name = {literal(DB_NAME)}"
 RECORDED = f"SELECT curr_version FROM schema_version WHERE {_ROW}"
 
@@ -33,7 +31,7 @@ def _record(old: str | None, new: str, summary: str) -> tuple[Sql, ...]:
         Sql(
             "INSERT INTO schema_version\n"
             "  (version_partition, db_name, creation_time, curr_version, min_compatible_version)\n"
-            f"VALUES (0, {literal(DB_NAME)}, {_NOW}, {literal(new)}, {literal(MIN_COMPATIBLE)})\n"
+            f"VALUES (0, {literal(DB_NAME)}, {NOW}, {literal(new)}, {literal(MIN_COMPATIBLE)})\n"
             "ON CONFLICT (version_partition, db_name) DO UPDATE SET creation_time = excluded.creation_time,\n"
             "  curr_version = excluded.curr_version, min_compatible_version = excluded.min_compatible_version"
         ),
@@ -41,7 +39,7 @@ def _record(old: str | None, new: str, summary: str) -> tuple[Sql, ...]:
             "INSERT INTO schema_update_history\n"
             "  (version_partition, year, month, update_time, description, manifest_md5, new_version, old_version)\n"
             f"SELECT 0, CAST(strftime('%Y', t) AS INT), CAST(strftime('%m', t) AS INT), t, {literal(summary)}, '', "
-            f"{literal(new)}, {literal(old or '0')}\nFROM (SELECT max({_NOW}, coalesce(({_LATER}), '')) AS t)"
+            f"{literal(new)}, {literal(old or '0')}\nFROM (SELECT max({NOW}, coalesce(({_LATER}), '')) AS t)"
         ),
     )
 
