@@ -6,6 +6,7 @@ The judge is the library that wrote the store: `PRAGMA integrity_check` compares
 from __future__ import annotations
 
 import _sqlite3
+import re
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 
 from tests.engines.embedded import EmbeddedHandle, newest_sqlite
 from tests.support import journeys
+from tests.support.command import temporal_visibility
 from tests.support.filter_records import records
 from toolkit.engines import Client, Engine
 from toolkit.engines.sqlite import rounding
@@ -25,6 +27,7 @@ from toolkit.engines.sqlite.render import TIME_FORM
 from toolkit.engines.sqlite.rounding import Way
 from toolkit.errors import EngineError
 from toolkit.records import Deletion, Moment, Record
+from toolkit.resources import schema_dir
 from toolkit.versions import find
 
 pytestmark = pytest.mark.short
@@ -124,6 +127,33 @@ def test_where_two_libraries_have_written_the_newer_one_goes_on(sqlite: Embedded
     with journeys.opened(sqlite.url) as (engine, client):
         upgraded(engine, client)
     assert sound(file, newest_sqlite()) == []
+
+
+def printed(url: str) -> str:
+    return temporal_visibility("schema", "plan", url, "--to", "1.14", "--format", "sql").out
+
+
+def shipped(_: str) -> str:
+    return (schema_dir() / "sql/sqlite/upgrade/1.13-1.14.sql").read_text()
+
+
+@pytest.mark.parametrize("script", [printed, shipped])
+@pytest.mark.parametrize("wrote", [True, False], ids=["same", "other"])
+def test_a_script_stops_where_another_library_has_written(
+    sqlite: EmbeddedHandle, wrote: bool, script: Callable[[str], str]
+) -> None:
+    file = store(sqlite, library(in_use=True))
+    # A line that begins with a dot is for the shell.
+    statements = re.sub(r"^\.[a-z].*$", "", script(sqlite.url), flags=re.MULTILINE)
+    with closing(library(in_use=wrote).connect(file, isolation_level=None)) as runner:
+        if wrote:
+            runner.executescript(statements)
+        else:
+            with pytest.raises(Exception, match="does not find all rows in the indexes"):
+                runner.executescript(statements)
+    with journeys.opened(sqlite.url) as (_, client):
+        assert client.observe().recorded == ("1.14" if wrote else "1.13")
+    assert sound(file, library(in_use=True)) == []
 
 
 @pytest.fixture

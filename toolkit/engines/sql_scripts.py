@@ -21,7 +21,8 @@ ALEMBIC_STEP = "record.alembic"
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """What the scripts need from an engine. `guard(before, after)`: statements that stop a wrong run;
+    """What the scripts need from an engine. `guard(before, after)`: statements that stop a wrong run; `fit(steps)`: the
+    same where a store has rows and these steps are for another program than the one that wrote them;
     `uninstall`: what removes the first version, its books included; `shell`: a line for the engine's own command-line
     client, beginning with a dot, which is no SQL and which other runners leave out; `finish`: the last statements."""
 
@@ -31,6 +32,7 @@ class Dialect:
     steps: Callable[[Observed, Definition], tuple[Step, ...]]
     guard: Callable[[str | None, str], tuple[Sql, ...]]
     uninstall: tuple[Sql, ...]
+    fit: Callable[[Sequence[Step]], tuple[Sql, ...]] = lambda steps: ()
     shell: str = ""
     finish: tuple[Sql, ...] = ()
 
@@ -56,11 +58,12 @@ def files(chain: Sequence[Definition], dialect: Dialect) -> Mapping[str, str]:
         down = _steps(dialect, dialect.catalog(after), new, before)
         name = f"{before.version}-{after.version}"
         title = f"Visibility schema on {dialect.name}: {before.version} to {after.version}. {after.summary}"
-        found[f"{folder}/upgrade/{name}.sql"] = _script(dialect, title, dialect.guard(old, new), up)
-        title = f"Visibility schema on {dialect.name}: {after.version} back to {before.version}."
-        found[f"{folder}/downgrade/{after.version}-{before.version}.sql"] = _script(
-            dialect, title, dialect.guard(new, old), down
+        found[f"{folder}/upgrade/{name}.sql"] = _script(
+            dialect, title, (*dialect.guard(old, new), *dialect.fit(up)), up
         )
+        title = f"Visibility schema on {dialect.name}: {after.version} back to {before.version}."
+        guards = (*dialect.guard(new, old), *dialect.fit(down))
+        found[f"{folder}/downgrade/{after.version}-{before.version}.sql"] = _script(dialect, title, guards, down)
     return found
 
 

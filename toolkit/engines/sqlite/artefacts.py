@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from toolkit.definition import Definition
 from toolkit.engines import sql_scripts
-from toolkit.engines.sqlite import layout, planner, render, versions
+from toolkit.engines.sqlite import layout, planner, render, rounding, versions
 from toolkit.engines.sqlite.typemap import Profile
 from toolkit.plan import Sql
 
@@ -32,6 +32,7 @@ def files(chain: Sequence[Definition], rules: Profile) -> Mapping[str, str]:
         empty=layout.EMPTY,
         steps=lambda observed, wanted: planner.steps(observed, wanted, rules),
         guard=lambda before, after: (*_OPEN, *versions.guard(before, after, rules.table)),
+        fit=lambda steps: rounding.guard(steps, rules.table),
         uninstall=(render.drop_table(rules.table), versions.forget()),
         shell=_SHELL,
         finish=_CLOSE,

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from toolkit.catalog import Catalog, Json
 from toolkit.engines import scripting
+from toolkit.engines.sqlite import rounding
 from toolkit.engines.sqlite.render import check, literal
 from toolkit.engines.sqlite.versions import RECORDED
 from toolkit.engines.version_tables import create_tables
@@ -43,6 +44,7 @@ def script(plan: Plan, observed: Observed, goal: Catalog) -> str:
         Sql("BEGIN IMMEDIATE"),
         *create_tables("TIMESTAMP"),
         *_assert(scripting.STALE, observed.catalog, tables, observed.recorded),
+        *(check for table in observed.catalog.children(("tables",)) for check in rounding.guard(plan.steps, table)),
     )
     after = (*_assert(scripting.UNREACHED, reached, tables, label), Sql("COMMIT"))
     return scripting.sql_script(plan, HOW, before, after, scripting.plain)

@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import ROUND_HALF_UP, Decimal
 from enum import Enum
 from typing import Any
 
-from toolkit.engines.sqlite.render import TIME_FORM, identifier, path
+from toolkit.engines.sqlite.render import TIME_FORM, check, identifier, literal, path
+from toolkit.plan import Sql, Step, StepClass
 
 # Format and time → text, or None; what a library's own strftime() does.
 Strftime = Callable[..., str | int | float | bytes | None]
@@ -22,6 +23,12 @@ Strftime = Callable[..., str | int | float | bytes | None]
 # A time with more digits than are kept: what is before the seconds, these, the fraction, and the zone.
 _FINE = re.compile(r"(.{17})(\d\d)\.(\d{4,})(.*)", re.DOTALL)
 _LAST = Decimal("59.999")
+# Steps of these classes write indexes.
+_INDEXED = (StepClass.REBUILD, StepClass.BREAKING)
+_OTHER = (
+    "this sqlite3 does not find all rows in the indexes of the file: use temporal-visibility schema upgrade, or a "
+    "sqlite3 that rounds times as the server's does; see docs/upgrading.md"
+)
 _INDEXES = """
 SELECT c.name AS column, min(l.name) AS "index"
 FROM pragma_table_xinfo(:table) AS c, pragma_index_list(:table) AS l, pragma_index_xinfo(l.name) AS x
@@ -101,6 +108,15 @@ def written(connection: sqlite3.Connection, table: str, native: Strftime, librar
 
 def _age(way: Way) -> int:
     return list(Way).index(way)
+
+
+def guard(steps: Sequence[Step], table: str) -> tuple[Sql, ...]:
+    """Statements that stop a script with these steps where the library that runs it computes otherwise than the one
+    that wrote the table's indexes. They read the whole table: a twentieth of the time of a rebuild."""
+    if not any(step.step_class in _INDEXED for step in steps):
+        return ()
+    found = f"SELECT 1 FROM pragma_integrity_check({literal(table)})"
+    return check(_OTHER, f"NOT EXISTS (\n  {found} WHERE integrity_check LIKE 'row % missing from index %'\n)")
 
 
 class Agreement:

@@ -36,6 +36,14 @@ INSERT INTO temporal_visibility_check SELECT coalesce((SELECT curr_version FROM 
 
 DROP TABLE temporal_visibility_check;
 
+CREATE TEMP TABLE temporal_visibility_check (ok INT CONSTRAINT "this sqlite3 does not find all rows in the indexes of the file: use temporal-visibility schema upgrade, or a sqlite3 that rounds times as the server's does; see docs/upgrading.md" CHECK (ok));
+
+INSERT INTO temporal_visibility_check SELECT NOT EXISTS (
+  SELECT 1 FROM pragma_integrity_check('executions_visibility') WHERE integrity_check LIKE 'row % missing from index %'
+);
+
+DROP TABLE temporal_visibility_check;
+
 -- Rebuild executions_visibility: 2 changed columns
 CREATE TEMP TABLE temporal_visibility_check (ok INT CONSTRAINT "the table has columns, indexes or triggers that a rebuild would lose; drop them first and make them again afterwards" CHECK (ok));
 

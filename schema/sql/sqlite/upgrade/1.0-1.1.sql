@@ -36,6 +36,14 @@ INSERT INTO temporal_visibility_check SELECT coalesce((SELECT curr_version FROM 
 
 DROP TABLE temporal_visibility_check;
 
+CREATE TEMP TABLE temporal_visibility_check (ok INT CONSTRAINT "this sqlite3 does not find all rows in the indexes of the file: use temporal-visibility schema upgrade, or a sqlite3 that rounds times as the server's does; see docs/upgrading.md" CHECK (ok));
+
+INSERT INTO temporal_visibility_check SELECT NOT EXISTS (
+  SELECT 1 FROM pragma_integrity_check('executions_visibility') WHERE integrity_check LIKE 'row % missing from index %'
+);
+
+DROP TABLE temporal_visibility_check;
+
 -- Build index by_close_time_by_status
 CREATE INDEX IF NOT EXISTS "by_close_time_by_status" ON "executions_visibility" ("namespace_id", "close_time" DESC, "run_id", "status");
 

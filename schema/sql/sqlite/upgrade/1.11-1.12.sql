@@ -36,6 +36,14 @@ INSERT INTO temporal_visibility_check SELECT coalesce((SELECT curr_version FROM 
 
 DROP TABLE temporal_visibility_check;
 
+CREATE TEMP TABLE temporal_visibility_check (ok INT CONSTRAINT "this sqlite3 does not find all rows in the indexes of the file: use temporal-visibility schema upgrade, or a sqlite3 that rounds times as the server's does; see docs/upgrading.md" CHECK (ok));
+
+INSERT INTO temporal_visibility_check SELECT NOT EXISTS (
+  SELECT 1 FROM pragma_integrity_check('executions_visibility') WHERE integrity_check LIKE 'row % missing from index %'
+);
+
+DROP TABLE temporal_visibility_check;
+
 -- Add 1 column to executions_visibility
 ALTER TABLE "executions_visibility" ADD COLUMN "TemporalLowCardinalityKeyword01" VARCHAR(255) GENERATED ALWAYS AS (JSON_EXTRACT(search_attributes, '$.TemporalLowCardinalityKeyword01')) VIRTUAL;
 
