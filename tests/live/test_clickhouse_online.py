@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -28,6 +29,7 @@ from tests.support.clickhouse import (
     stored,
 )
 from tests.support.command import temporal_visibility
+from tests.support.filter_records import records
 from tests.support.online import doomed, killed_again_and_again, paused
 from tests.support.writing import NAMESPACE
 from toolkit.apply.runner import Options, perform, plan_store, upgrade_task
@@ -324,6 +326,26 @@ def test_a_failing_mutation_is_killed_with_consent_only(chdb: EmbeddedHandle) ->
     ran = temporal_visibility("schema", "upgrade", chdb.url, "--yes")
     assert (ran.code, "TV4205" in ran.err) == (1, True), ran.err
     assert rows(chdb.url, "SELECT count() FROM system.mutations WHERE NOT is_done") == [(1,)]
+
+
+def test_a_mutation_that_somebody_kills_is_not_done(clickhouse: Handle) -> None:
+    """No catalog tells it of an index: the step would count as done, and nobody would build it any more."""
+    url = clickhouse.url
+    with journeys.opened(url) as (chosen, client):
+        journeys.upgrade(chosen, client, find("1.13"))
+        list(client.write(find("1.13"), records(50)))
+    pending = "SELECT count() > 0 FROM system.mutations WHERE database = currentDatabase() AND NOT is_done"
+    with plain(url) as connection, ThreadPoolExecutor(1) as pool:
+        connection.command(f"SYSTEM STOP MERGES {TABLE}")
+        upgrade = pool.submit(temporal_visibility, "schema", "upgrade", url, "--yes")
+        wait_for(lambda: rows(url, pending) == [(1,)])
+        connection.command("KILL MUTATION WHERE database = currentDatabase()")
+        ran = upgrade.result()
+        assert (ran.code, "TV4213" in ran.err) == (1, True), ran.err
+        connection.command(f"SYSTEM START MERGES {TABLE}")
+    command("upgrade", url)
+    sizes = f"SELECT min(data_compressed_bytes) > 0 FROM system.data_skipping_indices WHERE table = '{TABLE}'"
+    assert rows(url, f"{sizes} AND database = currentDatabase() AND name NOT LIKE 'auto_%'") == [(1,)]
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 60.0) -> None:

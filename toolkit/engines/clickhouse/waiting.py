@@ -26,6 +26,11 @@ SELECT table, mutation_id, command, latest_fail_reason
 FROM {source}
 WHERE database = {database} AND NOT is_done AND table IN ({tables})
 """
+# A mutation that was killed is no longer listed at all.
+_DONE = """
+SELECT DISTINCT table, mutation_id FROM {source} WHERE database = {database} AND is_done AND table IN ({tables})
+"""
+_QUOTES = str.maketrans("", "", '()`"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,21 +52,37 @@ class Background:
     def after(self, statement: str) -> None:
         """Return when all that `statement` has started is done. Raises EngineError."""
         if statement.startswith("ALTER"):
-            self._settle()
+            self._settle(statement)
         if self.cluster is not None and " ON CLUSTER " in statement:
             self._agree(self.cluster, [name for name in self.alike if re.search(rf"\b{name}\b", statement)])
 
-    def _settle(self) -> None:
+    def _settle(self, statement: str) -> None:
+        seen: dict[tuple[str, str], str] = {}
+        while pending := self.ask(self._mutations(_MUTATIONS)):
+            for mutation in pending:
+                if mutation["latest_fail_reason"]:
+                    self._fails(mutation)
+                seen[mutation["table"], mutation["mutation_id"]] = mutation["command"]
+            time.sleep(_POLL_SECONDS)
+        started = statement.translate(_QUOTES)
+        if own := {which for which, command in seen.items() if command.translate(_QUOTES) in started}:
+            done = {(row["table"], row["mutation_id"]) for row in self.ask(self._mutations(_DONE))}
+            for which in sorted(own - done):
+                self._killed(which[0], seen[which])
+
+    def _mutations(self, query: str) -> str:
         source = "system.mutations"
         if self.cluster is not None:
             source = f"clusterAllReplicas({literal(self.cluster)}, {source})"
         listed = ", ".join(literal(name) for name in self.tables)
-        query = _MUTATIONS.format(source=source, database=literal(self.database), tables=listed)
-        while pending := self.ask(query):
-            for mutation in pending:
-                if mutation["latest_fail_reason"]:
-                    self._fails(mutation)
-            time.sleep(_POLL_SECONDS)
+        return query.format(source=source, database=literal(self.database), tables=listed)
+
+    def _killed(self, table: str, command: str) -> None:
+        raise EngineError(
+            "TV4213",
+            f"{self.shown}: {command} of table {table} was killed by somebody before it was done",
+            "The same command does it again and goes on from here.",
+        )
 
     def _fails(self, mutation: Mapping[str, Any]) -> None:
         """Tell it; where that is allowed, kill it first, so that nothing waits for it any longer."""
