@@ -6,11 +6,12 @@ The writer keeps its own truth: what it inserted, changed and deleted is what mu
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from tests.engines.handles import Handle
 from tests.support import journeys
@@ -23,9 +24,10 @@ from toolkit.apply.limits import Limits
 from toolkit.apply.runner import Options, perform, plan_store, upgrade_task
 from toolkit.catalog import differences
 from toolkit.engines.postgresql.names import SHADOW
+from toolkit.engines.postgresql.rebuilder import PostgresRebuilder
 from toolkit.errors import EngineError
 from toolkit.overlay import NO_OVERLAY
-from toolkit.plan import Sql
+from toolkit.plan import Sql, Step
 from toolkit.versions import find
 
 
@@ -191,6 +193,32 @@ def test_up_back_up_and_finished_under_load(postgresql: Handle) -> None:
             writer.wait_for(50)
     check(url, writer, 1500)
     assert leftovers(url) == []
+
+
+@pytest.mark.parametrize("level", ["repeatable read", "serializable"])
+def test_what_is_written_while_the_swap_waits_is_there(
+    postgresql: Handle, monkeypatch: pytest.MonkeyPatch, level: str
+) -> None:
+    """Whatever isolation the database gives by default: a snapshot from before the lock would not have it."""
+    url = postgresql.url
+    prepared(url, 60)
+    ran, written = PostgresRebuilder._run, []
+
+    def run(self: PostgresRebuilder, step: Step, part: str, values: Mapping[str, object] | None = None) -> Any:
+        if part == "lock":
+            run_id = f"written-{len(written)}"
+            written.append(run_id)
+            PostgresWriter(url).insert(connection, run_id, "late")
+        return ran(self, step, part, values)
+
+    monkeypatch.setattr(PostgresRebuilder, "_run", run)
+    with psycopg.connect(url, autocommit=True) as connection:
+        alter = sql.SQL("ALTER DATABASE {} SET default_transaction_isolation = {}")
+        connection.execute(alter.format(sql.Identifier(connection.info.dbname), level))
+        for kind in ("upgrade", "rollback"):
+            go(url, kind=kind)
+            assert set(stored(url)[0]) == set(written), kind
+    assert len(written) == 2
 
 
 def test_two_runners_one_store(postgresql: Handle) -> None:

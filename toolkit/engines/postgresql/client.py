@@ -17,7 +17,7 @@ from toolkit.definition import Definition
 from toolkit.engines import batches, measuring
 from toolkit.engines.bound import BoundSql
 from toolkit.engines.online import Holder, Problem
-from toolkit.engines.postgresql import books, drift, inspect, measure, preflight, refusals, rows, traits
+from toolkit.engines.postgresql import books, drift, inspect, measure, preflight, refusals, rows, session, traits
 from toolkit.engines.postgresql.rebuilder import STRAIN, PostgresRebuilder
 from toolkit.engines.postgresql.render import identifier
 from toolkit.engines.postgresql.typemap import Profile
@@ -60,7 +60,14 @@ def connect(target: Target, rules: Profile) -> PostgresClient:
 
 
 def _open(conninfo: str) -> psycopg.Connection[dict[str, Any]]:
-    return psycopg.connect(conninfo, autocommit=True, row_factory=dict_row)
+    connection = psycopg.connect(conninfo, autocommit=True, row_factory=dict_row)
+    try:
+        # As statements: poolers refuse most settings at the start of a session.
+        connection.execute(";\n".join(session.pinned()))
+    except psycopg.Error:
+        connection.close()
+        raise
+    return connection
 
 
 class PostgresClient:

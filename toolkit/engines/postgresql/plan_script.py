@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from toolkit.catalog import Catalog, Json
 from toolkit.engines import scripting
+from toolkit.engines.postgresql import session
 from toolkit.engines.postgresql.render import literal
 from toolkit.plan import Observed, Plan, Sql, Step
 
@@ -52,6 +53,7 @@ def script(plan: Plan, observed: Observed, goal: Catalog) -> str:
     tables, label = scripting.tables(observed.catalog, reached), scripting.recorded(plan, observed)
     before = (
         Sql("\\set ON_ERROR_STOP on\nSET statement_timeout = 0"),
+        *(Sql(text) for text in session.pinned()),
         Sql(f"SET lock_timeout = {literal(LOCK_TIMEOUT)}"),
         # With only this schema on the path, the server prints names in expressions as they were when this was written.
         Sql("DO $do$ BEGIN PERFORM set_config('search_path', quote_ident(current_schema()), false); END $do$"),
