@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -10,8 +11,14 @@ import pytest
 from tests.engines.handles import Handle
 from tests.support import journeys
 from tests.support.catalogs import published, released
+from tests.support.command import here
+from tests.support.online import prepared
+from tests.support.shells import run_script
+from tests.support.writing import PostgresWriter
 from toolkit.catalog import Catalog, differences
 from toolkit.definition import Definition
+from toolkit.engines.bound import BoundSql
+from toolkit.engines.postgresql.client import PostgresClient
 from toolkit.errors import ConnectionFailed, EngineError, TargetError
 
 
@@ -124,3 +131,59 @@ def test_a_role_without_rights_gets_a_coded_error(postgresql: Handle) -> None:
     assert refused.value.code in ("TV4003", "TV5201")
     assert "nobody_in_particular" in refused.value.message or "permission denied" in refused.value.message
     assert "temporal-secret" not in refused.value.message
+
+
+# What databases and roles may set, each so that the server would write or read something in another way.
+SETTINGS = (
+    "DateStyle = 'SQL, DMY'",
+    "IntervalStyle = 'sql_standard'",
+    "TimeZone = 'Asia/Kolkata'",
+    "bytea_output = 'escape'",
+    "extra_float_digits = -5",
+    "quote_all_identifiers = on",
+    "standard_conforming_strings = off",
+)
+
+
+@pytest.mark.short
+def test_whatever_the_database_sets(postgresql: Handle, tmp_path: Path) -> None:
+    """A good store is one, an upgrade and its way back end well, and so does the script; in a database without an
+    encoding, too."""
+    url = postgresql.new_database()
+    name = url.rpartition("/")[2]
+    with psycopg.connect(postgresql.url, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name}".encode())
+        made = f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C'"
+        connection.execute(made.encode())
+        for setting in SETTINGS:
+            connection.execute(f"ALTER DATABASE {name} SET {setting}".encode())
+    prepared(url, 0)
+    with psycopg.connect(url, autocommit=True) as connection:
+        for n in range(20):
+            PostgresWriter(url).insert(connection, f"run {n}", "word")
+    for words in (("upgrade", "--yes"), ("rollback", "--yes"), ("runs",), ("status",)):
+        ran = here("schema", words[0], url, *words[1:])
+        assert ran.code == 0, ran.err
+    script = here("schema", "plan", url, "--format", "sql").out
+    run_script(url, script, tmp_path)
+    ran = here("schema", "drift", url)
+    assert ran.code == 0, ran.out + ran.err
+
+
+@pytest.mark.short
+def test_a_run_has_no_time_limits(postgresql: Handle) -> None:
+    """Those of database and role are meant for queries; what is there depends on the server's version."""
+    limits = (
+        "SELECT name FROM pg_settings WHERE name LIKE '%timeout' AND context = 'user' AND name !~ '^(deadlock|tcp|wal)'"
+    )
+    with psycopg.connect(postgresql.url, autocommit=True) as connection:
+        names = [name for (name,) in connection.execute(limits)]
+        for name in names:
+            connection.execute(f"ALTER DATABASE {connection.info.dbname} SET {name} = '1h'".encode())
+    with journeys.opened(postgresql.url) as (_, client):
+        assert isinstance(client, PostgresClient)
+        lease = client.take_lock("somebody@elsewhere:1", 60)
+        asked = "SELECT name FROM pg_settings WHERE name = ANY(%s) AND setting <> '0'"
+        left = client.ask(BoundSql(asked, (names,)))
+        lease.release()
+    assert left == []

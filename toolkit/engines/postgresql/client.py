@@ -200,11 +200,9 @@ class PostgresClient:
     def _prepare(self, connection: psycopg.Connection[dict[str, Any]]) -> None:
         """What a long run needs: no time limit meant for queries, and an end soon after the end of this program."""
         connection.execute("SELECT set_config('search_path', quote_ident(current_schema()), false)")
-        for setting in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"):
-            connection.execute("SELECT set_config(%s, '0', false)", (setting,))
+        connection.execute(f"SELECT {session.unlimited()}")
         if connection.info.server_version >= 140000:
             connection.execute("SET client_connection_check_interval = '500ms'")
-            connection.execute("SET idle_session_timeout = 0")
 
     def holder(self) -> Holder | None:
         """See `toolkit.engines.online.Coordinated.holder`."""

@@ -52,8 +52,8 @@ def script(plan: Plan, observed: Observed, goal: Catalog) -> str:
     reached = scripting.with_foreign(goal, observed.catalog, plan.foreign)
     tables, label = scripting.tables(observed.catalog, reached), scripting.recorded(plan, observed)
     before = (
-        Sql("\\set ON_ERROR_STOP on\nSET statement_timeout = 0"),
-        *(Sql(text) for text in session.pinned()),
+        Sql("\\set ON_ERROR_STOP on\n" + ";\n".join(session.pinned())),
+        Sql(f"DO $do$ BEGIN PERFORM {session.unlimited()}; END $do$"),
         Sql(f"SET lock_timeout = {literal(LOCK_TIMEOUT)}"),
         # With only this schema on the path, the server prints names in expressions as they were when this was written.
         Sql("DO $do$ BEGIN PERFORM set_config('search_path', quote_ident(current_schema()), false); END $do$"),

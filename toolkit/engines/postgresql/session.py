@@ -12,9 +12,34 @@ from toolkit.engines.postgresql.render import literal
 PINNED: Mapping[str, str] = {
     # A swap refreshes under its lock what was committed while it waited for it, and a load changes what others changed.
     "default_transaction_isolation": "read committed",
+    # A database without an encoding (SQL_ASCII) would answer in bytes.
+    "client_encoding": "UTF8",
+    # How the server writes expressions and values, which are compared with what is wanted, and how it reads them.
+    "DateStyle": "ISO, MDY",
+    "IntervalStyle": "postgres",
+    "TimeZone": "UTC",
+    "bytea_output": "hex",
+    "extra_float_digits": "1",
+    "quote_all_identifiers": "off",
+    "standard_conforming_strings": "on",
 }
+
+# Limits that are meant for queries; which of them there are depends on the server's version.
+_LIMITS = (
+    "statement_timeout",
+    "lock_timeout",
+    "idle_in_transaction_session_timeout",
+    "idle_session_timeout",
+    "transaction_timeout",
+)
 
 
 def pinned() -> tuple[str, ...]:
     """A statement for each setting."""
     return tuple(f"SET {name} = {literal(value)}" for name, value in PINNED.items())
+
+
+def unlimited() -> str:
+    """What takes all time limits away, to be put behind SELECT, or behind PERFORM in a block."""
+    names = ", ".join(literal(name) for name in _LIMITS)
+    return f"set_config(name, '0', false) FROM pg_settings WHERE name IN ({names})"
