@@ -77,6 +77,40 @@ REFUSED: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         (f"CREATE FUNCTION own_function(r {TABLE}) RETURNS int AS $$ SELECT 1 $$ LANGUAGE sql",),
         (f"DROP FUNCTION own_function({TABLE})",),
     ),
+    "function own_lists": (
+        (f"CREATE FUNCTION own_lists(r {TABLE}[]) RETURNS int AS $$ SELECT 1 $$ LANGUAGE sql",),
+        (f"DROP FUNCTION own_lists({TABLE}[])",),
+    ),
+    "view own_typed": ((f"CREATE VIEW own_typed AS SELECT NULL::{TABLE} AS r",), ("DROP VIEW own_typed",)),
+    "policy own_reader on public.own_other": (
+        (
+            "CREATE TABLE own_other (run_id CHAR(64))",
+            f"CREATE POLICY own_reader ON own_other USING (EXISTS (SELECT FROM {TABLE} e WHERE e.status = 1))",
+        ),
+        ("DROP TABLE own_other",),
+    ),
+    "default value for public.own_other.here": (
+        (f"CREATE TABLE own_other (here BOOLEAN DEFAULT (NULL::{TABLE} IS NULL))",),
+        ("DROP TABLE own_other",),
+    ),
+    "table constraint own_here on public.own_other": (
+        (f"CREATE TABLE own_other (a INT CONSTRAINT own_here CHECK (a > 0 OR NULL::{TABLE} IS NULL))",),
+        ("DROP TABLE own_other",),
+    ),
+    "type public.own_domain": ((f"CREATE DOMAIN own_domain AS {TABLE}[]",), ("DROP DOMAIN own_domain",)),
+    "column of its type own_pair.r": ((f"CREATE TYPE own_pair AS (r {TABLE})",), ("DROP TYPE own_pair",)),
+    "subscription own_subscription": (
+        (
+            "CREATE SUBSCRIPTION own_subscription CONNECTION 'host=nowhere' PUBLICATION p WITH (connect = false)",
+            "INSERT INTO pg_subscription_rel (srsubid, srrelid, srsubstate) "
+            f"SELECT oid, '{TABLE}'::regclass, 'r' FROM pg_subscription WHERE subname = 'own_subscription'",
+        ),
+        (
+            "DELETE FROM pg_subscription_rel",
+            "ALTER SUBSCRIPTION own_subscription SET (slot_name = NONE)",
+            "DROP SUBSCRIPTION own_subscription",
+        ),
+    ),
     "column of its type own_rows.r": ((f"CREATE TABLE own_rows (r {TABLE}[])",), ("DROP TABLE own_rows",)),
     "comment on by_execution_time": (
         ("COMMENT ON INDEX by_execution_time IS 'own'",),

@@ -28,6 +28,8 @@ _KNOWN: Mapping[str, tuple[str, str, str]] = {
     ),
     "53200": ("TV5208", "the server is out of memory", "Run the same command again when it has recovered."),
 }
+# What depends on it is in the detail alone.
+_DEPENDED_ON = "2BP01"
 _LOST = frozenset({"57P01", "57P02", "57P03", "08006", "08003", "08001"})
 
 
@@ -36,6 +38,8 @@ def coded(error: psycopg.Error, target: Target, broken: bool) -> EngineError:
     text = target.redact(error.diag.message_primary or str(error)).strip()
     hint = target.redact(error.diag.message_hint or "")
     state = error.sqlstate or ""
+    if state == _DEPENDED_ON:
+        text = f"{text}: {target.redact(error.diag.message_detail or '')}"
     if isinstance(error, psycopg.OperationalError) and (broken or state in _LOST):
         again = "Run the same command again: it goes on where this one stopped."
         return ConnectionFailed("TV4002", f"lost the connection to {target.shown}: {text}", again)

@@ -122,7 +122,7 @@ def log(schema: str, key: Mapping[str, str]) -> tuple[Sql, ...]:
 
 
 def capture(live: str) -> tuple[Sql, ...]:
-    """The triggers on the live table; ALWAYS, because a subscription writes as a replica."""
+    """The triggers on the live table; ALWAYS, because whoever writes as a replica does not set off others."""
     table = identifier(live)
     return (
         Sql(f"CREATE TRIGGER {CAPTURE} AFTER INSERT OR UPDATE OR DELETE ON {table}\n"

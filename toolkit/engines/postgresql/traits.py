@@ -18,6 +18,13 @@ Ask = Callable[[str, Sequence[object]], Sequence[Mapping[str, Any]]]
 # The text of pg_get_indexdef after the table's name does not depend on how table and index are called.
 _TAIL = """substr(pg_get_indexdef(i.indexrelid), 1 + length(format('CREATE %%sINDEX %%I ON %%I.%%I ',
            CASE WHEN i.indisunique THEN 'UNIQUE ' ELSE '' END, x.relname, n.nspname, c.relname)))"""
+# What depends on the table, on the type of its rows, or on the type of lists of them.
+_ON_IT = """(d.refclassid = 'pg_class'::regclass AND d.refobjid = c.oid
+          OR d.refclassid = 'pg_type'::regclass AND d.refobjid IN (y.oid, y.typarray))"""
+# Catalogs whose objects are looked for one kind at a time.
+_NAMED = ", ".join(
+    f"'{name}'::regclass" for name in ("pg_class", "pg_rewrite", "pg_proc", "pg_statistic_ext", "pg_publication_rel")
+)
 _QUERY = f"""
 SELECT json_build_object(
   'oid', c.oid::bigint, 'schema', n.nspname, 'owner', pg_get_userbyid(c.relowner), 'kind', c.relkind,
@@ -43,8 +50,7 @@ SELECT json_build_object(
   'obstacles', coalesce((SELECT json_agg(o.word || ' ' || o.name ORDER BY o.word, o.name) FROM (
       SELECT CASE v.relkind WHEN 'm' THEN 'materialized view' ELSE 'view' END AS word, v.oid::regclass::text AS name
         FROM pg_depend d JOIN pg_rewrite r ON r.oid = d.objid JOIN pg_class v ON v.oid = r.ev_class
-        WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = c.oid
-          AND v.oid <> c.oid GROUP BY v.relkind, v.oid
+        WHERE d.classid = 'pg_rewrite'::regclass AND {_ON_IT} AND v.oid <> c.oid GROUP BY v.relkind, v.oid
       UNION ALL SELECT 'rule', r.rulename FROM pg_rewrite r WHERE r.ev_class = c.oid
       UNION ALL SELECT 'trigger', t.tgname FROM pg_trigger t
         WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgname NOT LIKE 'temporal\\_visibility\\_%%'
@@ -56,6 +62,8 @@ SELECT json_build_object(
         WHERE k.contype IN ('u', 'x') AND k.conrelid = c.oid
       UNION ALL SELECT 'publication', p.pubname FROM pg_publication_tables p
         WHERE p.schemaname = n.nspname AND p.tablename = c.relname
+      UNION ALL SELECT DISTINCT 'subscription', s.subname::text FROM pg_subscription_rel r
+        JOIN pg_stat_subscription s ON s.subid = r.srsubid WHERE r.srrelid = c.oid
       UNION ALL SELECT 'inheritance', h.inhrelid::regclass::text FROM pg_inherits h
         WHERE h.inhrelid = c.oid OR h.inhparent = c.oid
       UNION ALL SELECT 'statistics', s.stxname FROM pg_statistic_ext s WHERE s.stxrelid = c.oid
@@ -63,10 +71,21 @@ SELECT json_build_object(
         WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = c.oid AND d.classid = 'pg_class'::regclass
           AND s.relkind = 'S'
       UNION ALL SELECT 'function', f.proname FROM pg_depend d JOIN pg_proc f ON f.oid = d.objid
-        WHERE d.classid = 'pg_proc'::regclass AND d.refobjid IN (c.oid, c.reltype)
+        WHERE d.classid = 'pg_proc'::regclass AND {_ON_IT} GROUP BY f.oid, f.proname
       UNION ALL SELECT 'column of its type', a.attrelid::regclass::text || '.' || a.attname
-        FROM pg_attribute a JOIN pg_class u ON u.oid = a.attrelid JOIN pg_type y ON y.oid = c.reltype
-        WHERE a.atttypid IN (y.oid, y.typarray) AND a.attnum > 0 AND NOT a.attisdropped AND u.relkind IN ('r', 'p', 'm')
+        FROM pg_attribute a JOIN pg_class u ON u.oid = a.attrelid
+        WHERE a.atttypid IN (y.oid, y.typarray) AND a.attnum > 0 AND NOT a.attisdropped
+          AND u.relkind IN ('r', 'p', 'm', 'f', 'c')
+      UNION ALL SELECT DISTINCT i.type, i.identity
+        FROM pg_depend d CROSS JOIN LATERAL pg_identify_object(d.classid, d.objid, d.objsubid) i
+        WHERE {_ON_IT} AND i.identity IS NOT NULL AND CASE d.classid
+          WHEN 'pg_type'::regclass THEN d.objid NOT IN (y.oid, y.typarray)
+          WHEN 'pg_attrdef'::regclass THEN d.objid NOT IN (SELECT e.oid FROM pg_attrdef e WHERE e.adrelid = c.oid)
+          WHEN 'pg_constraint'::regclass THEN d.objid NOT IN (
+            SELECT k.oid FROM pg_constraint k WHERE k.conrelid = c.oid OR k.contype = 'f')
+          WHEN 'pg_trigger'::regclass THEN d.objid NOT IN (SELECT t.oid FROM pg_trigger t WHERE t.tgrelid = c.oid)
+          WHEN 'pg_policy'::regclass THEN d.objid NOT IN (SELECT p.oid FROM pg_policy p WHERE p.polrelid = c.oid)
+          ELSE d.classid NOT IN ({_NAMED}) END
       UNION ALL SELECT 'constraint that was never checked', k.conname FROM pg_constraint k
         WHERE k.conrelid = c.oid AND k.contype = 'c' AND NOT k.convalidated
       UNION ALL SELECT 'comment on', x.relname FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
@@ -90,7 +109,7 @@ SELECT json_build_object(
   ) o), '[]')
 ) AS table,
 pg_relation_size(c.oid) AS bytes, pg_indexes_size(c.oid) AS index_bytes, pg_total_relation_size(c.oid) AS all_bytes
-FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_type y ON y.oid = c.reltype
 WHERE c.oid = to_regclass(quote_ident(current_schema()) || '.' || quote_ident(%s)) AND c.relkind = 'r'
 """
 _KEPT = f"""
