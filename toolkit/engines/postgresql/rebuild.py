@@ -189,7 +189,8 @@ def _steps(work: _Work) -> tuple[Step, ...]:
 
 def _shadow(work: _Work) -> tuple[Sql, ...]:
     dressed = shadow.dress(work.live.owner, work.live.options, work.live.replica, work.live.comment, work.live.grants)
-    return (*shadow.create(work.table.name), *work.ddl, shadow.primary_key(work.forward.key), *dressed)
+    made = (*shadow.create(work.table.name), *work.ddl, shadow.primary_key(work.forward.key))
+    return (*made, shadow.private(SHADOW), *dressed)
 
 
 def _replay(work: _Work, id: str, title: str) -> Step:

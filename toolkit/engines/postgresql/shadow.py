@@ -66,6 +66,17 @@ def create(live: str) -> tuple[Sql, ...]:
     )
 
 
+def private(table: str) -> Sql:
+    """Take from everybody but the owner what default privileges have given them on a new table."""
+    who = "CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END"
+    return Sql(
+        f"DO $do$\nDECLARE\n  other TEXT;\nBEGIN\n  FOR other IN SELECT DISTINCT {who}\n"
+        f"      FROM pg_class AS c CROSS JOIN aclexplode(c.relacl) AS a\n"
+        f"      WHERE c.oid = {literal(table)}::regclass AND a.grantee <> c.relowner LOOP\n"
+        f"    EXECUTE 'REVOKE ALL ON {table} FROM ' || other;\n  END LOOP;\nEND\n$do$"
+    )
+
+
 def primary_key(key: Mapping[str, str]) -> Sql:
     """The shadow's primary key."""
     columns = ", ".join(identifier(name) for name in key)
@@ -106,6 +117,7 @@ def log(schema: str, key: Mapping[str, str]) -> tuple[Sql, ...]:
     insert = f"INSERT INTO {identifier(schema)}.{LOG} ({names}) VALUES"
     return (
         Sql(f"CREATE TABLE IF NOT EXISTS {LOG} (id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, {columns})"),
+        private(LOG),
         Sql(
             f"CREATE OR REPLACE FUNCTION {CAPTURE}() RETURNS trigger AS $$\nBEGIN\n"
             "  IF TG_OP = 'TRUNCATE' THEN\n"
