@@ -19,13 +19,14 @@ from tests.support.catalogs import LAST, published, released
 from tests.support.command import temporal_visibility
 from tests.support.online import go, killed_again_and_again, prepared
 from tests.support.writing import NAMESPACE, PostgresWriter, Truth, Writer
-from toolkit.apply.actions import Action, Outcome, Replay
+from toolkit.apply.actions import Action, Outcome, Replay, Swap
 from toolkit.apply.limits import Limits
 from toolkit.apply.runner import Options, perform, plan_store, upgrade_task
 from toolkit.catalog import differences
+from toolkit.engines.postgresql.client import PostgresClient
 from toolkit.engines.postgresql.names import SHADOW
 from toolkit.engines.postgresql.rebuilder import PostgresRebuilder
-from toolkit.errors import EngineError
+from toolkit.errors import EngineError, Stopped
 from toolkit.overlay import NO_OVERLAY
 from toolkit.plan import Sql, Step
 from toolkit.versions import find
@@ -248,6 +249,48 @@ def test_a_lock_that_is_never_granted_fails_and_leaves_the_store_usable(postgres
         blocker.execute("SELECT count(*) FROM executions_visibility")
     assert temporal_visibility("schema", "upgrade", url, "--yes").code == 0
     assert temporal_visibility("schema", "finish", url, "--yes").code == 0
+
+
+def test_a_rollback_that_cannot_swap_is_no_dead_end(postgresql: Handle) -> None:
+    """Finish ends it as long as it has changed nothing, and only so long; what hangs on the old table is told."""
+    url = postgresql.url
+    prepared(url, 60)
+    go(url)
+    few = Options(limits=Limits(lock_seconds=0.02, attempts=2, longest_pause=0.05))
+    with psycopg.connect(url) as blocker:
+        blocker.execute("SELECT 1 FROM executions_visibility LIMIT 1")
+        with pytest.raises(EngineError):
+            go(url, kind="rollback", options=few)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("CREATE VIEW own_view AS SELECT run_id FROM temporal_visibility_old")
+        ran = temporal_visibility("schema", "finish", url, "--yes")
+        assert (ran.code, "view own_view" in ran.err) == (1, True), ran.err
+        connection.execute("DROP VIEW own_view")
+    ran = temporal_visibility("schema", "finish", url, "--yes")
+    assert ran.code == 0, ran.err
+    assert leftovers(url) == []
+    with journeys.opened(url) as (_, client):
+        assert isinstance(client, PostgresClient)
+        assert [run.status for run in client.journal().runs()][1:] == ["finished", "abandoned", "done"]
+    at_version(url, LAST)
+
+
+def test_a_rollback_that_has_swapped_is_not_ended_by_finish(postgresql: Handle) -> None:
+    url, swapped = postgresql.url, []
+
+    def watch(action: Action, outcome: Outcome | None) -> None:
+        if isinstance(action, Swap) and outcome is not None:
+            swapped.append(action)
+
+    prepared(url, 60)
+    go(url)
+    with pytest.raises(Stopped):
+        go(url, kind="rollback", options=Options(watch=watch, stopped=lambda: bool(swapped)))
+    ran = temporal_visibility("schema", "finish", url, "--yes")
+    assert (ran.code, "TV5106" in ran.err) == (1, True), ran.err
+    assert temporal_visibility("schema", "rollback", url, "--yes").code == 0
+    at_version(url, "1.9")
+    assert leftovers(url) == []
 
 
 def test_a_view_on_the_table_is_not_lost(postgresql: Handle) -> None:

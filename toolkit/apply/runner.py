@@ -132,6 +132,8 @@ def _begin(client: Client, journal: Journal, task: Task) -> tuple[Run, Working |
                 raise EngineError(problem.code, problem.message, problem.hint)
     first = start(task.plan.steps)
     of = task.of.id if task.of else None
+    if task.instead is not None:
+        journal.close(task.instead.id, "abandoned")
     return journal.begin(task.kind, task.plan.wanted, dict(plan_json.dump(task.plan)), to_json(first), of), first
 
 
@@ -143,6 +145,8 @@ def _standing(runs: Sequence[Run], task: Task) -> Run | None:
             raise StoreChanged("TV5001", "somebody else has ended this run meanwhile", "Look at `schema runs`.")
         if known.status == "running" and (known.kind, known.wanted) == (task.kind, task.plan.wanted):
             return known
+        if known.status == "running" and task.instead is not None and task.instead.id == known.id:
+            continue
         if known.status == "running" and not ours:
             raise ToolkitError(
                 "TV5106",

@@ -51,12 +51,14 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What is to be run: `kind` as the journal has it, the plan, how to see that it succeeded, and the run it ends."""
+    """What is to be run: `kind` as the journal has it, the plan, how to see that it succeeded, the run it ends, and an
+    open one that it is begun instead of."""
 
     kind: str
     plan: Plan
     check: Check
     of: Run | None = None
+    instead: Run | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from toolkit.apply.states import from_json, resumable, step_of
 from toolkit.catalog import fingerprint
 from toolkit.definition import Definition
 from toolkit.engines import Client, Engine
-from toolkit.engines.online import Coordinated, Run
+from toolkit.engines.online import Coordinated, Run, Undivided
 from toolkit.errors import ToolkitError, Unsupported
 from toolkit.overlay import Overlay
 from toolkit.plan import NO_LOCK, Mode, Observed, Plan, Step, StepClass
@@ -53,16 +53,18 @@ def rollback(engine: Engine, client: Client, chain: Sequence[Definition], overla
 
 
 def finish(engine: Engine, client: Client) -> Task:
-    """Dropping what a run kept. ToolkitError when nothing is kept."""
-    run = _kept(engine, client)
+    """Dropping what a run kept, also instead of a rollback that has changed nothing yet. ToolkitError when nothing is
+    kept, or another run is open."""
+    observed = client.observe()
+    run, instead = _kept(engine, client, observed)
     original = plan_json.load(run.plan)
-    now = fingerprint(client.observe().catalog)
+    now = fingerprint(observed.catalog)
     plan = replace(original, base=now, goal=now, steps=original.finish, rollback=(), abandon=(), finish=())
 
     def check(after: Observed) -> tuple[str, ...]:
         return () if fingerprint(after.catalog) == now else ("the schema has changed meanwhile",)
 
-    return Task("finish", plan, check, run)
+    return Task("finish", plan, check, run, instead)
 
 
 def _coordinated(engine: Engine, client: Client) -> Coordinated:
@@ -88,27 +90,45 @@ def _open(engine: Engine, client: Client, kind: str) -> Run:
     return run
 
 
-def _kept(engine: Engine, client: Client) -> Run:
+def _kept(engine: Engine, client: Client, observed: Observed) -> tuple[Run, Run | None]:
+    """The run whose old data is kept, and a rollback of it that is open and has changed nothing."""
     known = _coordinated(engine, client)
-    run = unfinished(known)
-    if run is not None and run.kind != "finish":
-        hint = f"Go on with it (`schema {run.kind}`), or take it back with `schema rollback`."
+    run, old = unfinished(known), kept(known)
+    given_up = None
+    if run is not None and old is not None and isinstance(client, Undivided) and _untouched(run, old, observed):
+        given_up = run
+    if run is not None and run.kind != "finish" and given_up is None:
+        back = ", or take it back with `schema rollback`" if run.kind != "rollback" else ""
+        hint = f"Go on with it (`schema {run.kind}`){back}."
         raise ToolkitError("TV5106", f"run {run.id}, {run.kind} to {run.wanted}, is not finished", hint)
-    old = kept(known)
     if old is None:
         raise ToolkitError("TV5109", "there is nothing to finish: no old data is kept", "`schema runs` lists all runs.")
-    return old
+    return old, given_up
+
+
+def _untouched(run: Run, old: Run, observed: Observed) -> bool:
+    """Whether `run` is a rollback of `old` that begins with a swap, which was not done: the store is as `old` left
+    it."""
+    if run.kind != "rollback" or run.of != old.id:
+        return False
+    steps, original = plan_json.load(run.plan).steps, plan_json.load(old.plan)
+    before = step_of(resumable(from_json(run.state))) == 0 and steps[0].mode is Mode.SWAP
+    return before and _swapped(original, observed)
+
+
+def _swapped(plan: Plan, observed: Observed) -> bool:
+    view = observed.view()
+    return any(step.mode is Mode.SWAP and step.is_done(view) for step in plan.steps)
 
 
 def _way_back(run: Run, plan: Plan, observed: Observed) -> tuple[Step, ...]:
     """After the swap the plan's rollback, before it its abandon; without a rebuild the reverse of what was done."""
-    view = observed.view()
-    if any(step.mode is Mode.SWAP and step.is_done(view) for step in plan.steps):
+    if _swapped(plan, observed):
         return plan.rollback
     if plan.abandon:
         return plan.abandon
     state = resumable(from_json(run.state))
-    at = step_of(state)
+    at, view = step_of(state), observed.view()
     done = plan.steps if at is None else plan.steps[: at + 1]
     for step in done:
         if not step.reverse and (step is not done[-1] or step.is_done(view)):

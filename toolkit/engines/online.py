@@ -155,6 +155,15 @@ class Throttling(Protocol):
         ...
 
 
+@runtime_checkable
+class Undivided(Protocol):
+    """A client whose swaps are done or not done, whatever became of the run: what is observed of one says which."""
+
+    def undivided(self) -> None:
+        """Nothing: that it is there is the answer."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """What a pre-flight check found. `fatal`: the run must not start."""

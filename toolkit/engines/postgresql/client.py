@@ -254,6 +254,9 @@ class PostgresClient:
         """See `toolkit.engines.online.Checking.preflight`."""
         return preflight.check(self._ask, plan, self._rules.table)
 
+    def undivided(self) -> None:
+        """See `toolkit.engines.online.Undivided`: a swap is one transaction."""
+
     def measure(self, plan: Plan) -> dict[str, Estimate]:
         """See `toolkit.engines.measuring.Measuring`."""
         table = self._rules.table
