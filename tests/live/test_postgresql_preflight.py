@@ -287,3 +287,53 @@ def test_what_a_run_can_wait_for_is_a_note(postgresql: Handle, monkeypatch: pyte
     assert [p.fatal for p in notes if p.code == "TV5203"] == [False]
     assert [p.fatal for p in notes if "own-session" in p.message] == [False]
     assert not [p for p in notes if p.fatal]
+
+
+# What a rollback says → the statement made since the upgrade that it would lose, and the one that takes that back.
+SINCE: Mapping[str, tuple[str, str]] = {
+    "view own_view": (f"CREATE VIEW own_view AS SELECT run_id FROM {TABLE}", "DROP VIEW own_view"),
+    "column own_notes is new": (
+        f"ALTER TABLE {TABLE} ADD COLUMN own_notes TEXT",
+        f"ALTER TABLE {TABLE} DROP COLUMN own_notes",
+    ),
+    "index own_later is new": (f"CREATE INDEX own_later ON {TABLE} (status)", "DROP INDEX own_later"),
+    "SELECT of pg_monitor was granted": (
+        f"GRANT SELECT ON {TABLE} TO pg_monitor",
+        "GRANT SELECT ON temporal_visibility_old TO pg_monitor",
+    ),
+    "INSERT of pg_monitor was revoked": (
+        f"REVOKE INSERT ON {TABLE} FROM pg_monitor",
+        f"GRANT INSERT ON {TABLE} TO pg_monitor",
+    ),
+    "comment was changed": (f"COMMENT ON TABLE {TABLE} IS 'new'", f"COMMENT ON TABLE {TABLE} IS NULL"),
+    "gone from executions_visibility: own_column": (
+        f"ALTER TABLE {TABLE} DROP COLUMN own_column",
+        f"ALTER TABLE {TABLE} ADD COLUMN own_column TEXT",
+    ),
+}
+
+
+def test_a_rollback_loses_nothing_that_was_made_since(postgresql: Handle) -> None:
+    """It is refused before it begins, so that finish stays open; an index that was dropped since is no hindrance."""
+    url = postgresql.url
+    prepared(url)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"ALTER TABLE {TABLE} ADD COLUMN own_column TEXT")
+        connection.execute(f"CREATE INDEX own_index ON {TABLE} (own_column)")
+        connection.execute(f"GRANT INSERT ON {TABLE} TO pg_monitor")
+        assert here("schema", "upgrade", url, "--yes").code == 0
+        for said, (make, unmake) in SINCE.items():
+            connection.execute(make.encode())
+            ran = here("schema", "rollback", url, "--yes")
+            assert (ran.code, said in ran.err, "schema finish" in ran.err) == (1, True, True), ran.err
+            dry = here("schema", "rollback", url, "--dry-run", "--output", "json").json("schema-rollback")["runs"][0]
+            (problem,) = [one for one in dry["preflight"] if said in one["message"]]
+            assert problem["fatal"]
+            assert problem["code"] in here("schema", "rollback", url, "--dry-run").out
+            connection.execute(unmake.encode())
+        begun = connection.execute("SELECT 1 FROM temporal_visibility_run WHERE kind = 'rollback'").fetchall()
+        assert begun == []
+        connection.execute("DROP INDEX IF EXISTS own_index, by_int_01")
+        ran = here("schema", "rollback", url, "--yes")
+        assert ran.code == 0, ran.err
+        assert connection.execute("SELECT to_regclass('own_index') IS NOT NULL").fetchone() == (True,)

@@ -10,7 +10,7 @@ from toolkit.apply.limits import Limits
 from toolkit.apply.ways_back import rollback
 from toolkit.cli.options import connected, target_argument, targets
 from toolkit.cli.output import emit, output_option
-from toolkit.cli.running import answer, confirm, run_task, show
+from toolkit.cli.running import answer, begun, confirm, looked, problems_json, run_task, show
 from toolkit.cli.throttle import throttle_options
 from toolkit.versions import chain
 
@@ -31,12 +31,13 @@ def command(
         name = store.name or store.shown
         with connected(store) as (engine, client):
             task = rollback(engine, client, chain(), store.overlay)
-            show(name, task.plan, quiet, statements=dry_run)
+            problems = None if begun(client, task) else looked(client, task.plan)
+            show(name, task.plan, quiet, dry_run, problems)
             result = None
             if not dry_run:
                 confirm(task.plan, yes)
                 result = run_task(client, task, quiet, wishes)
                 if not quiet:
                     click.echo(f"Done: {name} is at {task.plan.wanted} again.")
-            runs.append(answer(name, task.plan, result))
+            runs.append({**answer(name, task.plan, result), "preflight": problems_json(problems)})
     emit(output, {"runs": runs}, lambda: ())

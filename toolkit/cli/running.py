@@ -18,10 +18,11 @@ import click
 
 from toolkit.apply.actions import Action, CompareChunk, CopyChunk, Outcome, Pause, Replay
 from toolkit.apply.limits import Limits
+from toolkit.apply.ongoing import unfinished
 from toolkit.apply.runner import Options, Result, Task, perform
 from toolkit.describe import plan_json
 from toolkit.engines import Client
-from toolkit.engines.online import Checking, Problem
+from toolkit.engines.online import Checking, Coordinated, Problem
 from toolkit.engines.rebuilding import Compared, Copied, Replayed
 from toolkit.errors import UsageError
 from toolkit.explain import text
@@ -126,6 +127,12 @@ def run_task(client: Client, task: Task, quiet: bool, wishes: Limits) -> Result:
 def _note(said: str) -> None:
     """On stderr, whatever form the answer has: an option without effect must not go unseen."""
     click.echo(f"Note: {said}", err=True)
+
+
+def begun(client: Client, task: Task) -> bool:
+    """Whether `task` goes on with a run that was cut off."""
+    known = unfinished(client) if isinstance(client, Coordinated) else None
+    return known is not None and (known.kind, known.wanted) == (task.kind, task.plan.wanted)
 
 
 def looked(client: Client, plan: Plan) -> tuple[Problem, ...] | None:

@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from toolkit.engines.online import Problem
-from toolkit.engines.postgresql import traits
-from toolkit.plan import Plan, Sql, Step
+from toolkit.engines.postgresql import returning, traits
+from toolkit.engines.postgresql.names import OLD
+from toolkit.plan import Mode, Plan, Sql, Step
 
 Ask = Callable[[str, Sequence[object]], Sequence[Mapping[str, Any]]]
 
@@ -56,6 +57,8 @@ def check(ask: Ask, plan: Plan, table: str) -> tuple[Problem, ...]:
     found = [*_server(server), *_rights(ask, server, plan, table), *_shape(ask, plan, table), *_waiting(ask)]
     if plan.kept:
         found += _carried(ask, table)
+    elif back := next((step for step in plan.steps if step.mode is Mode.SWAP), None):
+        found += _returned(ask, back, table)
     return tuple(sorted(found, key=lambda problem: not problem.fatal))
 
 
@@ -135,6 +138,28 @@ def _carried(ask: Ask, table: str) -> Iterator[Problem]:
     if standbys := ask(_STANDBYS, ())[0]["n"]:
         text = f"{standbys} standby{'s' * (standbys > 1)} or subscribers follow this server: the copy goes to them, too"
         yield Problem("TV5212", text, "--max-lag makes the copy wait for them.", fatal=False)
+
+
+def _returned(ask: Ask, back: Step, table: str) -> Iterator[Problem]:
+    """What a swap back would lose. A run of an earlier release did not write down what it had made."""
+    seen, old = traits.read(ask, table), traits.read(ask, OLD)
+    if not seen or not old:
+        return
+    live, kept = traits.decode(seen["table"]), traits.decode(old["table"])
+    keep = "`schema finish` keeps the table as it is instead."
+    if live.obstacles:
+        text = f"these belong to {table} and would be lost when the old table is swapped back"
+        hint = f"Drop them before and create them again afterwards. {keep}"
+        yield Problem("TV5206", f"{text}: {', '.join(live.obstacles)}", hint)
+    if not back.objects:
+        return
+    if lacking := returning.gone(live, kept, back.objects):
+        text = f"columns that the old table has are gone from {table}: {', '.join(lacking)}"
+        yield Problem("TV5213", text, f"Add them again. {keep}")
+    if since := returning.changed(live, kept, back.objects):
+        text = f"what was changed on {table} since would be taken back with it: {'; '.join(since)}"
+        hint = f"Drop what is new; grant, revoke and set on {OLD} what was changed. {keep}"
+        yield Problem("TV5213", text, hint)
 
 
 def _size(size: int) -> str:

@@ -27,7 +27,7 @@ _UNIQUE = "unique"
 
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """Everything about one rebuild."""
+    """Everything about one rebuild. `made`: the columns and indexes of the new table."""
 
     table: Table
     live: traits.TableTraits
@@ -38,6 +38,7 @@ class _Work:
     back: shadow.Pair
     indexes: tuple[Index, ...]
     columns: tuple[str, ...]
+    made: tuple[str, ...]
 
 
 def route(plain: Sequence[Step], observed: Observed, wanted: Definition, rules: Profile) -> Route:
@@ -114,6 +115,8 @@ def _work(table: Table, ours: Sequence[Step], observed: Observed, rules: Profile
     key = {name: live.columns[name] for name in layout.PRIMARY_KEY}
     forward = shadow.plain(table.name, SHADOW, key, copied)
     assert isinstance(facts, dict)
+    columns = dict.fromkeys((*(n for n in live.columns if n not in dropped), *(c.name for c in table.columns)))
+    primary = [name for name, tail in live.indexes.items() if tail is None]
     oid = facts["oid"]
     assert isinstance(oid, int)
     return _Work(
@@ -126,6 +129,7 @@ def _work(table: Table, ours: Sequence[Step], observed: Observed, rules: Profile
         back=shadow.plain(table.name, OLD, key, copied),
         indexes=(*table.indexes, *own),
         columns=tuple(name for step in changes for name in step.objects),
+        made=(*columns, *primary, *(index.name for index in (*table.indexes, *own))),
     )
 
 
@@ -242,7 +246,7 @@ def _swap_back(work: _Work) -> Step:
         (*shadow.NARROW, *shadow.locks(name), shadow.replay(work.back), shadow.left(),
          *shadow.swap(name, SHADOW, OLD, {new: old for old, new in coming.items()},
                       {new: old for old, new in going.items()})),
-        (), (Expect(("traits", "table", "oid"), work.oid),),
+        (), (Expect(("traits", "table", "oid"), work.oid),), work.made,
         mode=Mode.SWAP, needs=(Expect(_KEPT, work.oid), Expect(("traits", "table", "obstacles"), [])),
     )  # fmt: skip
 

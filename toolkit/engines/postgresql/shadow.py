@@ -280,12 +280,12 @@ def swap(
     live: str, aside: str, coming: str, live_names: Mapping[str, str], new_names: Mapping[str, str]
 ) -> tuple[Sql, ...]:
     """Under the exclusive lock: `live` is put aside and `coming` takes its name, with the indexes of both (old name →
-    new name), and changes are recorded on the new live table."""
+    new name), and changes are recorded on the new live table. An index of `live` that somebody has dropped is none."""
     table = identifier(live)
     return (
         Sql(f"DROP TRIGGER {CAPTURE} ON {table}", part="swap"),
         Sql(f"DROP TRIGGER {TRUNCATE} ON {table}", part="swap"),
-        *(_rename(old, new) for old, new in live_names.items()),
+        *(_rename(old, new, " IF EXISTS") for old, new in live_names.items()),
         Sql(f"ALTER TABLE {table} RENAME TO {aside}", part="swap"),
         *(_rename(old, new) for old, new in new_names.items()),
         Sql(f"ALTER TABLE {coming} RENAME TO {table}", part="swap"),
@@ -293,8 +293,8 @@ def swap(
     )
 
 
-def _rename(old: str, new: str) -> Sql:
-    return Sql(f"ALTER INDEX {identifier(old)} RENAME TO {identifier(new)}", part="swap")
+def _rename(old: str, new: str, condition: str = "") -> Sql:
+    return Sql(f"ALTER INDEX{condition} {identifier(old)} RENAME TO {identifier(new)}", part="swap")
 
 
 def locks(live: str) -> tuple[Sql, Sql]:

@@ -1,0 +1,43 @@
+"""What a swap back to the kept table would lose or bring back unseen: the live table against the kept one. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from toolkit.engines.postgresql.traits import TableTraits
+
+
+def gone(live: TableTraits, kept: TableTraits, made: Sequence[str]) -> list[str]:
+    """Columns without which the kept table cannot be made current; `made`: what the live table had when it came."""
+    return [name for name in kept.plain_columns if name in made and name not in live.columns]
+
+
+def changed(live: TableTraits, kept: TableTraits, made: Sequence[str]) -> list[str]:
+    """What is otherwise since the live table came, in words."""
+    return [*_new(live, made), *_rights(live, kept), *_settings(live, kept)]
+
+
+def _new(live: TableTraits, made: Sequence[str]) -> Iterator[str]:
+    yield from (f"column {name} is new" for name in live.columns if name not in made)
+    yield from (f"index {name} is new" for name in live.indexes if name not in made)
+
+
+def _rights(live: TableTraits, kept: TableTraits) -> Iterator[str]:
+    here, there = ({(c, who, right): grantable for c, who, right, grantable in t.grants} for t in (live, kept))
+    for key in sorted(here.keys() | there.keys(), key=str):
+        column, who, right = key
+        # A column of the kept table alone comes back with its rights.
+        if here.get(key) == there.get(key) or (column is not None and column not in live.columns):
+            continue
+        how = "granted" if key not in there else "revoked" if key not in here else "changed"
+        yield f"{right}{f' ({column})' if column else ''} of {who} was {how}"
+
+
+def _settings(live: TableTraits, kept: TableTraits) -> Iterator[str]:
+    pairs = {
+        "owner": (live.owner, kept.owner),
+        "storage options": (sorted(live.options), sorted(kept.options)),
+        "comment": (live.comment, kept.comment),
+        "replica identity": (live.replica, kept.replica),
+    }
+    yield from (f"{word} was changed" for word, (now, then) in pairs.items() if now != then)
