@@ -14,6 +14,7 @@ from tests.support import journeys
 from tests.support.catalogs import published, released
 from tests.support.command import temporal_visibility
 from tests.support.mysql import sql as mysql_sql
+from tests.support.online import go, prepared
 from toolkit.apply.recognising import identify_store
 from toolkit.catalog import Json
 from toolkit.engines.elasticsearch.store import SearchStore
@@ -113,3 +114,20 @@ def test_two_schemas_of_one_database(postgresql: Handle) -> None:
     assert temporal_visibility("schema", "drift", east).code == 0
     ran = temporal_visibility("schema", "drift", west)
     assert re.findall(r"TV\d+", ran.out) == ["TV6111"], ran.out
+
+
+def test_the_books_of_another_schema_on_the_path_are_not_ours(postgresql: Handle) -> None:
+    """The first schema on the path is the store, also before it has books; a run of the store behind it is not its."""
+    prepared(postgresql.url, 20)
+    go(postgresql.url)
+    with psycopg.connect(postgresql.url, autocommit=True) as connection:
+        connection.execute("CREATE SCHEMA east")
+        joint = "&" if "?" in postgresql.url else "?"
+        url = f"{postgresql.url}{joint}options={quote('-csearch_path=east,public')}"
+        said = temporal_visibility("schema", "runs", url, "--output", "json").json("schema-runs")
+        assert said["stores"][0]["runs"] == []
+        for command in ("rollback", "finish"):
+            ran = temporal_visibility("schema", command, url, "--yes")
+            assert (ran.code, "TV5109" in ran.err) == (1, True), ran.err
+        kept = connection.execute("SELECT count(*) FROM public.temporal_visibility_run WHERE status = 'kept'")
+        assert kept.fetchone() == (1,)

@@ -574,3 +574,28 @@ def test_a_lock_is_taken_away_only_from_one_who_is_gone_or_by_name(postgresql: H
     assert error.code in ("TV5102", "TV4002")
     assert temporal_visibility("schema", "upgrade", url, "--yes").code == 0
     finished(url)
+
+
+def test_who_takes_a_lock_over_ends_the_holder_alone(postgresql: Handle) -> None:
+    """Not whoever has its process number by now, nor a holder of the same number in another schema."""
+    url = postgresql.url
+    prepared(url, 10)
+    with psycopg.connect(url, autocommit=True) as own:
+        lock = own.execute("SELECT fencing, 'temporal_visibility_lock'::regclass::oid FROM temporal_visibility_lock")
+        fencing, number = lock.fetchone() or (0, 0)
+        names = ("temporal-server", f"temporal-visibility {fencing}/{number}", f"temporal-visibility {fencing}/1")
+        stranger, holder, other = (psycopg.connect(url, autocommit=True, application_name=name) for name in names)
+        own.execute(
+            "UPDATE temporal_visibility_lock SET owner = 'dead@host:1', pid = %s, backend_start = now() - interval"
+            " '1 day', taken_at = now(), expires_at = now() - interval '1 day'",
+            (stranger.info.backend_pid,),
+        )
+    with journeys.opened(url) as (_, client):
+        assert isinstance(client, PostgresClient)
+        client.take_lock("somebody@elsewhere:1", 60).release()
+    stranger.execute("SELECT 1")
+    other.execute("SELECT 1")
+    with pytest.raises(psycopg.OperationalError):
+        holder.execute("SELECT 1")
+    for connection in (stranger, holder, other):
+        connection.close()

@@ -22,7 +22,6 @@ Failed = Callable[[psycopg.Error], EngineError]
 
 # How long a session that may only be about to notice its client's death keeps a new runner waiting.
 GRACE_SECONDS = 3.0
-_SESSION = "temporal-visibility"
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS temporal_visibility_lock (
@@ -61,7 +60,7 @@ INSERT INTO temporal_visibility_lock (name, fencing) VALUES ('schema', 0) ON CON
 _EXIST = "SELECT to_regclass('temporal_visibility_journal') IS NOT NULL AS v"
 # A session of another role shows no start time: it counts as alive.
 _HOLDER = """
-SELECT fencing, owner, pid, taken_at, expires_at, expires_at < clock_timestamp() AS expired,
+SELECT fencing, owner, pid, backend_start, taken_at, expires_at, expires_at < clock_timestamp() AS expired,
        EXISTS (SELECT 1 FROM pg_stat_activity a WHERE a.pid = l.pid
                AND (a.backend_start IS NULL OR a.backend_start = l.backend_start)) AS alive
 FROM temporal_visibility_lock l WHERE name = 'schema'
@@ -85,8 +84,10 @@ _CHECK = "SELECT 1 AS v FROM temporal_visibility_lock WHERE name = 'schema' AND 
 _END_SESSIONS = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 WHERE datname = current_database() AND pid <> pg_backend_pid() AND usename = current_user
-  AND (application_name = %s OR pid = %s)
+  AND (application_name = %s OR (pid = %s AND backend_start = %s))
 """
+# The lock's own number tells apart stores in several schemas of one database.
+_NAME = "SELECT format('temporal-visibility %%s/%%s', %s::bigint, 'temporal_visibility_lock'::regclass::oid) AS name"
 _RUNS = """
 SELECT r.id, r.kind, r.status, r.wanted, r.owner, r.started::text AS started, r.ended::text AS ended, r.plan, r.of,
        j.state, coalesce(j.note, '') AS note
@@ -114,9 +115,14 @@ _CLOSE = "UPDATE temporal_visibility_run SET status = %s, ended = clock_timestam
 _CLOSE_OTHER = "UPDATE temporal_visibility_run SET status = %s WHERE id = %s"
 
 
-def session_name(fencing: int) -> str:
+def session_name(connection: Connection, fencing: int) -> str:
     """What the sessions of one holder call themselves, so that the next holder can end them."""
-    return f"{_SESSION} {fencing}"
+    return str(connection.execute(_NAME, (fencing,)).fetchall()[0]["name"])
+
+
+def name_session(connection: Connection, fencing: int) -> None:
+    """Call this session one of that holder's."""
+    connection.execute("SELECT set_config('application_name', %s, false)", (session_name(connection, fencing),))
 
 
 def lost() -> LockHeld:
@@ -225,7 +231,9 @@ def create(connection: Connection) -> None:
 def _take_from(connection: Connection, row: Mapping[str, Any], owner: str, seconds: float) -> int | None:
     """The new fencing number; None when somebody else was faster."""
     if row["owner"] is not None:
-        connection.execute(_END_SESSIONS, (session_name(row["fencing"]), row["pid"]))
+        # A process number alone may be somebody else's by now.
+        holder = (session_name(connection, row["fencing"]), row["pid"], row["backend_start"])
+        connection.execute(_END_SESSIONS, holder)
     with connection.transaction():
         # What the former holder has under way is waited for: it holds this row with FOR KEY SHARE.
         connection.execute("SELECT 1 FROM temporal_visibility_lock WHERE name = 'schema' FOR UPDATE")
@@ -233,7 +241,7 @@ def _take_from(connection: Connection, row: Mapping[str, Any], owner: str, secon
         taken = connection.execute(_TAKE, values).fetchone()
     if taken is None:
         return None
-    connection.execute("SELECT set_config('application_name', %s, false)", (session_name(taken["fencing"]),))
+    name_session(connection, taken["fencing"])
     return int(taken["fencing"])
 
 

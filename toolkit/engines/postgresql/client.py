@@ -63,7 +63,7 @@ def _open(conninfo: str) -> psycopg.Connection[dict[str, Any]]:
     connection = psycopg.connect(conninfo, autocommit=True, row_factory=dict_row)
     try:
         # As statements: poolers refuse most settings at the start of a session.
-        connection.execute(";\n".join(session.pinned()))
+        connection.execute(";\n".join((*session.pinned(), f"SELECT {session.ALONE}")))
     except psycopg.Error:
         connection.close()
         raise
@@ -94,8 +94,6 @@ class PostgresClient:
 
     def observe(self) -> Observed:
         """See `toolkit.engines.Client.observe`. Names are read unqualified, in the connection's current schema."""
-        # With only this schema on the path, the server prints the names in expressions unqualified.
-        self._ask("SELECT set_config('search_path', quote_ident(current_schema()), false)")
         catalog = inspect.read(self._ask)
         shared = shared_with(catalog)
         return Observed(
@@ -192,14 +190,12 @@ class PostgresClient:
             connection = _open(self._conninfo)
         except psycopg.OperationalError as error:
             raise self._failed(error) from None
-        name = books.session_name(self._lease.fencing)
-        connection.execute("SELECT set_config('application_name', %s, false)", (name,))
         self._prepare(connection)
+        books.name_session(connection, self._lease.fencing)
         return connection
 
     def _prepare(self, connection: psycopg.Connection[dict[str, Any]]) -> None:
         """What a long run needs: no time limit meant for queries, and an end soon after the end of this program."""
-        connection.execute("SELECT set_config('search_path', quote_ident(current_schema()), false)")
         connection.execute(f"SELECT {session.unlimited()}")
         if connection.info.server_version >= 140000:
             connection.execute("SET client_connection_check_interval = '500ms'")

@@ -55,8 +55,7 @@ def script(plan: Plan, observed: Observed, goal: Catalog) -> str:
         Sql("\\set ON_ERROR_STOP on\n" + ";\n".join(session.pinned())),
         Sql(f"DO $do$ BEGIN PERFORM {session.unlimited()}; END $do$"),
         Sql(f"SET lock_timeout = {literal(LOCK_TIMEOUT)}"),
-        # With only this schema on the path, the server prints names in expressions as they were when this was written.
-        Sql("DO $do$ BEGIN PERFORM set_config('search_path', quote_ident(current_schema()), false); END $do$"),
+        Sql(f"DO $do$ BEGIN PERFORM {session.ALONE}; END $do$"),
         _assert(scripting.STALE, observed.catalog, tables, observed.recorded),
     )
     after = (Sql("\\echo 'Checking …'\n" + _assert(scripting.UNREACHED, reached, tables, label).text),)
