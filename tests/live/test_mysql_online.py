@@ -147,16 +147,53 @@ def test_what_a_swap_would_lose_is_refused_and_kept(mysql: Handle, made: str) ->
     url = mysql.url
     prepared(url, 50)
     sql(url, made)
-    before = sql(url, f"SHOW CREATE TABLE {EV}")
-    done = temporal_visibility("schema", "upgrade", url, "--yes")
-    assert (done.code, "TV4306" in done.err) == (1, True), done.err
-    assert sql(url, f"SHOW CREATE TABLE {EV}") == before
-    assert leftovers(url) == []
+    refused(url, "TV4306")
     ran(url, "upgrade", "--offline")
     if "TRIGGER" in made:
         assert sql(url, "SELECT COUNT(*) FROM information_schema.TRIGGERS WHERE TRIGGER_NAME = 'watch'") == [(1,)]
     else:
         assert " CONSTRAINT " in sql(url, f"SHOW CREATE TABLE {'notes' if 'notes' in made else EV}")[0][1]
+
+
+def refused(url: str, code: str) -> str:
+    """What an upgrade says that does nothing."""
+    before = [sql(url, f"SHOW CREATE TABLE {table}") for table in (EV, CSA)]
+    done = temporal_visibility("schema", "upgrade", url, "--yes")
+    assert (done.code, code in done.err) == (1, True), done.err
+    assert [sql(url, f"SHOW CREATE TABLE {table}") for table in (EV, CSA)] == before
+    assert leftovers(url) == []
+    return done.out + done.err
+
+
+@pytest.mark.parametrize(
+    ("made", "told"),
+    [
+        (
+            [
+                f"ALTER TABLE {EV} DROP PRIMARY KEY, ADD UNIQUE INDEX mine (workflow_id, run_id)",
+                f"ALTER TABLE {CSA} CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
+            ],
+            ["no primary key (namespace_id, run_id), unique index mine", "collation utf8mb4_bin, where its database"],
+        ),
+        (
+            [f"ALTER TABLE {EV} MODIFY run_id CHAR(64) COLLATE utf8mb4_general_ci NOT NULL"],
+            ["collation utf8mb4_general_ci of run_id"],
+        ),
+    ],
+    ids=["tables", "key's column"],
+)
+def test_a_table_that_no_shadow_can_follow_is_refused(mysql: Handle, made: list[str], told: list[str]) -> None:
+    """A copy without the key could have records twice; --offline mends the table itself."""
+    url = mysql.url
+    prepared(url, 50)
+    sql(url, *made)
+    said = refused(url, "TV4310")
+    assert all(text in said for text in told), said
+    ran(url, "upgrade", "--offline")
+    after = sql(url, f"SHOW CREATE TABLE {EV}")[0][1]
+    assert "PRIMARY KEY (`namespace_id`,`run_id`)" in after
+    assert ("UNIQUE KEY `mine`" in after) == ("mine" in made[0])
+    assert sql(url, f"SELECT COUNT(*) FROM {EV} JOIN {CSA} USING (namespace_id, run_id)") == [(50,)]
 
 
 @pytest.mark.short

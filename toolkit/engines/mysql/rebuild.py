@@ -171,6 +171,7 @@ def _shadow(work: _Work) -> Step:
         needs=(
             _defined(work),
             _is_free(work),
+            _is_fit(work),
             Expect(("traits", "own", names.old(work.name)), ABSENT),
         ),
     )
@@ -183,6 +184,11 @@ def _defined(work: _Work) -> Expect:
 def _is_free(work: _Work) -> Expect:
     """Nothing has come to the table that a swap would lose."""
     return Expect(("traits", "tables", work.name, "obstacles"), [])
+
+
+def _is_fit(work: _Work) -> Expect:
+    """The shadow has the right key and collation, which are its table's."""
+    return Expect(("traits", "tables", work.name, "unfit"), [])
 
 
 def _capture(work: _Work, id: str, title: str, on: str, log: str) -> Step:
@@ -253,6 +259,7 @@ def _needed(works: Sequence[_Work], back: bool) -> Iterator[Expect]:
         yield _is_free(work)
         if not back:
             yield _defined(work)
+            yield _is_fit(work)
 
 
 def _drop(live: str, table: str, title: str) -> Step:

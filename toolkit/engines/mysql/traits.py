@@ -1,5 +1,6 @@
 """What a rebuild must know about live tables besides their schema: rows, columns to copy, own indexes, what a swap
-would lose, and which of the tool's own objects there are. The queries, and the reading of their rows.
+would lose or no shadow can follow, and which of the tool's own objects there are. The queries, and the reading of their
+rows.
 
 It asks nothing itself. Views, routines and grants name a table and so follow the name; what does not is an obstacle.
 """
@@ -8,11 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from toolkit.catalog import Json
+from toolkit.engines.mysql.layout import COLLATION, PRIMARY_KEY
 from toolkit.engines.mysql.names import PREFIX, back, log
 from toolkit.engines.mysql.render import identifier
 
@@ -20,11 +22,12 @@ Ask = Callable[[str, Sequence[object]], Sequence[Mapping[str, Any]]]
 
 _TABLES = """
 SELECT TABLE_NAME AS name, ENGINE AS engine, TABLE_COLLATION AS collation, CREATE_TIME AS made,
+       @@collation_database AS usual,
        COALESCE(DATA_LENGTH, 0) + COALESCE(INDEX_LENGTH, 0) AS bytes
 FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_TYPE = 'BASE TABLE'
 """
 _COLUMNS = """
-SELECT TABLE_NAME AS tab, COLUMN_NAME AS name, COLUMN_TYPE AS type, COLLATION_NAME IS NOT NULL AS is_text
+SELECT TABLE_NAME AS tab, COLUMN_NAME AS name, COLUMN_TYPE AS type, COLLATION_NAME AS collation
 FROM information_schema.COLUMNS
 WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME IN %s AND GENERATION_EXPRESSION = '' ORDER BY ORDINAL_POSITION
 """
@@ -42,6 +45,7 @@ _CHECKS = """
 SELECT CONSTRAINT_NAME AS name, TABLE_NAME AS tab FROM information_schema.TABLE_CONSTRAINTS
 WHERE TABLE_SCHEMA = DATABASE() AND CONSTRAINT_TYPE = 'CHECK'
 """
+_KEY = f"  PRIMARY KEY ({','.join(identifier(name) for name in PRIMARY_KEY)})"
 _INDEX = re.compile(r"^  ((?:UNIQUE |FULLTEXT |SPATIAL )?KEY `((?:[^`]|``)+)` .*?),?$", re.MULTILINE)
 
 
@@ -49,7 +53,8 @@ _INDEX = re.compile(r"^  ((?:UNIQUE |FULLTEXT |SPATIAL )?KEY `((?:[^`]|``)+)` .*
 class TableTraits:
     """One live table. `definition`: changes with every change of the schema; `plain`: the columns that are no
     expressions, and whether they are text; `types`: the key's and others' types; `indexes`: name → DDL in CREATE TABLE;
-    `obstacles`: what a swap would lose and cannot carry over, in words."""
+    `obstacles`: what a swap would lose and cannot carry over, in words; `unfit`: what keeps a shadow from being made or
+    followed at all, in words."""
 
     has_rows: bool
     definition: str
@@ -58,6 +63,7 @@ class TableTraits:
     types: Mapping[str, str]
     indexes: Mapping[str, str]
     obstacles: tuple[str, ...]
+    unfit: tuple[str, ...]
 
 
 def read(ask: Ask, tables: Sequence[str]) -> dict[str, Json]:
@@ -82,18 +88,38 @@ def _facts(ask: Ask, row: Mapping[str, Any], columns: Sequence[Mapping[str, Any]
     text = str(ask(f"SHOW CREATE TABLE {identifier(name)}", ())[0]["Create Table"])
     plain = [c for c in columns if c["tab"] == name]
     found = [*obstacles]
-    if row["engine"] != "InnoDB":
-        found.append(f"storage engine {row['engine']}")
     if "DATA DIRECTORY=" in text:
         found.append("data directory")
+    indexes = {match[1].replace("``", "`"): match[0] for match in _INDEX.findall(text)}
     return {
         "rows": bool(ask(f"SELECT EXISTS (SELECT 1 FROM {identifier(name)}) AS v", ())[0]["v"]),
         "definition": hashlib.sha256(text.encode()).hexdigest()[:16],
         "collation": row["collation"],
-        "columns": {c["name"]: {"type": c["type"], "text": bool(c["is_text"])} for c in plain},
-        "indexes": {match[1].replace("``", "`"): match[0] for match in _INDEX.findall(text)},
+        "columns": {c["name"]: {"type": c["type"], "text": c["collation"] is not None} for c in plain},
+        "indexes": dict(indexes),
         "obstacles": sorted(found),
+        "unfit": list(_unfit(row, text, plain, indexes)),
     }
+
+
+def _unfit(
+    row: Mapping[str, Any], text: str, plain: Sequence[Mapping[str, Any]], indexes: Mapping[str, str]
+) -> Iterator[str]:
+    """A shadow has the key and the collation of its table, and rows of both are found by the key alone: where these are
+    not the wanted ones, they would be no others after the swap. A row that is refreshed could meet another one in a
+    unique index, and overwrite it."""
+    if row["engine"] != "InnoDB":
+        yield f"storage engine {row['engine']}"
+    if _KEY not in text:
+        yield f"no primary key ({', '.join(PRIMARY_KEY)})"
+    if row["collation"] not in (row["usual"], COLLATION):
+        yield f"collation {row['collation']}, where its database has {row['usual']}"
+    for column in plain:
+        if column["name"] in PRIMARY_KEY and column["collation"] != row["collation"]:
+            yield f"collation {column['collation']} of {column['name']}"
+    for name, line in indexes.items():
+        if line.startswith("UNIQUE "):
+            yield f"unique index {name}"
 
 
 def _obstacles(ask: Ask, triggers: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
@@ -128,4 +154,5 @@ def decode(value: Json) -> TableTraits:
         types={name: column["type"] for name, column in facts["columns"].items()},
         indexes=facts["indexes"],
         obstacles=tuple(facts["obstacles"]),
+        unfit=tuple(facts["unfit"]),
     )
