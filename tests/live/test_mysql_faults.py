@@ -123,6 +123,17 @@ def test_sessions_that_are_ended_in_the_middle(mysql: Handle) -> None:
     assert leftovers(url) == []
 
 
+def test_a_lock_without_its_rows(mysql: Handle) -> None:
+    """As a run leaves it that is killed while it makes its tables, or a dump of the schema alone."""
+    url = mysql.url
+    temporal_visibility("schema", "upgrade", url, "--to", "1.1", "--yes")
+    sql(url, "DELETE FROM temporal_visibility_lock")
+    for words in (("status", url), ("unlock", url), ("upgrade", url, "--to", "1.2", "--yes")):
+        done = temporal_visibility("schema", *words)
+        assert (done.code, "Traceback" in done.err) == (0, False), done.err
+    assert sql(url, "SELECT COUNT(*) FROM temporal_visibility_lock") == [(2,)]
+
+
 def test_a_run_that_freezes_while_it_keeps_writers_out(mysql: Handle, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both sessions that hold tables are ended by the server. The writer that waits stands for the frozen moment: no
     statement comes from the run before it has written."""
