@@ -256,9 +256,9 @@ def column_clauses(change: Alteration) -> list[str]:
     ]
 
 
-def preset(column: Column) -> str | None:
-    """The default of a column, as the catalog has it."""
-    value = _fact(column.catalog, "default")
+def preset(column: Json) -> str | None:
+    """The default of a column by its facts, as the catalog has it."""
+    value = _fact(column, "default")
     return None if value is None else str(value)
 
 
@@ -271,7 +271,7 @@ def _undo(change: Alteration) -> tuple[Sql, ...]:
 
 
 def _fills(change: Alteration) -> tuple[Sql, ...]:
-    defaults = [(c, preset(c)) for c in change.filled]
+    defaults = [(c, preset(c.catalog)) for c in change.filled]
     return tuple(render.fill_nulls(change.table.name, c.name, v) for c, v in defaults if v is not None)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from toolkit.catalog import ABSENT, Catalog
+from toolkit.catalog import ABSENT, Catalog, Json
 from toolkit.definition import Definition
 from toolkit.engines.mysql import alter, layout, names, render, shadow, traits, versions
 from toolkit.engines.mysql.alter import Alteration
@@ -100,7 +100,8 @@ def _work(table: Table, live: traits.TableTraits, ours: Sequence[Step], observed
     change = alter.alteration(table, observed)
     remade = {c.name for c in change.remade}
     copied = [name for name in live.plain if name not in {*change.dropped_columns, *remade}]
-    defaults = {c.name: alter.preset(c) for c in change.filled}
+    defaults = {c.name: alter.preset(c.catalog) for c in change.filled}
+    former = {c.name: alter.preset(had) for c in change.altered if (had := _column(observed, table.name, c.name))}
     wanted = {index.name for index in table.indexes}
     own = {name: line for name, line in live.indexes.items() if name not in {*wanted, *change.dropped_indexes}}
     built = {i.name: render.add_index(i) for i in table.indexes} | {n: f"ADD {line}" for n, line in own.items()}
@@ -117,11 +118,17 @@ def _work(table: Table, live: traits.TableTraits, ours: Sequence[Step], observed
         forward=shadow.Pair(*names_, (first, second), values, text),
         back=shadow.Pair(
             table.name, names.old(table.name), names.back(table.name), (first, second),
-            {name: shadow.column(table.name, name) for name in copied}, text,
+            {name: shadow.column(table.name, name, former.get(name)) for name in copied}, text,
         ),
         fulltext={n: clause for n, clause in built.items() if n in fulltext},
         others={n: clause for n, clause in built.items() if n not in fulltext},
     )  # fmt: skip
+
+
+def _column(observed: Catalog, table: str, name: str) -> Json:
+    """The facts of a live column that takes no NULL; None for others."""
+    facts = observed.children(("tables", table, "columns")).get(name)
+    return facts if isinstance(facts, dict) and facts.get("not_null") else None
 
 
 def _steps(works: Sequence[_Work], aside: Sequence[str]) -> Iterator[Step]:
