@@ -58,9 +58,7 @@ def route(plain: Sequence[Step], observed: Observed, wanted: Definition, rules: 
     # Whatever else changes and has no reverse of its own is given one by a shadow, or stays aside until the end.
     moved = {t.name for t in goal if t.name in heavy or (live.get(t.name) and _is_final(steps[t.name]))}
     aside = [name for name in live if goal.table(name) is None and steps[name]]
-    works = [
-        _work(table, live[table.name], steps[table.name], observed.catalog) for table in goal if table.name in moved
-    ]
+    works = [_work(table, live[table.name], steps[table.name], observed) for table in goal if table.name in moved]
     rest = [step for step in plain if _table_of(step) not in {*moved, *aside}]
     before = [step for step in rest if not step.id.startswith("record.")]
     after = [step for step in rest if step.id.startswith("record.")]
@@ -96,12 +94,15 @@ def _is_final(steps: Sequence[Step]) -> bool:
     return any(not step.reverse for step in steps)
 
 
-def _work(table: Table, live: traits.TableTraits, ours: Sequence[Step], observed: Catalog) -> _Work:
-    change = alter.alteration(table, observed)
+def _work(table: Table, live: traits.TableTraits, ours: Sequence[Step], observed: Observed) -> _Work:
+    change = alter.alteration(table, observed.catalog)
+    relaxed = not (traits.is_strict(observed) or change.converts)
     remade = {c.name for c in change.remade}
     copied = [name for name in live.plain if name not in {*change.dropped_columns, *remade}]
     defaults = {c.name: alter.preset(c.catalog) for c in change.filled}
-    former = {c.name: alter.preset(had) for c in change.altered if (had := _column(observed, table.name, c.name))}
+    former = {
+        c.name: alter.preset(had) for c in change.altered if (had := _column(observed.catalog, table.name, c.name))
+    }
     wanted = {index.name for index in table.indexes}
     own = {name: line for name, line in live.indexes.items() if name not in {*wanted, *change.dropped_indexes}}
     built = {i.name: render.add_index(i) for i in table.indexes} | {n: f"ADD {line}" for n, line in own.items()}
@@ -115,10 +116,10 @@ def _work(table: Table, live: traits.TableTraits, ours: Sequence[Step], observed
         live=live,
         change=change,
         done=tuple(expectation for step in ours for expectation in step.done),
-        forward=shadow.Pair(*names_, (first, second), values, text),
+        forward=shadow.Pair(*names_, (first, second), values, text, relaxed),
         back=shadow.Pair(
             table.name, names.old(table.name), names.back(table.name), (first, second),
-            {name: shadow.column(table.name, name, former.get(name)) for name in copied}, text,
+            {name: shadow.column(table.name, name, former.get(name)) for name in copied}, text, relaxed,
         ),
         fulltext={n: clause for n, clause in built.items() if n in fulltext},
         others={n: clause for n, clause in built.items() if n not in fulltext},
@@ -223,6 +224,8 @@ def _indexes(work: _Work) -> Step:
     built = [s for name, clause in work.fulltext.items() for s in shadow.build(table, name, [clause])]
     if work.others:
         built += shadow.build(table, next(iter(work.others)), list(work.others.values()))
+    if work.forward.relaxed:
+        built = list(render.relaxed(built))
     count = len(work.fulltext) + len(work.others)
     return Step(
         f"rebuild.{work.name}.indexes", f"Build {count} indexes on the shadow of {work.name}",

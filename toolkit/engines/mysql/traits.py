@@ -17,12 +17,13 @@ from toolkit.catalog import Json
 from toolkit.engines.mysql.layout import COLLATION, PRIMARY_KEY
 from toolkit.engines.mysql.names import PREFIX, back, log
 from toolkit.engines.mysql.render import identifier
+from toolkit.plan import Observed
 
 Ask = Callable[[str, Sequence[object]], Sequence[Mapping[str, Any]]]
 
 _TABLES = """
 SELECT TABLE_NAME AS name, ENGINE AS engine, TABLE_COLLATION AS collation, CREATE_TIME AS made,
-       @@collation_database AS usual,
+       @@collation_database AS usual, @@GLOBAL.sql_mode AS mode,
        COALESCE(DATA_LENGTH, 0) + COALESCE(INDEX_LENGTH, 0) AS bytes
 FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_TYPE = 'BASE TABLE'
 """
@@ -68,7 +69,8 @@ class TableTraits:
 
 def read(ask: Ask, tables: Sequence[str]) -> dict[str, Json]:
     """`Observed.traits`: `tables`, `own` (the tool's tables), `triggers` (the tool's triggers → their table), `intact`
-    (log → whether its live table has not been altered since it was made) and `sizes`."""
+    (log → whether its live table has not been altered since it was made), `sizes`, and `strict`: whether sessions are
+    that do not say otherwise."""
     known = {row["name"]: row for row in ask(_TABLES, ())}
     live = [name for name in tables if name in known]
     triggers = ask(_TRIGGERS, ())
@@ -80,7 +82,8 @@ def read(ask: Ask, tables: Sequence[str]) -> dict[str, Json]:
     sizes: dict[str, Json] = {name: int(known[name]["bytes"]) for name in live}
     logs = [(name, of(name)) for name in live for of in (log, back)]
     intact: dict[str, Json] = {kept: known[n]["made"] <= known[kept]["made"] for n, kept in logs if kept in known}
-    return {"tables": facts, "own": own, "triggers": mine, "intact": intact, "sizes": sizes}
+    return {"tables": facts, "own": own, "triggers": mine, "intact": intact, "sizes": sizes,
+            "strict": all("STRICT_" in row["mode"] for row in known.values())}  # fmt: skip
 
 
 def _facts(ask: Ask, row: Mapping[str, Any], columns: Sequence[Mapping[str, Any]], obstacles: list[str]) -> Json:
@@ -140,6 +143,12 @@ def _obstacles(ask: Ask, triggers: Sequence[Mapping[str, Any]]) -> dict[str, lis
 def plain_columns(ask: Ask, tables: Sequence[str]) -> list[tuple[str, str]]:
     """Table and column of everything that is no expression."""
     return [(row["tab"], row["name"]) for row in ask(_COLUMNS, (list(tables),))]
+
+
+def is_strict(observed: Observed) -> bool:
+    """Whether writers' sessions are, as far as the server tells: such as are not store what is too long for a generated
+    column, which is cut."""
+    return observed.traits.get("strict") is not False
 
 
 def decode(value: Json) -> TableTraits:
