@@ -15,6 +15,19 @@ def ran(url: str, *words: str) -> None:
     assert done.code == 0, done.err
 
 
+def test_a_server_that_is_careful_with_its_clients(mysql: Handle) -> None:
+    """What it refuses or shortens for others is no hindrance."""
+    with another(mysql) as address:
+        server.create(address, "visibility")
+        url = server.url(address, "visibility")
+        prepared(url, 20)
+        careful = {"sql_safe_updates": 1, "sql_quote_show_create": 0, "sql_select_limit": 5}
+        sql(url, *(f"SET GLOBAL {name} = {value}" for name, value in careful.items()))
+        ran(url, "upgrade")
+        ran(url, "rollback")
+        assert sql(url, f"SELECT COUNT(*) FROM {EV}") == [(20,)]
+
+
 def test_a_server_that_is_not_strict(mysql: Handle) -> None:
     """Writers store what is too long for a generated column, which is cut: so it is in the copies, on every way."""
     with another(mysql, ("--sql-mode=NO_ENGINE_SUBSTITUTION",)) as address:
