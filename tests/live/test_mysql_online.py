@@ -79,6 +79,17 @@ def test_up_back_up_and_finished_under_load(mysql: Handle) -> None:
     there_and_back(mysql.url, "1.9", LAST)
 
 
+def test_a_store_that_recorded_nothing_records_nothing_again(mysql: Handle) -> None:
+    """As after a dump into a database of another name."""
+    url, version = mysql.url, "SELECT db_name, curr_version FROM schema_version"
+    prepared(url, 50)
+    sql(url, "UPDATE schema_version SET db_name = 'former'")
+    ran(url, "upgrade")
+    assert set(sql(url, version)) == {("former", "1.9"), (mysql.database, LAST)}
+    ran(url, "rollback")
+    assert sql(url, version) == [("former", "1.9")]
+
+
 def test_two_tables_are_swapped_at_once(mysql: Handle) -> None:
     """The table with full text, too; no write fails, though writers hold one table while they ask for the other."""
     there_and_back(mysql.url, "1.8", LAST)
