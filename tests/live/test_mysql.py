@@ -147,10 +147,12 @@ def test_root_ids_written_under_1_5_survive_1_6(mysql: Handle) -> None:
 
 
 def test_a_database_of_another_collation(mysql: Handle) -> None:
-    """The tables have their database's collation, whatever it is; a table that differs from it is told."""
+    """The tables have their database's collation, whatever it is; a table that differs from it is told, and gets it."""
     sql(mysql.url, f"ALTER DATABASE {mysql.database} COLLATE utf8mb4_unicode_ci")
     journeys.one_leap(mysql.url, temporal)
-    with journeys.opened(mysql.url) as (_, client):
+    with journeys.opened(mysql.url) as (chosen, client):
         sql(mysql.url, f"ALTER TABLE {CHSA} CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_bin")
         left = {"/".join(d.path) for d in differences(client.observe().catalog, temporal(NEWEST))}
         assert left == {f"tables/{CHSA}/collation"}
+        journeys.upgrade(chosen, client, NEWEST)
+    assert "COLLATE=utf8mb4_unicode_ci" in sql(mysql.url, f"SHOW CREATE TABLE {CHSA}")[0][1]

@@ -25,6 +25,7 @@ from toolkit.apply.actions import Action, CopyChunk, Outcome, Replay, Swap
 from toolkit.apply.limits import Limits
 from toolkit.apply.runner import Options
 from toolkit.engines.mysql import rebuilder
+from toolkit.engines.mysql.connection import session
 from toolkit.errors import ConnectionFailed
 
 SMALL = Limits(rows=50, most_rows=50)
@@ -120,6 +121,40 @@ def test_sessions_that_are_ended_in_the_middle(mysql: Handle) -> None:
     assert writer.stored() == (writer.truth, 400)
     assert temporal_visibility("schema", "finish", url, "--yes").code == 0
     assert leftovers(url) == []
+
+
+def test_a_lock_without_its_rows(mysql: Handle) -> None:
+    """As a run leaves it that is killed while it makes its tables, or a dump of the schema alone."""
+    url = mysql.url
+    temporal_visibility("schema", "upgrade", url, "--to", "1.1", "--yes")
+    sql(url, "DELETE FROM temporal_visibility_lock")
+    for words in (("status", url), ("unlock", url), ("upgrade", url, "--to", "1.2", "--yes")):
+        done = temporal_visibility("schema", *words)
+        assert (done.code, "Traceback" in done.err) == (0, False), done.err
+    assert sql(url, "SELECT COUNT(*) FROM temporal_visibility_lock") == [(2,)]
+
+
+def test_a_run_that_freezes_while_it_keeps_writers_out(mysql: Handle, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both sessions that hold tables are ended by the server. The writer that waits stands for the frozen moment: no
+    statement comes from the run before it has written."""
+    url = mysql.url
+    prepared(url, 50, "1.6")
+    give = rebuilder._give
+    wrote: list[int] = []
+
+    def frozen(helper: Any) -> None:
+        if not wrote:
+            wrote.append(session(helper))
+            sql(url, "SET SESSION lock_wait_timeout = 10", f"UPDATE {EV} SET task_queue = 'written'")
+        give(helper)
+
+    monkeypatch.setattr(rebuilder, "SILENCE_SECONDS", 1)
+    monkeypatch.setattr(rebuilder, "_give", frozen)
+    with pytest.raises(ConnectionFailed):
+        go(url, "1.9")
+    assert wrote
+    go(url, "1.9")
+    assert sql(url, f"SELECT COUNT(*) FROM {EV} WHERE task_queue = 'written'") == [(50,)]
 
 
 def test_a_long_replay_is_shared_by_several_sessions(mysql: Handle, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -79,6 +79,17 @@ def test_up_back_up_and_finished_under_load(mysql: Handle) -> None:
     there_and_back(mysql.url, "1.9", LAST)
 
 
+def test_a_store_that_recorded_nothing_records_nothing_again(mysql: Handle) -> None:
+    """As after a dump into a database of another name."""
+    url, version = mysql.url, "SELECT db_name, curr_version FROM schema_version"
+    prepared(url, 50)
+    sql(url, "UPDATE schema_version SET db_name = 'former'")
+    ran(url, "upgrade")
+    assert set(sql(url, version)) == {("former", "1.9"), (mysql.database, LAST)}
+    ran(url, "rollback")
+    assert sql(url, version) == [("former", "1.9")]
+
+
 def test_two_tables_are_swapped_at_once(mysql: Handle) -> None:
     """The table with full text, too; no write fails, though writers hold one table while they ask for the other."""
     there_and_back(mysql.url, "1.8", LAST)
@@ -92,7 +103,9 @@ def test_every_step_up_and_back(mysql: Handle, before: str, after: str) -> None:
 
 @pytest.mark.parametrize(
     ("before", "after"),
-    [pair if pair[0] == "1.6" else pytest.param(*pair, marks=pytest.mark.long) for pair in pairwise(VERSIONS[::-1])],
+    # What is written without root ids under 1.5 goes back to a table that takes none.
+    [("1.9", "1.5")]
+    + [pair if pair[0] == "1.6" else pytest.param(*pair, marks=pytest.mark.long) for pair in pairwise(VERSIONS[::-1])],
 )
 def test_every_step_down_and_back(mysql: Handle, before: str, after: str) -> None:
     there_and_back(mysql.url, before, after)
@@ -147,16 +160,53 @@ def test_what_a_swap_would_lose_is_refused_and_kept(mysql: Handle, made: str) ->
     url = mysql.url
     prepared(url, 50)
     sql(url, made)
-    before = sql(url, f"SHOW CREATE TABLE {EV}")
-    done = temporal_visibility("schema", "upgrade", url, "--yes")
-    assert (done.code, "TV4306" in done.err) == (1, True), done.err
-    assert sql(url, f"SHOW CREATE TABLE {EV}") == before
-    assert leftovers(url) == []
+    refused(url, "TV4306")
     ran(url, "upgrade", "--offline")
     if "TRIGGER" in made:
         assert sql(url, "SELECT COUNT(*) FROM information_schema.TRIGGERS WHERE TRIGGER_NAME = 'watch'") == [(1,)]
     else:
         assert " CONSTRAINT " in sql(url, f"SHOW CREATE TABLE {'notes' if 'notes' in made else EV}")[0][1]
+
+
+def refused(url: str, code: str) -> str:
+    """What an upgrade says that does nothing."""
+    before = [sql(url, f"SHOW CREATE TABLE {table}") for table in (EV, CSA)]
+    done = temporal_visibility("schema", "upgrade", url, "--yes")
+    assert (done.code, code in done.err) == (1, True), done.err
+    assert [sql(url, f"SHOW CREATE TABLE {table}") for table in (EV, CSA)] == before
+    assert leftovers(url) == []
+    return done.out + done.err
+
+
+@pytest.mark.parametrize(
+    ("made", "told"),
+    [
+        (
+            [
+                f"ALTER TABLE {EV} DROP PRIMARY KEY, ADD UNIQUE INDEX mine (workflow_id, run_id)",
+                f"ALTER TABLE {CSA} CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
+            ],
+            ["no primary key (namespace_id, run_id), unique index mine", "collation utf8mb4_bin, where its database"],
+        ),
+        (
+            [f"ALTER TABLE {EV} MODIFY run_id CHAR(64) COLLATE utf8mb4_general_ci NOT NULL"],
+            ["collation utf8mb4_general_ci of run_id"],
+        ),
+    ],
+    ids=["tables", "key's column"],
+)
+def test_a_table_that_no_shadow_can_follow_is_refused(mysql: Handle, made: list[str], told: list[str]) -> None:
+    """A copy without the key could have records twice; --offline mends the table itself."""
+    url = mysql.url
+    prepared(url, 50)
+    sql(url, *made)
+    said = refused(url, "TV4310")
+    assert all(text in said for text in told), said
+    ran(url, "upgrade", "--offline")
+    after = sql(url, f"SHOW CREATE TABLE {EV}")[0][1]
+    assert "PRIMARY KEY (`namespace_id`,`run_id`)" in after
+    assert ("UNIQUE KEY `mine`" in after) == ("mine" in made[0])
+    assert sql(url, f"SELECT COUNT(*) FROM {EV} JOIN {CSA} USING (namespace_id, run_id)") == [(50,)]
 
 
 @pytest.mark.short

@@ -11,6 +11,7 @@ import pytest
 from tests.engines.handles import Handle
 from tests.support import journeys
 from tests.support.catalogs import released
+from tests.support.command import temporal_visibility
 from tests.support.mysql import EV, HALVES, at, script, sql, temporal
 from tests.support.shells import feed
 from toolkit.catalog import differences
@@ -55,6 +56,16 @@ def test_a_script_stops_on_the_wrong_version(mysql: Handle, tmp_path: Any) -> No
     assert sql(mysql.url, f"SHOW CREATE TABLE {EV}") != before
     with pytest.raises(pymysql.MySQLError, match="schema_version' doesn't exist"):
         feed(mysql.new_database(), script("upgrade/1.0-1.1"), tmp_path)
+
+
+def test_a_plan_as_a_script_beside_a_table_of_any_name(mysql: Handle, tmp_path: Any) -> None:
+    """On a server that is careful with its clients, too."""
+    feed(mysql.url, script("install/1.1"), tmp_path)
+    sql(mysql.url, "CREATE TABLE `reports of 2024.07` (`a.b c` INT PRIMARY KEY)")
+    planned = temporal_visibility("schema", "plan", mysql.url, "--to", "1.2", "--format", "sql")
+    feed(mysql.url, f"SET SESSION sql_safe_updates = 1;\n{planned.out}", tmp_path)
+    with journeys.opened(mysql.url) as (_, client):
+        assert client.observe().recorded == "1.2"
 
 
 LASTING = ("CREATE", "ALTER", "EXECUTE", "INSERT", "UPDATE")

@@ -8,7 +8,7 @@ takes no column at all; each statement of that kind copies the table and blocks 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from toolkit.catalog import ABSENT, Catalog, Json
 from toolkit.engines.mysql import render
@@ -27,7 +27,8 @@ SHARED = Lock("SHARED", "writes")
 class Alteration:
     """All that an existing table needs. `remade`: columns dropped and added again with another expression;
     `filled`: columns that become NOT NULL and have a default; `functional`, `fulltext`: the table has such indexes,
-    functional ones counted without those to be dropped; `in_place`: nothing else forbids it."""
+    functional ones counted without those to be dropped; `in_place`: nothing else forbids it; `converts`: stored values
+    may become others."""
 
     table: Table
     dropped_indexes: tuple[str, ...]
@@ -41,6 +42,7 @@ class Alteration:
     functional: bool
     fulltext: bool
     in_place: bool
+    converts: bool
 
     def must_copy(self) -> bool:
         """Whether MySQL does a part of it only by copying the table."""
@@ -70,6 +72,7 @@ def alteration(table: Table, observed: Catalog) -> Alteration:
     # MySQL takes a dropped column out of its indexes and leaves the rest of them standing, or refuses.
     lost |= {name for name, facts in indexes.items() if _uses(facts, [*gone, *(c.name for c in remade)])}
     left = [facts for name, facts in indexes.items() if name not in lost]
+    filled = tuple(c for c in altered if _fact(c.catalog, "not_null") and not _fact(have[c.name], "not_null"))
     return Alteration(
         table=table,
         dropped_indexes=tuple(sorted(lost)),
@@ -78,12 +81,14 @@ def alteration(table: Table, observed: Catalog) -> Alteration:
         remade=remade,
         added=tuple(c for c in table.columns if c.name not in have),
         altered=altered,
-        filled=tuple(c for c in altered if _fact(c.catalog, "not_null") and not _fact(have[c.name], "not_null")),
+        filled=filled,
         built=tuple(i for i in table.indexes if i.name not in indexes or i.name in lost),
         functional=any(is_expression(key) for facts in left for key in _keys(facts)),
         fulltext=any(_fact(facts, "type") == "FULLTEXT" for facts in indexes.values()),
         in_place=all(_fact(have[c.name], n) == _fact(c.catalog, n) for c in altered for n in ("type", "collation"))
         and not any(_fact(have[n], "generated") == "stored" for n in [*gone, *(c.name for c in remade)]),
+        converts=any(_fact(have[c.name], "type") != _fact(c.catalog, "type") for c in altered)
+        or any(preset(c.catalog) is None for c in filled),
     )
 
 
@@ -104,12 +109,16 @@ def _uses(index: Json, columns: list[str]) -> bool:
     return any(identifier(column) in key for column in columns for key in _keys(index))
 
 
-def steps(change: Alteration) -> Iterator[Step]:
-    """The steps, each one ALTER: a single copy when there is no other way."""
-    if change.must_copy():
-        yield _copy(change)
+def steps(change: Alteration, strict: bool = True) -> Iterator[Step]:
+    """The steps, each one ALTER: a single copy when there is no other way. `strict`: whether writers' sessions are."""
+    made = [_copy(change)] if change.must_copy() else _in_place(change)
+    if strict or change.converts:
+        yield from made
     else:
-        yield from _in_place(change)
+        yield from (
+            replace(step, statements=render.relaxed(step.statements), reverse=render.relaxed(step.reverse))
+            for step in made
+        )
 
 
 def _in_place(change: Alteration) -> Iterator[Step]:
@@ -256,9 +265,9 @@ def column_clauses(change: Alteration) -> list[str]:
     ]
 
 
-def preset(column: Column) -> str | None:
-    """The default of a column, as the catalog has it."""
-    value = _fact(column.catalog, "default")
+def preset(column: Json) -> str | None:
+    """The default of a column by its facts, as the catalog has it."""
+    value = _fact(column, "default")
     return None if value is None else str(value)
 
 
@@ -271,7 +280,7 @@ def _undo(change: Alteration) -> tuple[Sql, ...]:
 
 
 def _fills(change: Alteration) -> tuple[Sql, ...]:
-    defaults = [(c, preset(c)) for c in change.filled]
+    defaults = [(c, preset(c.catalog)) for c in change.filled]
     return tuple(render.fill_nulls(change.table.name, c.name, v) for c, v in defaults if v is not None)
 
 

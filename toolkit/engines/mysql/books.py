@@ -40,12 +40,13 @@ _TABLES = (
     "CREATE TABLE IF NOT EXISTS temporal_visibility_journal (id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, "
     "run BIGINT NOT NULL, at DATETIME(6) NOT NULL, fencing BIGINT NOT NULL, action VARCHAR(64) NOT NULL, "
     "note TEXT NOT NULL, state LONGTEXT NOT NULL, INDEX by_run (run, id)) " + _OPTIONS,
-    "INSERT IGNORE INTO temporal_visibility_lock (name, fencing) VALUES ('schema', 0), ('beat', 0)",
 )
+_ROWS = "INSERT IGNORE INTO temporal_visibility_lock (name, fencing) VALUES ('schema', 0), ('beat', 0)"
 _EXIST = (
     "SELECT COUNT(*) = 3 AS v FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME IN "
     "('temporal_visibility_lock', 'temporal_visibility_run', 'temporal_visibility_journal')"
 )
+_FILLED = "SELECT COUNT(*) = 2 AS v FROM temporal_visibility_lock WHERE name IN ('schema', 'beat')"
 _NAME = "CONCAT('temporal-visibility ', LEFT(SHA2(DATABASE(), 256), 32))"
 _SESSION = f"SELECT IS_USED_LOCK({_NAME}) AS v"
 _GET = f"SELECT GET_LOCK({_NAME}, 0) AS v"
@@ -161,12 +162,11 @@ def holder(connection: Connection) -> Holder | None:
     """Who holds the lock; None when nobody does, or its session is gone."""
     if not ask(connection, _EXIST)[0]["v"]:
         return None
-    row = ask(connection, _HOLDER)[0]
-    if row["owner"] is None or row["session"] is None:
-        return None
-    return Holder(
-        row["owner"], _moment(row["taken_at"]), _moment(row["expires_at"]), bool(row["expired"]), row["fencing"]
-    )
+    for row in ask(connection, _HOLDER):
+        if row["owner"] is not None and row["session"] is not None:
+            times = (_moment(row["taken_at"]), _moment(row["expires_at"]))
+            return Holder(row["owner"], *times, bool(row["expired"]), row["fencing"])
+    return None
 
 
 def _moment(value: Any) -> str:
@@ -201,10 +201,13 @@ def take(connection: Connection, owner: str, seconds: float, forced: str | None 
 
 
 def create(connection: Connection) -> None:
-    """The tables, if they are not there."""
+    """The tables and the lock's two rows, if they are not there: a run may have been killed in between, and a dump
+    of a schema has tables only."""
     if not ask(connection, _EXIST)[0]["v"]:
         for statement in _TABLES:
             run(connection, statement)
+    if not ask(connection, _FILLED)[0]["v"]:
+        run(connection, _ROWS)
 
 
 def _end(connection: Connection, row: Mapping[str, Any]) -> None:

@@ -29,10 +29,12 @@ _SWITCHES = {
 }
 _MODES = ("DISABLED", "PREFERRED", "REQUIRED", "VERIFY_CA", "VERIFY_IDENTITY")
 # Without a limit of memory for ranges, long lists of keys are looked up; over the limit (8 MB, reached with 1000 keys
-# on 8.0) the server scans the table.
+# on 8.0) the server scans the table. Three settings that a server may have for careless clients would refuse or shorten
+# statements of ours, or leave out the quotes that SHOW CREATE TABLE is read by.
 _SESSION = (
     f"SET SESSION sql_mode = {literal(SQL_MODE)}, time_zone = '+00:00', "
-    "transaction_isolation = 'REPEATABLE-READ', information_schema_stats_expiry = 0, range_optimizer_max_mem_size = 0"
+    "transaction_isolation = 'REPEATABLE-READ', information_schema_stats_expiry = 0, range_optimizer_max_mem_size = 0, "
+    "sql_safe_updates = 0, sql_select_limit = 18446744073709551615, sql_quote_show_create = 1"
 )
 
 Connection: TypeAlias = "pymysql.Connection[DictCursor]"

@@ -77,16 +77,16 @@ def _primary_key(table: Table, have: Json) -> Iterator[Step]:
 
 
 def _storage(table: Table, have: dict[str, Json]) -> Iterator[Step]:
-    """Engine and collation. A table that had another collation than its database gets that of the database's kind."""
+    """Engine and collation. DEFAULT means the database's own: what the catalog shows for it is but a name for that, and
+    tables that are joined must have the same."""
     engine, collation = table.catalog["engine"], str(table.catalog["collation"])
     here = ("catalog", "tables", table.name)
     if have.get("engine") != engine:
         yield _alter(table.name, f"table.{table.name}.engine", f"Store {table.name} in {engine}",
                      [f"ENGINE = {engine}"], Expect((*here, "engine"), engine))  # fmt: skip
     if have.get("collation") != collation:
-        clause = f"CONVERT TO CHARACTER SET utf8mb4 COLLATE {collation}"
-        yield _alter(table.name, f"table.{table.name}.collation", f"Give {table.name} the collation {collation}",
-                     [clause], Expect((*here, "collation"), collation))  # fmt: skip
+        yield _alter(table.name, f"table.{table.name}.collation", f"Give {table.name} the collation of its database",
+                     ["CONVERT TO CHARACTER SET DEFAULT"], Expect((*here, "collation"), collation))  # fmt: skip
 
 
 def _alter(table: str, id: str, title: str, clauses: Sequence[str], done: Expect) -> Step:

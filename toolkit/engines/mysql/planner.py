@@ -12,6 +12,7 @@ from toolkit.catalog import ABSENT, Catalog
 from toolkit.definition import Definition
 from toolkit.engines.mysql import alter, drift, render
 from toolkit.engines.mysql import layout as layouts
+from toolkit.engines.mysql.traits import is_strict
 from toolkit.engines.mysql.typemap import Profile
 from toolkit.engines.mysql.versions import record_steps
 from toolkit.engines.physical import Layout, Table
@@ -25,7 +26,8 @@ def steps(observed: Observed, wanted: Definition, rules: Profile) -> tuple[Step,
     work: list[Step] = []
     for table in goal:
         if table.name in have:
-            work += [*drift.mend(table, observed.catalog), *alter.steps(alter.alteration(table, observed.catalog))]
+            change = alter.alteration(table, observed.catalog)
+            work += [*drift.mend(table, observed.catalog), *alter.steps(change, is_strict(observed))]
         else:
             work.append(_create(table))
     return (*work, *_leftovers(goal, observed.catalog), *record_steps(observed, wanted))

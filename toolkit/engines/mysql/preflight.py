@@ -160,17 +160,23 @@ def _waiting(ask: Ask) -> Iterator[Problem]:
 
 
 def _carried(ask: Ask, tables: Sequence[str]) -> Iterator[Problem]:
-    """What a new table in the place of the old one would silently lose, and how much room it takes."""
+    """What a new table in the place of the old one would silently lose or could not be, and how much room it takes."""
     seen = traits.read(ask, tables)
     facts, sizes = seen["tables"], seen["sizes"]
     assert isinstance(facts, dict)
     assert isinstance(sizes, dict)
     for name, value in facts.items():
-        lost = traits.decode(value).obstacles
-        if lost:
+        table = traits.decode(value)
+        if table.unfit:
+            yield Problem(
+                "TV4310",
+                f"{name} cannot be rebuilt beside live writes, for what it has: {', '.join(table.unfit)}",
+                "Use --offline, which changes the table itself while writes wait.",
+            )
+        if table.obstacles:
             yield Problem(
                 "TV4306",
-                f"these belong to {name} and would be lost when it is swapped: {', '.join(lost)}",
+                f"these belong to {name} and would be lost when it is swapped: {', '.join(table.obstacles)}",
                 "Drop them before and create them again afterwards, or use --offline, which changes the table itself.",
             )
     size = sum(int(str(value)) for value in sizes.values()) // 1_000_000

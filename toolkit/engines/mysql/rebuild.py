@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from toolkit.catalog import ABSENT, Catalog
+from toolkit.catalog import ABSENT, Catalog, Json
 from toolkit.definition import Definition
 from toolkit.engines.mysql import alter, layout, names, render, shadow, traits, versions
 from toolkit.engines.mysql.alter import Alteration
@@ -58,9 +58,7 @@ def route(plain: Sequence[Step], observed: Observed, wanted: Definition, rules: 
     # Whatever else changes and has no reverse of its own is given one by a shadow, or stays aside until the end.
     moved = {t.name for t in goal if t.name in heavy or (live.get(t.name) and _is_final(steps[t.name]))}
     aside = [name for name in live if goal.table(name) is None and steps[name]]
-    works = [
-        _work(table, live[table.name], steps[table.name], observed.catalog) for table in goal if table.name in moved
-    ]
+    works = [_work(table, live[table.name], steps[table.name], observed) for table in goal if table.name in moved]
     rest = [step for step in plain if _table_of(step) not in {*moved, *aside}]
     before = [step for step in rest if not step.id.startswith("record.")]
     after = [step for step in rest if step.id.startswith("record.")]
@@ -96,11 +94,15 @@ def _is_final(steps: Sequence[Step]) -> bool:
     return any(not step.reverse for step in steps)
 
 
-def _work(table: Table, live: traits.TableTraits, ours: Sequence[Step], observed: Catalog) -> _Work:
-    change = alter.alteration(table, observed)
+def _work(table: Table, live: traits.TableTraits, ours: Sequence[Step], observed: Observed) -> _Work:
+    change = alter.alteration(table, observed.catalog)
+    relaxed = not (traits.is_strict(observed) or change.converts)
     remade = {c.name for c in change.remade}
     copied = [name for name in live.plain if name not in {*change.dropped_columns, *remade}]
-    defaults = {c.name: alter.preset(c) for c in change.filled}
+    defaults = {c.name: alter.preset(c.catalog) for c in change.filled}
+    former = {
+        c.name: alter.preset(had) for c in change.altered if (had := _column(observed.catalog, table.name, c.name))
+    }
     wanted = {index.name for index in table.indexes}
     own = {name: line for name, line in live.indexes.items() if name not in {*wanted, *change.dropped_indexes}}
     built = {i.name: render.add_index(i) for i in table.indexes} | {n: f"ADD {line}" for n, line in own.items()}
@@ -114,14 +116,20 @@ def _work(table: Table, live: traits.TableTraits, ours: Sequence[Step], observed
         live=live,
         change=change,
         done=tuple(expectation for step in ours for expectation in step.done),
-        forward=shadow.Pair(*names_, (first, second), values, text),
+        forward=shadow.Pair(*names_, (first, second), values, text, relaxed),
         back=shadow.Pair(
             table.name, names.old(table.name), names.back(table.name), (first, second),
-            {name: shadow.column(table.name, name) for name in copied}, text,
+            {name: shadow.column(table.name, name, former.get(name)) for name in copied}, text, relaxed,
         ),
         fulltext={n: clause for n, clause in built.items() if n in fulltext},
         others={n: clause for n, clause in built.items() if n not in fulltext},
     )  # fmt: skip
+
+
+def _column(observed: Catalog, table: str, name: str) -> Json:
+    """The facts of a live column that takes no NULL; None for others."""
+    facts = observed.children(("tables", table, "columns")).get(name)
+    return facts if isinstance(facts, dict) and facts.get("not_null") else None
 
 
 def _steps(works: Sequence[_Work], aside: Sequence[str]) -> Iterator[Step]:
@@ -171,6 +179,7 @@ def _shadow(work: _Work) -> Step:
         needs=(
             _defined(work),
             _is_free(work),
+            _is_fit(work),
             Expect(("traits", "own", names.old(work.name)), ABSENT),
         ),
     )
@@ -183,6 +192,11 @@ def _defined(work: _Work) -> Expect:
 def _is_free(work: _Work) -> Expect:
     """Nothing has come to the table that a swap would lose."""
     return Expect(("traits", "tables", work.name, "obstacles"), [])
+
+
+def _is_fit(work: _Work) -> Expect:
+    """The shadow has the right key and collation, which are its table's."""
+    return Expect(("traits", "tables", work.name, "unfit"), [])
 
 
 def _capture(work: _Work, id: str, title: str, on: str, log: str) -> Step:
@@ -210,6 +224,8 @@ def _indexes(work: _Work) -> Step:
     built = [s for name, clause in work.fulltext.items() for s in shadow.build(table, name, [clause])]
     if work.others:
         built += shadow.build(table, next(iter(work.others)), list(work.others.values()))
+    if work.forward.relaxed:
+        built = list(render.relaxed(built))
     count = len(work.fulltext) + len(work.others)
     return Step(
         f"rebuild.{work.name}.indexes", f"Build {count} indexes on the shadow of {work.name}",
@@ -253,6 +269,7 @@ def _needed(works: Sequence[_Work], back: bool) -> Iterator[Expect]:
         yield _is_free(work)
         if not back:
             yield _defined(work)
+            yield _is_fit(work)
 
 
 def _drop(live: str, table: str, title: str) -> Step:

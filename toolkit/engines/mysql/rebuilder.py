@@ -173,6 +173,7 @@ class MysqlRebuilder:
                 run(self._connection, _one(step, "lock"))
             return began
         helper = self._watcher.helper()
+        run(helper, f"SET SESSION wait_timeout = {SILENCE_SECONDS}")
         began = time.monotonic()
         try:
             with self._watcher.limited(wait, other=helper):
@@ -273,9 +274,11 @@ def _end(session: Connection) -> None:
 
 
 def _give(helper: Connection) -> None:
+    """Nothing is locked, and the session may be silent until the next attempt."""
     if helper.open:
         try:
             run(helper, "UNLOCK TABLES")
+            run(helper, "SET SESSION wait_timeout = DEFAULT")
         except pymysql.MySQLError:
             helper.close()
 

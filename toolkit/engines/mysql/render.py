@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from enum import Enum
+from typing import TypeVar
 
 from toolkit.engines.physical import Column, Index, Table
 from toolkit.plan import Sql
@@ -15,6 +16,10 @@ from toolkit.plan import Sql
 _PLAIN_MEMBER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # Strict, so that MySQL refuses what it would have to change; plain quotes and backslashes.
 SQL_MODE = "STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION"
+# As it is where writers are not strict: what is too long for a generated column is cut there, as in their own writes.
+_RELAXED_MODE = "NO_ENGINE_SUBSTITUTION"
+RELAXED_HINT = f"/*+ SET_VAR(sql_mode = '{_RELAXED_MODE}') */ "
+S = TypeVar("S")
 _BREAKS_TEXT = re.compile(r"[\\\0]|[^\x00-\x7f]")
 
 
@@ -94,6 +99,12 @@ def drop_index(name: str) -> str:
 def alter_table(table: str, clauses: Sequence[str], algorithm: Algorithm) -> Sql:
     """All clauses in one statement, which takes effect as a whole or not at all."""
     return Sql(f"ALTER TABLE {identifier(table)}\n  " + ",\n  ".join([*clauses, algorithm.value]))
+
+
+def relaxed(statements: Sequence[S]) -> tuple[S | Sql, ...]:
+    """The statements in a session that is not strict meanwhile; only for those that convert no stored value."""
+    before, after = (Sql(f"SET SESSION sql_mode = {literal(mode)}") for mode in (_RELAXED_MODE, SQL_MODE))
+    return (before, *statements, after) if statements else ()
 
 
 def fill_nulls(table: str, name: str, value: str | int) -> Sql:

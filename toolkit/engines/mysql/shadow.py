@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from toolkit.engines.mysql import names
-from toolkit.engines.mysql.render import identifier, literal
+from toolkit.engines.mysql.render import RELAXED_HINT, identifier, literal
 from toolkit.plan import Sql
 
 # Parts of a step that the rebuilder runs by name; those of a replay have the number of the pair after them.
@@ -22,7 +22,8 @@ BUFFER = Sql("SET /*!80027 SESSION innodb_ddl_buffer_size = 67108864, */ @tempor
 @dataclass(frozen=True, slots=True)
 class Pair:
     """Where rows come from and go to, and the table of recorded keys: `values` maps each column to what is copied into
-    it, as SQL over the source's columns; `text`: columns that are compared byte by byte."""
+    it, as SQL over the source's columns; `text`: columns that are compared byte by byte; `relaxed`: what is too long
+    for a generated column is cut, as writers have it cut."""
 
     source: str
     target: str
@@ -30,6 +31,12 @@ class Pair:
     key: tuple[str, str]
     values: Mapping[str, str]
     text: frozenset[str] = frozenset()
+    relaxed: bool = False
+
+    @property
+    def insert(self) -> str:
+        """How an INSERT into the target begins."""
+        return f"INSERT {RELAXED_HINT if self.relaxed else ''}INTO {_id(self.target)} ({self.names})"
 
     @property
     def names(self) -> str:
@@ -138,7 +145,7 @@ def bound(pair: Pair) -> Sql:
 def copy(pair: Pair) -> Sql:
     """One chunk; rows that a repeated chunk finds there already stay."""
     return Sql(
-        f"INSERT INTO {_id(pair.target)} ({pair.names})\nSELECT {', '.join(pair.values.values())} "
+        f"{pair.insert}\nSELECT {', '.join(pair.values.values())} "
         f"FROM {_id(pair.source)}\nWHERE {_range(pair, pair.source)}\nON DUPLICATE KEY UPDATE {_nothing(pair)}",
         part="copy",
     )
@@ -190,7 +197,7 @@ def replay(pair: Pair, number: int) -> tuple[Sql, ...]:
         Sql(f"SELECT {pair.keys} FROM {source} {where}", part=f"there {number}"),
         Sql(f"DELETE FROM {target} {where}", part=f"gone {number}"),
         Sql(
-            f"INSERT INTO {target} ({pair.names})\nSELECT {values} FROM {source} {where}\n"
+            f"{pair.insert}\nSELECT {values} FROM {source} {where}\n"
             f"ON DUPLICATE KEY UPDATE {updates or _nothing(pair)}",
             part=f"refresh {number}",
         ),

@@ -1,0 +1,50 @@
+"""Upgrades on MySQL servers whose settings are not the usual ones; what the server does to writers is what it is."""
+
+from __future__ import annotations
+
+from tests.engines.handles import Handle
+from tests.engines.servers import mysql as server
+from tests.support.command import temporal_visibility
+from tests.support.mysql import CSA, EV, sql
+from tests.support.mysql_servers import another
+from tests.support.online import prepared
+
+
+def ran(url: str, *words: str) -> None:
+    done = temporal_visibility("schema", *words, url, "--yes")
+    assert done.code == 0, done.err
+
+
+def test_a_server_that_is_careful_with_its_clients(mysql: Handle) -> None:
+    """What it refuses or shortens for others is no hindrance."""
+    with another(mysql) as address:
+        server.create(address, "visibility")
+        url = server.url(address, "visibility")
+        prepared(url, 20)
+        careful = {"sql_safe_updates": 1, "sql_quote_show_create": 0, "sql_select_limit": 5}
+        sql(url, *(f"SET GLOBAL {name} = {value}" for name, value in careful.items()))
+        ran(url, "upgrade")
+        ran(url, "rollback")
+        assert sql(url, f"SELECT COUNT(*) FROM {EV}") == [(20,)]
+
+
+def test_a_server_that_is_not_strict(mysql: Handle) -> None:
+    """Writers store what is too long for a generated column, which is cut: so it is in the copies, on every way."""
+    with another(mysql, ("--sql-mode=NO_ENGINE_SUBSTITUTION",)) as address:
+        server.create(address, "visibility")
+        url = server.url(address, "visibility")
+        prepared(url, 20)
+
+        def stored(number: int) -> None:
+            sql(
+                url,
+                f"UPDATE {EV} SET search_attributes = JSON_OBJECT('BatcherUser', REPEAT('x', 300)) LIMIT {number}",
+                f"UPDATE {CSA} SET search_attributes = JSON_OBJECT('Keyword01', REPEAT('x', 300)) LIMIT {number}",
+            )
+            full = "SUM(LENGTH(search_attributes ->> '$.BatcherUser') = 300)"
+            assert sql(url, f"SELECT SUM(BatcherUser = REPEAT('x', 255)), {full} FROM {EV}") == [(number, number)]
+
+        for number, words in enumerate((("upgrade",), ("rollback",), ("upgrade", "--offline")), 1):
+            stored(number)
+            ran(url, *words)
+        stored(4)
