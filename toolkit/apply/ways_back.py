@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from toolkit.apply import plan_json
-from toolkit.apply.ongoing import kept, unfinished
+from toolkit.apply.ongoing import going_on, kept, unfinished, ways_on
 from toolkit.apply.planning import recognise
 from toolkit.apply.runner import Task
 from toolkit.apply.states import from_json, resumable, step_of
@@ -92,8 +92,7 @@ def _kept(engine: Engine, client: Client) -> Run:
     known = _coordinated(engine, client)
     run = unfinished(known)
     if run is not None and run.kind != "finish":
-        hint = f"Go on with it (`schema {run.kind}`), or take it back with `schema rollback`."
-        raise ToolkitError("TV5106", f"run {run.id}, {run.kind} to {run.wanted}, is not finished", hint)
+        raise ToolkitError("TV5106", f"run {run.id}, {run.kind} to {run.wanted}, is not finished", ways_on(run))
     old = kept(known)
     if old is None:
         raise ToolkitError("TV5109", "there is nothing to finish: no old data is kept", "`schema runs` lists all runs.")
@@ -112,7 +111,7 @@ def _way_back(run: Run, plan: Plan, observed: Observed) -> tuple[Step, ...]:
     done = plan.steps if at is None else plan.steps[: at + 1]
     for step in done:
         if not step.reverse and (step is not done[-1] or step.is_done(view)):
-            hint = f"Go on with `schema {run.kind}`."
+            hint = f"Go on with {going_on(run)}."
             raise ToolkitError("TV5110", f"{step.title!r} was done already and has no way back", hint)
     return tuple(_reversed(step) for step in reversed(done) if step.reverse)
 

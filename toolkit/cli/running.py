@@ -16,8 +16,10 @@ from typing import TextIO
 
 import click
 
+from toolkit.apply import plan_json as plans
 from toolkit.apply.actions import Action, CompareChunk, CopyChunk, Outcome, Pause, Replay
 from toolkit.apply.limits import Limits
+from toolkit.apply.ongoing import begun
 from toolkit.apply.runner import Options, Result, Task, perform
 from toolkit.describe import plan_json
 from toolkit.engines import Client
@@ -131,6 +133,15 @@ def _note(said: str) -> None:
 def looked(client: Client, plan: Plan) -> tuple[Problem, ...] | None:
     """What stands in the way of `plan`; None when nobody can tell on this engine."""
     return client.preflight(plan) if isinstance(client, Checking) else None
+
+
+def begun_plan(client: Client, kind: str, wanted: str | None = None) -> Plan | None:
+    """The plan of the run that the same command goes on with, told to the user; None: there is none."""
+    known = begun(client, kind, wanted)
+    if known is None:
+        return None
+    click.echo(f"Going on with run {known.id}, begun {known.started[:19]} by {known.owner}.", err=True)
+    return plans.load(known.plan)
 
 
 def show(name: str, plan: Plan, quiet: bool, statements: bool, problems: Sequence[Problem] | None = None) -> None:

@@ -1,0 +1,84 @@
+"""Commands that are cut off at any point, and given again: what they say of the way on is true."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.engines.embedded import EmbeddedHandle
+from tests.engines.handles import Handle
+from tests.support import journeys
+from tests.support.command import Ran, temporal_visibility
+from tests.support.online import EVENTS, prepared
+from toolkit.apply.actions import Action, Outcome
+from toolkit.catalog import differences
+from toolkit.cli.running import RunProgress
+from toolkit.versions import find
+
+SQL = pytest.mark.engines("sqlite", "postgresql", "mysql")
+
+
+class Killed(BaseException):
+    """As a signal that nothing catches; the lock is free at once."""
+
+
+def until(event: int, *words: str) -> Ran | None:
+    """The command, cut off at its `event`-th event (before and after every action); None when it was."""
+    events = [0]
+
+    def watch(progress: RunProgress, action: Action, outcome: Outcome | None) -> None:
+        events[0] += 1
+        if events[0] == event:
+            raise Killed
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(RunProgress, "watch", watch)
+        try:
+            return temporal_visibility(*words)
+        except Killed:
+            return None
+
+
+def again_and_again(*words: str) -> int:
+    """Cut off and given again until it gets to its end; how often it was cut off."""
+    for kills in range(200):
+        ran = until(EVENTS[kills % len(EVENTS)], *words)
+        if ran is not None:
+            assert ran.code == 0, ran.err
+            return kills
+    raise AssertionError("the command never ends")
+
+
+def runs(url: str) -> list[tuple[str, str]]:
+    (store,) = temporal_visibility("schema", "runs", url, "--output", "json").json("schema-runs")["stores"]
+    return [(run["kind"], run["status"]) for run in store["runs"]]
+
+
+def at_version(url: str, version: str) -> None:
+    with journeys.opened(url) as (chosen, client):
+        assert differences(client.observe().catalog, chosen.catalog(find(version))) == ()
+
+
+@SQL
+@pytest.mark.parametrize("rows", [0, 30])
+def test_a_downgrade_goes_on_where_it_was(engine: Handle | EmbeddedHandle, rows: int) -> None:
+    """Also where nothing but its last look is left, and where upgrade has been tried meanwhile."""
+    url = engine.url
+    prepared(url, rows, "1.14")
+    down = ("schema", "downgrade", url, "--to", "1.12", "--yes")
+    assert until(5, *down) is None
+    refused = temporal_visibility("schema", "upgrade", url, "--yes")
+    assert "schema downgrade --to 1.12" in refused.err, refused.err
+    assert again_and_again(*down) > 2
+    assert runs(url)[1:] in ([("downgrade", "done")], [("downgrade", "kept")])
+    at_version(url, "1.12")
+
+
+@SQL
+def test_taking_over_goes_on_where_it_was(engine: Handle | EmbeddedHandle) -> None:
+    """The store records an older version than it is taken over as."""
+    url = engine.url
+    prepared(url, 0, "1.9")
+    adopt = ("schema", "adopt", url, "--as", "1.8", "--yes")
+    assert again_and_again(*adopt) > 1
+    assert runs(url)[1:] == [("adopt", "done")]
+    assert temporal_visibility("schema", "upgrade", url, "--yes").code == 0
