@@ -82,3 +82,20 @@ def test_taking_over_goes_on_where_it_was(engine: Handle | EmbeddedHandle) -> No
     assert again_and_again(*adopt) > 1
     assert runs(url)[1:] == [("adopt", "done")]
     assert temporal_visibility("schema", "upgrade", url, "--yes").code == 0
+
+
+@pytest.mark.engines("sqlite", "mysql")
+def test_a_run_is_taken_back_wherever_it_was_cut_off(engine: Handle | EmbeddedHandle) -> None:
+    """Before and in its first step, too, where there is nothing to take back; the way back is cut off as well."""
+    url = engine.url
+    prepared(url, 0, "1.8")
+    up = ("schema", "upgrade", url, "--to", "1.9", "--yes")
+    for event in range(1, 20):
+        assert until(event, *up) is None
+        if "TV5110" in temporal_visibility("schema", "rollback", url, "--dry-run").err:
+            break
+        again_and_again("schema", "rollback", url, "--yes")
+        at_version(url, "1.8")
+    assert event > 4
+    assert temporal_visibility(*up).code == 0
+    at_version(url, "1.9")

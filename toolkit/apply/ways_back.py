@@ -13,13 +13,13 @@ from toolkit.apply.ongoing import going_on, kept, unfinished, ways_on
 from toolkit.apply.planning import recognise
 from toolkit.apply.runner import Task
 from toolkit.apply.states import from_json, resumable, step_of
-from toolkit.catalog import fingerprint
+from toolkit.catalog import ABSENT, Absent, fingerprint
 from toolkit.definition import Definition
 from toolkit.engines import Client, Engine
 from toolkit.engines.online import Coordinated, Run
 from toolkit.errors import ToolkitError, Unsupported
 from toolkit.overlay import Overlay
-from toolkit.plan import NO_LOCK, Mode, Observed, Plan, Step, StepClass
+from toolkit.plan import NO_LOCK, Expect, Mode, Observed, Plan, Step, StepClass
 
 
 def rollback(engine: Engine, client: Client, chain: Sequence[Definition], overlay: Overlay) -> Task:
@@ -117,4 +117,8 @@ def _way_back(run: Run, plan: Plan, observed: Observed) -> tuple[Step, ...]:
 
 
 def _reversed(step: Step) -> Step:
-    return Step(f"{step.id}.undo", f"Take back: {step.title}", "", StepClass.METADATA, NO_LOCK, step.reverse, (), ())
+    """What takes `step` back; nothing, where nothing of what it makes is there."""
+    made = tuple(Expect(e.path, ABSENT) for e in step.done if not isinstance(e.wanted, Absent))
+    done = made if len(made) == len(step.done) else ()
+    title = f"Take back: {step.title}"
+    return Step(f"{step.id}.undo", title, "", StepClass.METADATA, NO_LOCK, step.reverse, (), done)
