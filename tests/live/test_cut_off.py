@@ -12,6 +12,7 @@ from tests.support.online import EVENTS, prepared
 from toolkit.apply.actions import Action, Outcome
 from toolkit.catalog import differences
 from toolkit.cli.running import RunProgress
+from toolkit.sample import generate
 from toolkit.versions import find
 
 SQL = pytest.mark.engines("sqlite", "postgresql", "mysql")
@@ -99,3 +100,31 @@ def test_a_run_is_taken_back_wherever_it_was_cut_off(engine: Handle | EmbeddedHa
     assert event > 4
     assert temporal_visibility(*up).code == 0
     at_version(url, "1.9")
+
+
+@pytest.mark.engines("sqlite", "postgresql", "mysql", "opensearch")
+def test_records_written_since_are_not_taken_back(engine: Handle | EmbeddedHandle) -> None:
+    """A first install that was cut off once its table or index was there. Without records it is taken back."""
+    url = f"{engine.url}?cluster_settings=skip" if engine.engine == "opensearch" else engine.url
+    up, back = (("schema", "upgrade", url, "--to", "1.9", "--yes"), ("schema", "rollback", url))
+    # Each time it does one more step.
+    while not there(url):
+        assert until(4, *up) is None
+    (dry,) = temporal_visibility(*back, "--dry-run", "--output", "json").json("schema-rollback")["runs"]
+    assert dry["class"] == "breaking"
+    with journeys.opened(url) as (_, client):
+        for _ in client.write(find("1.9"), generate(find("1.9"), 5, 3)):
+            pass
+    refused = temporal_visibility(*back, "--yes")
+    assert "TV5117" in refused.err, refused
+    assert temporal_visibility(*up).code == 0
+    with journeys.opened(url) as (_, client):
+        assert client.count() == 5
+
+
+def there(url: str) -> bool:
+    """Whether records can be written already."""
+    with journeys.opened(url) as (chosen, client):
+        goal = chosen.catalog(find("1.9"))
+        kind = ("tables",) if "tables" in goal.body else ("properties",)
+        return client.observe().catalog.children(kind).keys() == goal.children(kind).keys()
