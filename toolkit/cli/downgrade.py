@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from toolkit.apply.limits import Limits
-from toolkit.apply.planning import is_downgrade
+from toolkit.apply.recognising import goes_down
 from toolkit.apply.runner import plan_store, upgrade_task
 from toolkit.cli.options import connected, target_argument, targets
 from toolkit.cli.output import emit, number, output_option
@@ -45,7 +45,7 @@ def _downgrade(
     with connected(store) as (engine, client):
         begun = begun_plan(client, "downgrade", wanted.version)
         plan = begun or plan_store(engine, client, wanted, chain(), store.overlay)
-        if begun is None and plan.steps and not is_downgrade(plan):
+        if begun is None and plan.steps and not goes_down(engine, plan, client.observe, store.overlay):
             raise UsageError("TV2014", f"{name} is not above {wanted.version}", "Use `schema upgrade` to go up.")
         problems = looked(client, plan) if begun is None else None
         show(name, plan, quiet, dry_run, problems)

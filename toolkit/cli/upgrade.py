@@ -8,7 +8,7 @@ import click
 
 from toolkit.apply import plan_json as plans
 from toolkit.apply.limits import Limits
-from toolkit.apply.planning import is_downgrade
+from toolkit.apply.recognising import goes_down
 from toolkit.apply.runner import plan_store, upgrade_task
 from toolkit.cli.options import connected, target_argument, targets, version_option
 from toolkit.cli.output import emit, output_option
@@ -55,7 +55,7 @@ def _upgrade(
         plan = begun or given or plan_store(engine, client, wanted, chain(), store.overlay, offline)
         if plan.engine != engine.NAME:
             raise UsageError("TV2013", f"the plan is for {plan.engine}, {name} is {engine.NAME}", "Make a new plan.")
-        if begun is None and is_downgrade(plan):
+        if begun is None and goes_down(engine, plan, client.observe, store.overlay):
             hint = "An upgrade never goes down: use `schema downgrade`."
             raise UsageError("TV2006", f"{name} is above {wanted.version} already", hint)
         problems = looked(client, plan) if begun is None else None
