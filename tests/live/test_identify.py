@@ -19,6 +19,7 @@ from tests.support.command import temporal_visibility
 from toolkit.apply.recognising import identify_store
 from toolkit.definition import Definition
 from toolkit.engines import Client, Engine
+from toolkit.engines.version_tables import TABLES
 from toolkit.lineage import Identity
 from toolkit.overlay import NO_OVERLAY
 from toolkit.plan import NO_LOCK, Request, Sql, Step, StepClass
@@ -200,3 +201,37 @@ def test_the_command(sqlite: EmbeddedHandle) -> None:
     assert (ran.code, "TV6101" in ran.err) == (3, True)
     assert "no published schema; 1.13 is nearest" in ran.out
     assert "by_int_01" in ran.out
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        ["DROP INDEX by_status", *(f"DROP TABLE {name}" for name in TABLES)],
+        ["UPDATE schema_version SET curr_version = '1.9'", "DROP INDEX by_status"],
+        [f"ALTER TABLE {EV} DROP COLUMN TemporalExternalPayloadCount", "UPDATE schema_version SET curr_version = '1.13'"],
+    ],
+    ids=["nothing recorded", "an older one recorded", "half of a version"],
+)
+def test_an_upgrade_never_goes_down(sqlite: EmbeddedHandle, damage: list[str]) -> None:
+    """What a store has drifted from counts, where it equals no version."""
+    with journeys.opened(sqlite.url) as (chosen, client):
+        make(chosen, client, next(d for d in released() if d.version == "1.14"))
+        raw(client, *map(Sql, damage))
+    goes_down_by_downgrade(sqlite.url, "1.13")
+
+
+@pytest.mark.engines("opensearch")
+def test_an_upgrade_of_an_index_never_goes_down(engine: Handle) -> None:
+    """Its label is no number."""
+    url = f"{engine.url}?cluster_settings=skip"
+    with journeys.opened(url) as (chosen, client):
+        make(chosen, client, next(d for d in released() if d.version == "1.14"))
+        raw(client, Request("PUT", f"/{engine.url.rpartition('/')[2]}/_mapping", {"dynamic": "strict"}))
+    goes_down_by_downgrade(url, "1.9")
+
+
+def goes_down_by_downgrade(url: str, version: str) -> None:
+    refused = temporal_visibility("schema", "upgrade", url, "--to", version, "--yes")
+    assert "TV2006" in refused.err, refused
+    assert temporal_visibility("schema", "downgrade", url, "--to", version, "--dry-run").code == 0
+    assert temporal_visibility("schema", "upgrade", url, "--to", "1.14", "--dry-run").code == 0

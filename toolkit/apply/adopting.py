@@ -33,12 +33,17 @@ class Adoption:
     task: Task
 
 
-def adoption(engine: Engine, client: Client, overlay: Overlay, version: str | None) -> Adoption:
-    """How the store is taken over, as `version` if that is said. LockHeld when somebody works on it, UsageError when
-    there is nothing to take over or nothing tells what it is."""
+def adoption(
+    engine: Engine, client: Client, overlay: Overlay, version: str | None, begun: Plan | None = None
+) -> Adoption:
+    """How the store is taken over, as `version` if that is said; `begun`: the plan of a run that was cut off, to go on
+    with. LockHeld when somebody works on it, UsageError when there is nothing to take over or nothing tells what it
+    is."""
     wait_for_run(client, 0.0)
     observed = client.observe()
     identity = identify_store(engine, observed, overlay)
+    if begun is not None:
+        return Adoption(identity, version or begun.wanted, _task(begun))
     if identity.is_empty:
         raise UsageError("TV6105", "there is nothing to take over: the store is empty", "`schema upgrade` makes it.")
     definition, name = _definition(identity, version)
@@ -52,13 +57,16 @@ def adoption(engine: Engine, client: Client, overlay: Overlay, version: str | No
         steps=_records(engine, observed, identity, definition, overlay, said=version is not None),
         foreign=identity.foreign,
     )
+    return Adoption(identity, name, _task(plan))
 
+
+def _task(plan: Plan) -> Task:
     def check(after: Observed) -> tuple[str, ...]:
         view = after.view()
         undone = tuple(step.title for step in plan.steps if not step.is_done(view))
         return undone if fingerprint(after.catalog) == plan.base else (*undone, "the schema has changed meanwhile")
 
-    return Adoption(identity, name, Task("adopt", plan, check))
+    return Task("adopt", plan, check)
 
 
 def _definition(identity: Identity, version: str | None) -> tuple[Definition, str]:

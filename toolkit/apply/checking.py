@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from toolkit.apply.ongoing import unfinished
+from toolkit.apply.ongoing import unfinished, ways_on
 from toolkit.apply.recognising import identified, known_schemas, only_we_record
 from toolkit.definition import Definition
 from toolkit.drift import Finding, Report, judge
@@ -82,8 +82,7 @@ def judged(
         report = replace(report, findings=(Finding(DEFECT, (), f"{best.name}: {best.note}"), *report.findings))
     run = unfinished(client) if isinstance(client, Coordinated) else None
     if run is not None:
-        hint = f"Go on with it (`schema {run.kind}`), or take it back with `schema rollback`."
-        cut = Finding(CUT_OFF, (), f"run {run.id}, {run.kind} to {run.wanted}, was cut off", (), hint)
+        cut = Finding(CUT_OFF, (), f"run {run.id}, {run.kind} to {run.wanted}, was cut off", (), ways_on(run))
         report = replace(report, findings=(cut, *report.findings))
     return report, identity
 

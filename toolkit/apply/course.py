@@ -158,11 +158,14 @@ class Course:
             self.report(number, self.task.plan.steps[number], None)
 
     def _stopped(self, state: Working) -> Stopped:
-        number = self.shown[0] + 1 if self.shown else len(self.task.plan.steps)
+        plan = self.task.plan
+        number = self.shown[0] + 1 if self.shown else len(plan.steps)
+        has_way_back = plan.abandon or plan.rollback or all(step.reverse for step in plan.steps[:number])
+        back = "; `schema rollback` takes it back" if has_way_back else ""
         return Stopped(
             "TV5108",
-            f"stopped at a safe point, in step {number} of {len(self.task.plan.steps)}",
-            "Nothing is lost: the same command goes on from here; `schema rollback` takes it back.",
+            f"stopped at a safe point, in step {number} of {len(plan.steps)}",
+            f"Nothing is lost: the same command goes on from here{back}.",
         )
 
     def _end(self, state: Done | Failed) -> Result:

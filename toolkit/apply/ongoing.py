@@ -5,6 +5,7 @@ It reads the journal and changes nothing.
 
 from __future__ import annotations
 
+from toolkit.engines import Client
 from toolkit.engines.online import Coordinated, Run
 
 
@@ -16,3 +17,27 @@ def unfinished(client: Coordinated) -> Run | None:
 def kept(client: Coordinated) -> Run | None:
     """The run whose old data is still in the store, if there is one."""
     return next((r for r in client.journal().runs() if r.status == "kept"), None)
+
+
+def begun(client: Client, kind: str, wanted: str | None = None) -> Run | None:
+    """The run that the same command goes on with: of this kind, to version `wanted` if that is said, cut off."""
+    known = unfinished(client) if isinstance(client, Coordinated) else None
+    return known if known is not None and known.kind == kind and wanted in (None, known.wanted) else None
+
+
+def going_on(run: Run) -> str:
+    """The command that goes on with `run`, in words of a hint."""
+    match run.kind:
+        case "upgrade" | "downgrade":
+            return f"`schema {run.kind} --to {run.wanted}`"
+        case "repair":
+            return "`schema drift --repair`"
+        case kind:
+            return f"`schema {kind}`"
+
+
+def ways_on(run: Run) -> str:
+    """What can be done about a run that was cut off, as a hint."""
+    if run.kind in ("rollback", "finish"):
+        return f"Go on with it: {going_on(run)}."
+    return f"Go on with it ({going_on(run)}), or take it back with `schema rollback`."

@@ -98,12 +98,6 @@ def _fitting(chain: Sequence[Definition], overlay: Overlay) -> tuple[Definition,
     return tuple(found)
 
 
-def is_downgrade(plan: Plan) -> bool:
-    """Whether the store is, by what it claims or is seen to be, above the wanted version."""
-    have = [v for v in (*plan.found, plan.recorded) if v is not None and v.replace(".", "").isdigit()]
-    return bool(have) and min(version_key(v) for v in have) > version_key(plan.wanted)
-
-
 def unlike(observed: Catalog, goal: Catalog, foreign: Sequence[Path]) -> tuple[str, ...]:
     """What still differs after a run, in words; () when the store is what was wanted."""
     from toolkit.catalog import differences

@@ -5,16 +5,17 @@ It decides nothing of its own and changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 
 from toolkit.attributes import Family
+from toolkit.definition import version_key
 from toolkit.engines import Engine
 from toolkit.engines import engine as engine_called
 from toolkit.engines.version_tables import SHARED
-from toolkit.lineage import Identity, Known, identify, members
+from toolkit.lineage import LIKELY, Identity, Known, identify, members
 from toolkit.overlay import NO_OVERLAY, Overlay
-from toolkit.plan import Observed
+from toolkit.plan import Observed, Plan
 from toolkit.routes import published
 from toolkit.versions import chain
 
@@ -37,6 +38,28 @@ def identify_store(engine: Engine, observed: Observed, overlay: Overlay) -> Iden
 def identified(engine: Engine, observed: Observed, known: Sequence[Known]) -> Identity:
     """As `identify_store`, with the known schemas at hand."""
     return identify(observed.recorded, observed.catalog, known, engine.empty(), known_schemas(engine, NO_OVERLAY))
+
+
+def goes_down(engine: Engine, plan: Plan, look: Callable[[], Observed], overlay: Overlay) -> bool:
+    """Whether `plan` leads to an earlier version than the store is at: the one it equals, else what `look` shows."""
+    stands = plan.found or _nearly(engine, look(), overlay)
+    return bool(stands) and min(map(version_key, stands)) > version_key(plan.wanted)
+
+
+def _nearly(engine: Engine, observed: Observed, overlay: Overlay) -> tuple[str, ...]:
+    """The versions that a store which has drifted is at: those it is like, else those of the label it records. One
+    that is between two versions has something of the later one to lose."""
+    identity = identify_store(engine, observed, overlay)
+    best, recorded = identity.partial.goal if identity.partial else identity.best, observed.recorded
+    if best is not None and (identity.confidence >= LIKELY or recorded is None):
+        return (best.version,) if best.route else _labelled(engine, best.name)
+    return () if recorded is None else _labelled(engine, recorded)
+
+
+def _labelled(engine: Engine, label: str) -> tuple[str, ...]:
+    """Every version of that label: search engines have some for several. A number no version has stands for itself."""
+    found = [d.version for d in chain() if label in (engine.label(d), d.version, *d.labels.elasticsearch)]
+    return tuple(found) or ((label,) if label.replace(".", "").isdigit() else ())
 
 
 def only_we_record(engine: Engine) -> bool:

@@ -13,7 +13,7 @@ from toolkit.apply.estimating import estimated
 from toolkit.apply.limits import Limits
 from toolkit.apply.lock import Heartbeat
 from toolkit.apply.machine import start
-from toolkit.apply.ongoing import unfinished
+from toolkit.apply.ongoing import unfinished, ways_on
 from toolkit.apply.planning import make_plan, unlike
 from toolkit.apply.states import Done, Working, from_json, resumable, to_json
 from toolkit.apply.task import Clock, Options, Report, Result, Task
@@ -151,7 +151,7 @@ def _standing(runs: Sequence[Run], task: Task) -> Run | None:
             raise ToolkitError(
                 "TV5106",
                 f"run {known.id}, {known.kind} to {known.wanted}, is not finished",
-                f"Go on with it (`schema {known.kind}`), or take it back with `schema rollback`.",
+                ways_on(known),
             )
         if known.status == "kept" and not ours:
             raise ToolkitError(

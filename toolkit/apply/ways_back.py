@@ -9,17 +9,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from toolkit.apply import plan_json
-from toolkit.apply.ongoing import kept, unfinished
+from toolkit.apply.ongoing import begun, going_on, kept, unfinished, ways_on
 from toolkit.apply.planning import recognise
 from toolkit.apply.runner import Task
 from toolkit.apply.states import from_json, resumable, step_of
-from toolkit.catalog import fingerprint
+from toolkit.catalog import ABSENT, Absent, fingerprint
 from toolkit.definition import Definition
 from toolkit.engines import Client, Engine
 from toolkit.engines.online import Coordinated, Run, Undivided
 from toolkit.errors import ToolkitError, Unsupported
 from toolkit.overlay import Overlay
-from toolkit.plan import NO_LOCK, Mode, Observed, Plan, Step, StepClass
+from toolkit.plan import NO_LOCK, Expect, Mode, Observed, Plan, Request, Sql, Statement, Step, StepClass
 
 
 def rollback(engine: Engine, client: Client, chain: Sequence[Definition], overlay: Overlay) -> Task:
@@ -27,6 +27,7 @@ def rollback(engine: Engine, client: Client, chain: Sequence[Definition], overla
     run = _open(engine, client, "rollback")
     original = plan_json.load(run.plan)
     observed = client.observe()
+    _no_records_lost(client, run, original, observed)
     before = original.found[-1] if original.found else original.recorded or "nothing"
     task_plan = replace(
         original,
@@ -98,9 +99,7 @@ def _kept(engine: Engine, client: Client, observed: Observed) -> tuple[Run, Run 
     if run is not None and old is not None and isinstance(client, Undivided) and _untouched(run, old, observed):
         given_up = run
     if run is not None and run.kind != "finish" and given_up is None:
-        back = ", or take it back with `schema rollback`" if run.kind != "rollback" else ""
-        hint = f"Go on with it (`schema {run.kind}`){back}."
-        raise ToolkitError("TV5106", f"run {run.id}, {run.kind} to {run.wanted}, is not finished", hint)
+        raise ToolkitError("TV5106", f"run {run.id}, {run.kind} to {run.wanted}, is not finished", ways_on(run))
     if old is None:
         raise ToolkitError("TV5109", "there is nothing to finish: no old data is kept", "`schema runs` lists all runs.")
     return old, given_up
@@ -132,10 +131,44 @@ def _way_back(run: Run, plan: Plan, observed: Observed) -> tuple[Step, ...]:
     done = plan.steps if at is None else plan.steps[: at + 1]
     for step in done:
         if not step.reverse and (step is not done[-1] or step.is_done(view)):
-            hint = f"Go on with `schema {run.kind}`."
+            hint = f"Go on with {going_on(run)}."
             raise ToolkitError("TV5110", f"{step.title!r} was done already and has no way back", hint)
     return tuple(_reversed(step) for step in reversed(done) if step.reverse)
 
 
+def _no_records_lost(client: Client, run: Run, original: Plan, observed: Observed) -> None:
+    """A run that began with nothing, and whose table has records by now, is not taken back: whoever wrote them would
+    lose them. Once a rollback has begun there is no other way."""
+    view = observed.view()
+    made = [step for step in original.steps if _makes_a_table(step) and not _reversed(step).is_done(view)]
+    if original.found or not made or (isinstance(client, Coordinated) and begun(client, "rollback")):
+        return
+    count = client.count()
+    if count:
+        raise ToolkitError(
+            "TV5117",
+            f"run {run.id} began with an empty store, which has {count} records now: to take it back would drop them",
+            f"Go on with it: {going_on(run)}.",
+        )
+
+
+def _makes_a_table(step: Step) -> bool:
+    """Whether to take `step` back is to drop a table, or an index of a search engine."""
+    return any(_drops(statement) for statement in step.reverse)
+
+
+def _drops(statement: Statement) -> bool:
+    match statement:
+        case Sql(text):
+            return text.startswith("DROP TABLE")
+        case Request(method, path):
+            return method == "DELETE" and path.count("/") == 1
+
+
 def _reversed(step: Step) -> Step:
-    return Step(f"{step.id}.undo", f"Take back: {step.title}", "", StepClass.METADATA, NO_LOCK, step.reverse, (), ())
+    """What takes `step` back; nothing, where nothing of what it makes is there."""
+    made = tuple(Expect(e.path, ABSENT) for e in step.done if not isinstance(e.wanted, Absent))
+    done = made if len(made) == len(step.done) else ()
+    title = f"Take back: {step.title}"
+    weight = StepClass.BREAKING if _makes_a_table(step) else StepClass.METADATA
+    return Step(f"{step.id}.undo", title, "", weight, NO_LOCK, step.reverse, (), done)

@@ -10,9 +10,10 @@ from toolkit.apply.adopting import adoption
 from toolkit.apply.limits import Limits
 from toolkit.cli.options import connected, target_argument, targets
 from toolkit.cli.output import emit, output_option
-from toolkit.cli.running import answer, confirm, run_task
+from toolkit.cli.running import answer, begun_plan, confirm, run_task
 from toolkit.lineage import lines, to_json
 from toolkit.targets import Target
+from toolkit.versions import find
 
 
 @click.command("adopt")
@@ -34,7 +35,8 @@ def command(
 def _adopt(store: Target, version: str | None, dry_run: bool, yes: bool, quiet: bool) -> dict[str, object]:
     name = store.name or store.shown
     with connected(store) as (engine, client):
-        found = adoption(engine, client, store.overlay, version)
+        begun = begun_plan(client, "adopt", find(version).version if version else None)
+        found = adoption(engine, client, store.overlay, version, begun)
         plan = found.task.plan
         if not quiet:
             click.echo(f"{name} is")

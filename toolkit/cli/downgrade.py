@@ -7,11 +7,11 @@ from pathlib import Path
 import click
 
 from toolkit.apply.limits import Limits
-from toolkit.apply.planning import is_downgrade
+from toolkit.apply.recognising import goes_down
 from toolkit.apply.runner import plan_store, upgrade_task
 from toolkit.cli.options import connected, target_argument, targets
 from toolkit.cli.output import emit, number, output_option
-from toolkit.cli.running import answer, confirm, looked, problems_json, run_task, show
+from toolkit.cli.running import answer, begun_plan, confirm, looked, problems_json, run_task, show
 from toolkit.cli.throttle import throttle_options
 from toolkit.definition import Definition
 from toolkit.engines import Client
@@ -43,16 +43,17 @@ def _downgrade(
 ) -> dict[str, object]:
     name = store.name or store.shown
     with connected(store) as (engine, client):
-        plan = plan_store(engine, client, wanted, chain(), store.overlay)
-        if plan.steps and not is_downgrade(plan):
+        begun = begun_plan(client, "downgrade", wanted.version)
+        plan = begun or plan_store(engine, client, wanted, chain(), store.overlay)
+        if begun is None and plan.steps and not goes_down(engine, plan, client.observe, store.overlay):
             raise UsageError("TV2014", f"{name} is not above {wanted.version}", "Use `schema upgrade` to go up.")
-        problems = looked(client, plan)
+        problems = looked(client, plan) if begun is None else None
         show(name, plan, quiet, dry_run, problems)
         losses = _losses(client, plan)
         if not quiet and plan.steps:
             for column, count in losses.items():
                 click.echo(f"Lost for good: {number(count)} values of {column}.")
-            if not losses:
+            if not losses and begun is None:
                 click.echo("Nothing is lost that an upgrade would not bring back.")
         result = None
         if not dry_run and plan.steps:

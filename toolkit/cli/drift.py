@@ -10,22 +10,19 @@ from pathlib import Path
 
 import click
 
-from toolkit.apply import plan_json as plans
 from toolkit.apply.checking import Check, check_store
 from toolkit.apply.estimating import estimated
 from toolkit.apply.limits import Limits
-from toolkit.apply.ongoing import unfinished
 from toolkit.apply.repairing import repair_task
 from toolkit.cli.options import connected, target_argument, targets
 from toolkit.cli.output import ci_output_option, emit
-from toolkit.cli.running import confirm, run_task, show
+from toolkit.cli.running import begun_plan, confirm, run_task, show
 from toolkit.cli.throttle import throttle_options
 from toolkit.drift import Report
 from toolkit.drift_reports import Checked, github, junit, metrics
 from toolkit.engines import Client, Engine
-from toolkit.engines.online import Coordinated
 from toolkit.errors import Differences, LockHeld, ToolkitError, UsageError
-from toolkit.plan import Plan, Request, Sql
+from toolkit.plan import Request, Sql
 from toolkit.targets import Target
 from toolkit.versions import find
 
@@ -104,7 +101,7 @@ def _repaired(
 ) -> Report:
     """The report after the repair."""
     for _ in range(ROUNDS):
-        plan = _begun(client) or estimated(client, report.plan)
+        plan = begun_plan(client, "repair") or estimated(client, report.plan)
         if not plan.steps:
             break
         show(name, plan, quiet, statements=False)
@@ -117,12 +114,6 @@ def _repaired(
         if not report.findings or (report.findings == before.findings and not before.again):
             break
     return report
-
-
-def _begun(client: Client) -> Plan | None:
-    """The plan of a repair that was cut off."""
-    known = unfinished(client) if isinstance(client, Coordinated) else None
-    return plans.load(known.plan) if known is not None and known.kind == "repair" else None
 
 
 def _json(one: Checked, report: Report | None) -> dict[str, object]:

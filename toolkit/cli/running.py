@@ -16,13 +16,14 @@ from typing import TextIO
 
 import click
 
+from toolkit.apply import plan_json as plans
 from toolkit.apply.actions import Action, CompareChunk, CopyChunk, Outcome, Pause, Replay
 from toolkit.apply.limits import Limits
-from toolkit.apply.ongoing import unfinished
+from toolkit.apply.ongoing import begun
 from toolkit.apply.runner import Options, Result, Task, perform
 from toolkit.describe import plan_json
 from toolkit.engines import Client
-from toolkit.engines.online import Checking, Coordinated, Problem
+from toolkit.engines.online import Checking, Problem
 from toolkit.engines.rebuilding import Compared, Copied, Replayed
 from toolkit.errors import UsageError
 from toolkit.explain import text
@@ -129,15 +130,18 @@ def _note(said: str) -> None:
     click.echo(f"Note: {said}", err=True)
 
 
-def begun(client: Client, task: Task) -> bool:
-    """Whether `task` goes on with a run that was cut off."""
-    known = unfinished(client) if isinstance(client, Coordinated) else None
-    return known is not None and (known.kind, known.wanted) == (task.kind, task.plan.wanted)
-
-
 def looked(client: Client, plan: Plan) -> tuple[Problem, ...] | None:
     """What stands in the way of `plan`; None when nobody can tell on this engine."""
     return client.preflight(plan) if isinstance(client, Checking) else None
+
+
+def begun_plan(client: Client, kind: str, wanted: str | None = None) -> Plan | None:
+    """The plan of the run that the same command goes on with, told to the user; None: there is none."""
+    known = begun(client, kind, wanted)
+    if known is None:
+        return None
+    click.echo(f"Going on with run {known.id}, begun {known.started[:19]} by {known.owner}.", err=True)
+    return plans.load(known.plan)
 
 
 def show(name: str, plan: Plan, quiet: bool, statements: bool, problems: Sequence[Problem] | None = None) -> None:

@@ -8,16 +8,13 @@ import click
 
 from toolkit.apply import plan_json as plans
 from toolkit.apply.limits import Limits
-from toolkit.apply.ongoing import unfinished
-from toolkit.apply.planning import is_downgrade
+from toolkit.apply.recognising import goes_down
 from toolkit.apply.runner import plan_store, upgrade_task
 from toolkit.cli.options import connected, target_argument, targets, version_option
 from toolkit.cli.output import emit, output_option
-from toolkit.cli.running import answer, confirm, looked, problems_json, run_task, show
+from toolkit.cli.running import answer, begun_plan, confirm, looked, problems_json, run_task, show
 from toolkit.cli.throttle import throttle_options
 from toolkit.definition import Definition
-from toolkit.engines import Client
-from toolkit.engines.online import Coordinated
 from toolkit.errors import UsageError
 from toolkit.plan import Plan
 from toolkit.targets import Target
@@ -54,11 +51,11 @@ def _upgrade(
 ) -> dict[str, object]:  # fmt: skip
     name = store.name or store.shown
     with connected(store) as (engine, client):
-        begun = _begun(client, wanted)
+        begun = begun_plan(client, "upgrade", wanted.version)
         plan = begun or given or plan_store(engine, client, wanted, chain(), store.overlay, offline)
         if plan.engine != engine.NAME:
             raise UsageError("TV2013", f"the plan is for {plan.engine}, {name} is {engine.NAME}", "Make a new plan.")
-        if begun is None and is_downgrade(plan):
+        if begun is None and goes_down(engine, plan, client.observe, store.overlay):
             hint = "An upgrade never goes down: use `schema downgrade`."
             raise UsageError("TV2006", f"{name} is above {wanted.version} already", hint)
         problems = looked(client, plan) if begun is None else None
@@ -76,12 +73,3 @@ def _upgrade(
                     "The old data is kept and kept current: `schema finish` drops it, `schema rollback` goes back."
                 )
         return answer(name, plan, result) | found
-
-
-def _begun(client: Client, wanted: Definition) -> Plan | None:
-    """The plan of a run to the same version that was cut off."""
-    known = unfinished(client) if isinstance(client, Coordinated) else None
-    if known is None or (known.kind, known.wanted) != ("upgrade", wanted.version):
-        return None
-    click.echo(f"Going on with run {known.id}, begun {known.started[:19]} by {known.owner}.", err=True)
-    return plans.load(known.plan)

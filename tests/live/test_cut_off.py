@@ -1,0 +1,130 @@
+"""Commands that are cut off at any point, and given again: what they say of the way on is true."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.engines.embedded import EmbeddedHandle
+from tests.engines.handles import Handle
+from tests.support import journeys
+from tests.support.command import Ran, temporal_visibility
+from tests.support.online import EVENTS, prepared
+from toolkit.apply.actions import Action, Outcome
+from toolkit.catalog import differences
+from toolkit.cli.running import RunProgress
+from toolkit.sample import generate
+from toolkit.versions import find
+
+SQL = pytest.mark.engines("sqlite", "postgresql", "mysql")
+
+
+class Killed(BaseException):
+    """As a signal that nothing catches; the lock is free at once."""
+
+
+def until(event: int, *words: str) -> Ran | None:
+    """The command, cut off at its `event`-th event (before and after every action); None when it was."""
+    events = [0]
+
+    def watch(progress: RunProgress, action: Action, outcome: Outcome | None) -> None:
+        events[0] += 1
+        if events[0] == event:
+            raise Killed
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(RunProgress, "watch", watch)
+        try:
+            return temporal_visibility(*words)
+        except Killed:
+            return None
+
+
+def again_and_again(*words: str) -> int:
+    """Cut off and given again until it gets to its end; how often it was cut off."""
+    for kills in range(200):
+        ran = until(EVENTS[kills % len(EVENTS)], *words)
+        if ran is not None:
+            assert ran.code == 0, ran.err
+            return kills
+    raise AssertionError("the command never ends")
+
+
+def runs(url: str) -> list[tuple[str, str]]:
+    (store,) = temporal_visibility("schema", "runs", url, "--output", "json").json("schema-runs")["stores"]
+    return [(run["kind"], run["status"]) for run in store["runs"]]
+
+
+def at_version(url: str, version: str) -> None:
+    with journeys.opened(url) as (chosen, client):
+        assert differences(client.observe().catalog, chosen.catalog(find(version))) == ()
+
+
+@SQL
+@pytest.mark.parametrize("rows", [0, 30])
+def test_a_downgrade_goes_on_where_it_was(engine: Handle | EmbeddedHandle, rows: int) -> None:
+    """Also where nothing but its last look is left, and where upgrade has been tried meanwhile."""
+    url = engine.url
+    prepared(url, rows, "1.14")
+    down = ("schema", "downgrade", url, "--to", "1.12", "--yes")
+    assert until(5, *down) is None
+    refused = temporal_visibility("schema", "upgrade", url, "--yes")
+    assert "schema downgrade --to 1.12" in refused.err, refused.err
+    assert again_and_again(*down) > 2
+    assert runs(url)[1:] in ([("downgrade", "done")], [("downgrade", "kept")])
+    at_version(url, "1.12")
+
+
+@SQL
+def test_taking_over_goes_on_where_it_was(engine: Handle | EmbeddedHandle) -> None:
+    """The store records an older version than it is taken over as."""
+    url = engine.url
+    prepared(url, 0, "1.9")
+    adopt = ("schema", "adopt", url, "--as", "1.8", "--yes")
+    assert again_and_again(*adopt) > 1
+    assert runs(url)[1:] == [("adopt", "done")]
+    assert temporal_visibility("schema", "upgrade", url, "--yes").code == 0
+
+
+@pytest.mark.engines("sqlite", "mysql")
+def test_a_run_is_taken_back_wherever_it_was_cut_off(engine: Handle | EmbeddedHandle) -> None:
+    """Before and in its first step, too, where there is nothing to take back; the way back is cut off as well."""
+    url = engine.url
+    prepared(url, 0, "1.8")
+    up = ("schema", "upgrade", url, "--to", "1.9", "--yes")
+    for event in range(1, 20):
+        assert until(event, *up) is None
+        if "TV5110" in temporal_visibility("schema", "rollback", url, "--dry-run").err:
+            break
+        again_and_again("schema", "rollback", url, "--yes")
+        at_version(url, "1.8")
+    assert event > 4
+    assert temporal_visibility(*up).code == 0
+    at_version(url, "1.9")
+
+
+@pytest.mark.engines("sqlite", "postgresql", "mysql", "opensearch")
+def test_records_written_since_are_not_taken_back(engine: Handle | EmbeddedHandle) -> None:
+    """A first install that was cut off once its table or index was there. Without records it is taken back."""
+    url = f"{engine.url}?cluster_settings=skip" if engine.engine == "opensearch" else engine.url
+    up, back = (("schema", "upgrade", url, "--to", "1.9", "--yes"), ("schema", "rollback", url))
+    # Each time it does one more step.
+    while not there(url):
+        assert until(4, *up) is None
+    (dry,) = temporal_visibility(*back, "--dry-run", "--output", "json").json("schema-rollback")["runs"]
+    assert dry["class"] == "breaking"
+    with journeys.opened(url) as (_, client):
+        for _ in client.write(find("1.9"), generate(find("1.9"), 5, 3)):
+            pass
+    refused = temporal_visibility(*back, "--yes")
+    assert "TV5117" in refused.err, refused
+    assert temporal_visibility(*up).code == 0
+    with journeys.opened(url) as (_, client):
+        assert client.count() == 5
+
+
+def there(url: str) -> bool:
+    """Whether records can be written already."""
+    with journeys.opened(url) as (chosen, client):
+        goal = chosen.catalog(find("1.9"))
+        kind = ("tables",) if "tables" in goal.body else ("properties",)
+        return client.observe().catalog.children(kind).keys() == goal.children(kind).keys()
