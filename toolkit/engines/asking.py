@@ -118,6 +118,25 @@ def with_own(
     return _extended(definition, found), _extended(definition, several)
 
 
+def with_named(definition: Definition, family: Family, aliases: Mapping[str, str], seen: bool) -> Definition:
+    """`definition` with the attributes that a search engine keeps under the namespace's own names, where other stores
+    have the field that `aliases` (name → field) tells. Unless `seen` (the definition has all that is in a store) they
+    are taken to be there, of the field's type. What a mapping calls a keyword is a list where the field is one."""
+    if family is not Family.ELASTICSEARCH:
+        return definition
+    part = definition.on(family)
+    there = {f.name: None for f in part.fields} | {a.name: a for a in part.attributes}
+    types = {a.name: a.type for a in definition.attributes}
+    own = {name: types[field] for name, field in aliases.items() if field in types and field not in there}
+    added = {} if seen else {name: kind for name, kind in own.items() if name not in there}
+    lists = {name for name, kind in own.items() if kind is AttributeType.KEYWORD_LIST and _may_be_list(there.get(name))}
+    return _extended(definition, added | dict.fromkeys(lists, AttributeType.KEYWORD_LIST))
+
+
+def _may_be_list(attribute: SearchAttribute | None) -> bool:
+    return attribute is not None and (attribute.group, attribute.type) == (Group.CUSTOM, AttributeType.KEYWORD)
+
+
 def _mapped(facts: Json) -> AttributeType | None:
     return _MAPPED.get(str(facts.get("type"))) if isinstance(facts, dict) else None
 
