@@ -11,12 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from toolkit.attributes import STATUS_NAMES, AttributeType, Family, FieldType
+from toolkit.attributes import STATUS_NAMES, UNKNOWN_STATUS, AttributeType, Family, FieldType
 from toolkit.catalog import Json
 from toolkit.definition import Definition, Field
 from toolkit.engines.attribute_json import from_json, parse_rfc3339, to_json
 from toolkit.engines.elasticsearch.layout import label
-from toolkit.engines.elasticsearch.rebuild import UNKNOWN_STATUS
 from toolkit.engines.elasticsearch.typemap import Layout, Profile, Statuses, Times
 from toolkit.errors import EngineError
 from toolkit.records import MEMBERS, Deletion, Record, rfc3339
@@ -125,13 +124,18 @@ class Form:
             case FieldType.DATETIME:
                 return parse_rfc3339(value) if isinstance(value, str) else int(value)
             case FieldType.STATUS:
-                return _STATUS_NUMBERS.get(value, 0) if isinstance(value, str) else int(value)
+                return status_number(value)
             case FieldType.BYTES:
                 return base64.b64decode(value)
             case FieldType.INT:
                 return int(value)
             case FieldType.ID | FieldType.KEYWORD | FieldType.LABEL | FieldType.ATTRIBUTES:
                 return str(value)
+
+
+def status_number(value: str | int) -> int:
+    """The number of a status as a document holds it: a number or a name. A name that is unknown is 0."""
+    return _STATUS_NUMBERS.get(value, 0) if isinstance(value, str) else int(value)
 
 
 def deletion(write: Deletion, index: str) -> dict[str, Any]:
