@@ -365,6 +365,12 @@ def test_lists_in_documents() -> None:
     with pytest.raises(EngineError) as refused:
         form.record({"_id": "wf~run", "_version": 1, "_source": {**source, "BatcherUser": ["a", "b"]}})
     assert refused.value.code == "TV4504"
+    assert "visibilityAllowList" in refused.value.hint
+    shown = documents.Form.of(NEWEST, profile(), several=True)
+    lists = {"BatcherUser": ["a", "b"], "BuildIds": ["c"], "TemporalInt01": [1, None], "TemporalBool01": [True, False]}
+    assert shown.record({"_version": 1, "_source": {**source, **lists}}).attributes == {
+        "BatcherUser": ("a", "b"), "BuildIds": ("c",), "TemporalInt01": 1, "TemporalBool01": (True, False),
+    }  # fmt: skip
     with pytest.raises(EngineError):
         form.record({"_id": "wf~run", "_version": 1, "_source": {"StartTime": "yesterday"}})
 

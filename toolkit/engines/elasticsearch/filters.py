@@ -71,7 +71,7 @@ def explaining(statement: Statement) -> Statement:
 
 def records(question: Question, rows: Rows) -> list[Record]:
     """See `Filters.records`."""
-    form = documents.Form.of(question.definition, profile())
+    form = documents.Form.of(question.definition, profile(), several=True)
     return [form.record(hit) for hit in rows[0]["hits"]["hits"]]
 
 
