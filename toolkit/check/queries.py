@@ -17,13 +17,13 @@ from toolkit.compat import Severity
 from toolkit.definition import Definition
 from toolkit.document import Value
 from toolkit.engines import Engine
-from toolkit.engines.asking import columns, with_named
+from toolkit.engines.asking import with_named
 from toolkit.engines.filtering import filters, meaning
 from toolkit.errors import FilterError, UsageError
 from toolkit.query import check
 from toolkit.query.scope import Scope, unknown
 from toolkit.query.semantics import Semantics
-from toolkit.query.tree import Filter
+from toolkit.query.tree import Filter, columns
 
 _MAX_BYTES = 4 * 1024 * 1024
 

@@ -15,7 +15,7 @@ from toolkit.engines.bound import BoundSql, Search
 from toolkit.engines.filtering import Asking, Filters, Question
 from toolkit.query import page
 from toolkit.query.page import Page, Place
-from toolkit.query.tree import And, Column, Condition, Not, Or
+from toolkit.query.tree import columns
 from toolkit.records import Record
 
 # Mapping types of a search engine → attribute types. A keyword field may hold one value or many; nothing tells.
@@ -84,20 +84,6 @@ def _notes(question: Question, served: frozenset[str]) -> Iterator[str]:
             f"No index serves this filter ({', '.join(named.values())}): every record of the namespace is looked at, "
             "in list order until the page is full."
         )
-
-
-def columns(condition: Condition | None) -> Iterator[Column]:
-    """The columns that a condition names."""
-    match condition:
-        case None:
-            return
-        case And(terms) | Or(terms):
-            for term in terms:
-                yield from columns(term)
-        case Not(term):
-            yield from columns(term)
-        case _:
-            yield condition.column
 
 
 def with_own(
