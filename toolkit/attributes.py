@@ -73,6 +73,8 @@ STATUS_NAMES = {
     7: "TimedOut",
     8: "Paused",
 }
+# Temporal's name of 0; documents have it in the place of every number without a name.
+UNKNOWN_STATUS = "Unspecified"
 
 
 def name_problem(name: str) -> str | None:
@@ -84,6 +86,11 @@ def name_problem(name: str) -> str | None:
     if len(name) > MAX_NAME:
         return f"the name has {len(name)} characters; {MAX_NAME} is the most every engine can hold"
     return None
+
+
+def status_name(number: int) -> str:
+    """What users call a status; a number that Temporal has no name for stands for itself."""
+    return UNKNOWN_STATUS if number == 0 else STATUS_NAMES.get(number, str(number))
 
 
 def snake_case(name: str) -> str:

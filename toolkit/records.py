@@ -19,8 +19,10 @@ class Moment:
     nanoseconds: int
 
 
-# By type: Text and Keyword str, Int int, Double float, Bool bool, Datetime Moment, KeywordList tuple.
-AttributeValue: TypeAlias = str | int | float | bool | Moment | tuple[str, ...]
+SingleValue: TypeAlias = str | int | float | bool | Moment
+# By type: Text and Keyword str, Int int, Double float, Bool bool, Datetime Moment, KeywordList tuple of str. Where a
+# search engine holds several values of another type, and they are only to be shown, a tuple of those.
+AttributeValue: TypeAlias = SingleValue | tuple[SingleValue, ...]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -11,14 +11,18 @@ import pytest
 
 from tests.compat.test_moves import record
 from tests.engines.embedded import EmbeddedHandle
+from tests.engines.handles import Handle
 from tests.support import journeys
 from tests.support.command import temporal_visibility
+from tests.support.search_store import ask, name_of
 from toolkit import check
 from toolkit.attributes import AttributeType
+from toolkit.catalog import Catalog
 from toolkit.check import Severity, World, findings
 from toolkit.cli.hook import arguments
 from toolkit.definition import Definition
 from toolkit.engines import ENGINES, engine
+from toolkit.engines.asking import with_own
 from toolkit.errors import UsageError
 from toolkit.versions import chain, find
 
@@ -125,6 +129,55 @@ def test_saved_filters_by_line_and_by_name(tmp_path: Path) -> None:
     assert ("case", "TV8124") in codes(World(sql, new, aliases), retyped_world)
     with pytest.raises(UsageError):
         check.read(tmp_path / "nothing.txt")
+
+
+def test_aliases_where_attributes_have_the_names_themselves() -> None:
+    """On a search engine no alias is needed, and what it stands for elsewhere need not be there."""
+    aliases = {"Customer": "Keyword01", "Tags": "KeywordList01"}
+    place = check.Place("f.txt", 1)
+    saved = [check.Saved(text, text, place) for text in ("Customer = '7'", "Tags = '7'", "Tags STARTS_WITH '7'")]
+    new, old = find("1.14"), find("1.1")
+    sql, es = engine("postgresql"), engine("elasticsearch")
+    mapping = Catalog("elasticsearch", {"properties": {name: {"type": "keyword"} for name in aliases}})
+    own = with_own(new, es.FAMILY, mapping, {})[0]
+
+    def codes(before: World | None, after: World) -> list[tuple[str, str]]:
+        return [(f.about, f.code) for f in check.filters(saved, before, after)]
+
+    wrong = ("Tags STARTS_WITH '7'", "TV8120")
+    there = (World(es, new, aliases), World(es, own, aliases, seen=True))
+    for world in (World(sql, new, aliases), *there):
+        assert codes(None, world) == [wrong]
+        assert codes(World(sql, new, aliases), world) == [(wrong[0], "TV8121")]
+        assert codes(world, World(sql, new, aliases)) == [(wrong[0], "TV8121")]
+    assert codes(World(sql, old, aliases), World(sql, new, aliases)) == [(wrong[0], "TV8121")]
+    lacking = World(es, new, aliases, seen=True)
+    assert codes(World(sql, new, aliases), lacking)[:2] == [("Customer = '7'", "TV8120"), ("Tags = '7'", "TV8120")]
+    with pytest.raises(UsageError) as refused:
+        codes(World(sql, new), World(es, new, {"Customer": "Nothing"}))
+    assert refused.value.code == "TV7014"
+    assert "version 1.14 on postgresql or version 1.14 on elasticsearch" in refused.value.message
+
+
+def test_saved_filters_of_a_search_engine(elasticsearch: Handle, sqlite: EmbeddedHandle, tmp_path: Path) -> None:
+    """`Customer` is an attribute of its own there, and a field with an alias in the other store."""
+    for url in (elasticsearch.url, sqlite.url):
+        with journeys.opened(url) as (chosen, client):
+            journeys.upgrade(chosen, client, find("1.14"))
+    ask(elasticsearch, "PUT", f"/{name_of(elasticsearch)}/_mapping", {"properties": {"Customer": {"type": "keyword"}}})
+    path = tmp_path / "list-filters.txt"
+    path.write_text("Customer = '7'\nClient = '7'\n")
+    aliases = ("--alias", "Customer=Keyword01", "--alias", "Client=Keyword02")
+
+    def found(*words: str) -> list[tuple[int, str]]:
+        ran = temporal_visibility("schema", "check", *words, "--queries", str(path), *aliases, "--output", "json")
+        return [(f["place"]["line"], f["code"]) for f in ran.json("schema-check")["findings"] if f["place"]]
+
+    assert found("--to", "1.14") == []
+    assert found("--from", "1.1", "--to", "1.14", "--engine", "postgresql") == []
+    assert found(elasticsearch.url, "--to", "1.14") == [(2, "TV8121")]
+    assert found(sqlite.url, elasticsearch.url) == [(2, "TV8120")]
+    assert found(elasticsearch.url, sqlite.url) == []
 
 
 def test_the_place_in_a_filter_is_its_column(tmp_path: Path) -> None:

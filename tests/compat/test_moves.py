@@ -17,6 +17,7 @@ from tests.engines.embedded import EmbeddedHandle
 from tests.engines.handles import Handle
 from tests.engines.http import call
 from tests.support import journeys
+from tests.support.command import temporal_visibility
 from tests.support.filter_store import SLIM, definition, few, prepare, slim
 from tests.support.type_values import VALUES
 from toolkit.attributes import AttributeType
@@ -204,18 +205,28 @@ def untrue(before: Store, after: Store) -> Iterator[str]:
 
 
 def test_several_values_where_one_is_meant(elasticsearch: Handle, sqlite: EmbeddedHandle) -> None:
-    """TV8034: Temporal lets a document on Elasticsearch hold a list in any attribute; no other store takes that."""
+    """TV8034: Temporal lets a document on Elasticsearch hold a list in any attribute; no other store takes that, but
+    `query` shows it."""
+    lists = {
+        ATTRIBUTES[Type.TEXT]: ["a b", "c"], ATTRIBUTES[Type.KEYWORD]: ["a", "b"], ATTRIBUTES[Type.INT]: [1, 2],
+        ATTRIBUTES[Type.DOUBLE]: [0.5, 2.0], ATTRIBUTES[Type.BOOL]: [True, False],
+        ATTRIBUTES[Type.DATETIME]: ["2026-01-31T12:00:00Z", "2026-02-01T12:00:00.5Z"],
+    }  # fmt: skip
     with journeys.opened(elasticsearch.url) as (engine, client):
         prepare(engine, client, [], elasticsearch.url)
         store = Store(engine, client, filters(engine.NAME), elasticsearch.url)
         store.write(record(Type.KEYWORD, "one", "a"))
         base, _, index = elasticsearch.url.removeprefix("elasticsearch+").rpartition("/")
-        body = {"doc": {ATTRIBUTES[Type.KEYWORD]: ["a", "b"]}}
+        body = {"doc": lists}
         call("POST", f"{base}/{index}/_update/Keyword~Keyword-one?refresh=true", json.dumps(body).encode(),
              {"Content-Type": "application/json"})  # fmt: skip
         with pytest.raises(EngineError) as refused:
             store.read("origin")
         assert refused.value.code == "TV4504"
+    [listed] = temporal_visibility("query", elasticsearch.url, "--namespace", "origin", "--output", "json").json(
+        "query"
+    )["executions"]
+    assert listed["search_attributes"] == lists
     for kind in set(Type) - {Type.KEYWORD_LIST}:
         assert "TV8034" in {verdict.code for verdict in move("elasticsearch", "sqlite", kind)}
         assert "TV8034" not in {verdict.code for verdict in move("sqlite", "elasticsearch", kind)}

@@ -11,17 +11,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.catalogs import published, released
-from toolkit.attributes import AttributeType, Group
+from toolkit.attributes import AttributeType, Family, Group
 from toolkit.catalog import Catalog, Json, differences, fingerprint
 from toolkit.definition import USUAL_STORES, Definition, SearchAttribute
 from toolkit.engines import elasticsearch as engine
-from toolkit.engines.elasticsearch import documents, inspect, layout, planner, preflight
+from toolkit.engines.elasticsearch import documents, filters, inspect, layout, planner, preflight
 from toolkit.engines.elasticsearch.artefacts import labelled
 from toolkit.engines.elasticsearch.store import SKIPPED, Kept, Names, SearchStore
 from toolkit.engines.elasticsearch.typemap import profile
+from toolkit.engines.filtering import Question
 from toolkit.errors import DefinitionError, EngineError
 from toolkit.overlay import NO_OVERLAY, Overlay, SearchSettings, TemplateKind
 from toolkit.plan import Request, Step, StepClass
+from toolkit.query import check
+from toolkit.query.scope import Scope
 from toolkit.records import Deletion, Moment, Record
 
 BY_LABEL = {layout.label(part): part for part in labelled(released())}
@@ -362,6 +365,12 @@ def test_lists_in_documents() -> None:
     with pytest.raises(EngineError) as refused:
         form.record({"_id": "wf~run", "_version": 1, "_source": {**source, "BatcherUser": ["a", "b"]}})
     assert refused.value.code == "TV4504"
+    assert "visibilityAllowList" in refused.value.hint
+    shown = documents.Form.of(NEWEST, profile(), several=True)
+    lists = {"BatcherUser": ["a", "b"], "BuildIds": ["c"], "TemporalInt01": [1, None], "TemporalBool01": [True, False]}
+    assert shown.record({"_version": 1, "_source": {**source, **lists}}).attributes == {
+        "BatcherUser": ("a", "b"), "BuildIds": ("c",), "TemporalInt01": 1, "TemporalBool01": (True, False),
+    }  # fmt: skip
     with pytest.raises(EngineError):
         form.record({"_id": "wf~run", "_version": 1, "_source": {"StartTime": "yesterday"}})
 
@@ -421,3 +430,15 @@ NO_ILM = {"error": {"type": "index_not_found_exception", "reason": "no such inde
 def test_a_lifecycle_is_looked_up(status: int, answer: dict[str, object], said: list[tuple[str, bool]]) -> None:
     """As servers with and without ILM answer, and one that does not tell this user."""
     assert [(p.code, p.fatal) for p in preflight.managed("a", status, answer)] == said
+
+
+def test_unknown_statuses_are_counted_together() -> None:
+    found = check.parse("GROUP BY ExecutionStatus", Scope.of(NEWEST, Family.ELASTICSEARCH))
+    question = Question(NEWEST, "ns", found, filters.SEMANTICS)
+
+    def counts(*keys: object) -> dict[object, int]:
+        buckets = [{"key": {"value": key}, "doc_count": 2} for key in keys]
+        return filters.counts(question, [{"aggregations": {"groups": {"buckets": buckets}}}])
+
+    assert counts("Running", "Unspecified", "New", None) == {1: 2, 0: 4, None: 2}
+    assert counts(1, 0, 9) == {1: 2, 0: 2, 9: 2}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,11 @@ from tests.engines.handles import Handle
 from tests.support import journeys
 from tests.support.command import SCHEMAS
 from tests.support.filter_records import NAMESPACES, records
-from tests.support.filter_store import prepare, scope_for
+from tests.support.filter_store import definition, prepare, scope_for
 from toolkit.attributes import STATUS_NAMES
 from toolkit.cli import root
 from toolkit.cli.output import run_command
+from toolkit.engines import Client, Engine
 from toolkit.engines.filtering import filters
 from toolkit.query import check, evaluate
 from toolkit.query.semantics import COMMON
@@ -52,6 +54,8 @@ def test_query(engine: Handle | EmbeddedHandle, capsys: pytest.CaptureFixture[st
     _pages(answer, run, wanted)
     _counts(answer, run, wanted, tmp_path)
     _explains(answer, run)
+    with journeys.opened(engine.url) as (chosen, client):
+        _strange_statuses(chosen, client, answer, run)
     _mistakes(run)
 
 
@@ -95,6 +99,18 @@ def _counts(
     assert answer("Customer = 'a'", "--count", "--aliases", str(file)) == {"count": named}
     exact = sum(r.attributes.get("Keyword01") == "a" for r in SAMPLE if "TemporalNamespaceDivision" not in r.attributes)
     assert answer("Keyword01 = 'a'", "--count", "--semantics", COMMON.name) == {"count": exact}
+
+
+def _strange_statuses(engine: Engine, client: Client, answer: Callable[..., Any], run: Callable[..., str]) -> None:
+    """0 is what conversions write for a status they do not know; Temporal calls it so."""
+    known = len(answer("GROUP BY ExecutionStatus", "--count")["groups"])
+    for _ in client.write(definition(), [replace(SAMPLE[0], run_id="strange", status=0, version=10**6)]):
+        pass
+    groups = answer("GROUP BY ExecutionStatus", "--count")["groups"]
+    assert ({"value": "Unspecified", "count": 1} in groups, len(groups)) == (True, known + 1)
+    assert "Unspecified" in run("GROUP BY ExecutionStatus", "--count")
+    assert answer("RunId = 'strange'")["executions"][0]["status"] == "Unspecified"
+    assert run("RunId = 'strange'").splitlines()[1].split()[0] == "Unspecified"
 
 
 def _explains(answer: Callable[..., Any], run: Callable[..., str]) -> None:

@@ -12,12 +12,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from toolkit.attributes import Family
+from toolkit.engines.filtering import Question
 from toolkit.errors import UsageError
-from toolkit.query import page
+from toolkit.query import check, page
 from toolkit.query.page import Place
+from toolkit.query.scope import Scope
+from toolkit.query.semantics import COMMON
 from toolkit.query.values import FIRST_MOMENT, LAST_MOMENT
+from toolkit.versions import find
 
-MARK = page.question_mark("ns", "Int01 = 1", "common")
+MARK = page.question_mark("ns", "A = 1", ["Int01"], "common")
 PLACE = Place(1_709_251_200_000_000_001, 1_709_251_200_000_000_000, "7a0b2c3d-0000-4000-8000-000000000001")
 
 moments = st.integers(FIRST_MOMENT, LAST_MOMENT)
@@ -31,10 +36,26 @@ def test_a_token_stands_for_its_place(place: Place) -> None:
 
 def test_a_token_belongs_to_its_question() -> None:
     token = page.write(PLACE, MARK)
-    for other in (("other", "Int01 = 1", "common"), ("ns", "Int01 = 2", "common"), ("ns", "Int01 = 1", "sqlite")):
+    for other in (
+        page.question_mark("other", "A = 1", ["Int01"], "common"),
+        page.question_mark("ns", "A = 2", ["Int01"], "common"),
+        page.question_mark("ns", "A = 1", ["Int02"], "common"),
+        page.question_mark("ns", "A = 1", ["Int01"], "sqlite"),
+    ):
         with pytest.raises(UsageError) as caught:
-            page.read(token, page.question_mark(*other))
+            page.read(token, other)
         assert caught.value.code == "TV7013"
+
+
+def test_the_question_is_what_is_meant_by_its_names() -> None:
+    definition, found = find("1.14"), "Customer = 'a'"
+
+    def mark(meant: str, division: str | None = None) -> str:
+        scope = Scope.of(definition, Family.SQL, {"Customer": meant}, division)
+        return Question(definition, "ns", check.parse(found, scope), COMMON).mark
+
+    marks = [mark("Keyword01"), mark("Keyword02"), mark("Keyword01", "TemporalScheduler"), mark("Keyword01", "other")]
+    assert (len(set(marks)), marks[0]) == (4, mark("Keyword01"))
 
 
 def test_every_change_of_a_character_is_noticed() -> None:

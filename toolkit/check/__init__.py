@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from toolkit.apply.planning import recognise
 from toolkit.check import changes
 from toolkit.check.findings import Counted, Finding, Place, Suspect, at_least, worst_first
-from toolkit.check.queries import Saved, World, judge, read
+from toolkit.check.queries import Saved, World, judge, read, refuse_unknown
 from toolkit.check.report import github, sarif, sentence
 from toolkit.compat import Severity
 from toolkit.definition import Definition
@@ -43,6 +43,7 @@ __all__ = [
     "count",
     "filters",
     "github",
+    "goal",
     "observe",
     "read",
     "sarif",
@@ -91,13 +92,16 @@ def versions(engine: Engine, before: Definition, after: Definition) -> tuple[Fin
 
 def store(live: Live, wanted: Definition) -> tuple[Finding, ...]:
     """What bringing a live store to `wanted` does; for a store that equals no version, how it differs from it."""
-    goal = live.overlay.apply(wanted)
     if live.definition is not None:
-        own, _ = with_own(goal, live.engine.FAMILY, live.observed.catalog, {})
-        return tuple(changes.between(live.engine, live.definition, own))
+        return tuple(changes.between(live.engine, live.definition, goal(live, wanted)))
     seen = recognise(live.engine, live.observed, chain(), live.overlay)
     observed = live.observed.catalog.without(seen.foreign)
-    return tuple(changes.drift(live.engine, observed, live.engine.catalog(goal, live.overlay)))
+    return tuple(changes.drift(live.engine, observed, live.engine.catalog(live.overlay.apply(wanted), live.overlay)))
+
+
+def goal(live: Live, wanted: Definition) -> Definition:
+    """What a live store would be at `wanted`: with its overlay, and with the attributes that its users have."""
+    return with_own(live.overlay.apply(wanted), live.engine.FAMILY, live.observed.catalog, {})[0]
 
 
 def stores(before: Live, after: Live) -> tuple[Finding, ...]:
@@ -110,8 +114,11 @@ def stores(before: Live, after: Live) -> tuple[Finding, ...]:
 
 def filters(saved: Iterable[Saved], before: World | None, after: World) -> tuple[Finding, ...]:
     """What becomes of saved filters; without `before`, whether each is right in `after`. Raises UsageError when an
-    alias stands for nothing."""
-    return tuple(finding for each in saved for finding in judge(each, before, after))
+    alias stands for nothing in either."""
+    asked = tuple(saved)
+    if asked:
+        refuse_unknown(world for world in (before, after) if world is not None)
+    return tuple(finding for each in asked for finding in judge(each, before, after))
 
 
 def count(

@@ -5,8 +5,8 @@ Files are read here and nowhere else in this package; what is judged are values.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from toolkit import document
@@ -17,13 +17,13 @@ from toolkit.compat import Severity
 from toolkit.definition import Definition
 from toolkit.document import Value
 from toolkit.engines import Engine
-from toolkit.engines.asking import columns
+from toolkit.engines.asking import with_named
 from toolkit.engines.filtering import filters, meaning
 from toolkit.errors import FilterError, UsageError
 from toolkit.query import check
-from toolkit.query.scope import Scope
+from toolkit.query.scope import Scope, unknown
 from toolkit.query.semantics import Semantics
-from toolkit.query.tree import Filter
+from toolkit.query.tree import Filter, columns
 
 _MAX_BYTES = 4 * 1024 * 1024
 
@@ -39,12 +39,14 @@ class Saved:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """Where filters are asked: a version on an engine, a namespace's own names, a meaning (`engine` or `common`)."""
+    """Where filters are asked: a version on an engine, a namespace's own names, a meaning (`engine` or `common`).
+    `seen`: the definition is what a live store has, so that it names all attributes of the store's users."""
 
     engine: Engine
     definition: Definition
     aliases: Mapping[str, str] = field(default_factory=dict)
     wanted_meaning: str = "engine"
+    seen: bool = False
 
     @property
     def semantics(self) -> Semantics:
@@ -52,12 +54,22 @@ class World:
         return meaning(self.wanted_meaning, filters(self.engine.NAME))
 
     def scope(self) -> Scope:
-        """The names there. Raises UsageError when an alias stands for nothing."""
-        return Scope.of(self.definition, self.engine.FAMILY, self.aliases)
+        """The names there. An alias of what is not there is left out: filters that use it are wrong there, unless the
+        store has an attribute of that name."""
+        found = Scope.of(self._whole(), self.engine.FAMILY)
+        return replace(found, aliases={name: meant for name, meant in self.aliases.items() if meant in found.columns})
+
+    def knows(self, name: str) -> bool:
+        """Whether an alias can stand for `name`: the version has it here, or at least on another engine."""
+        scope = Scope.of(self.definition, self.engine.FAMILY)
+        return name in scope.columns or any(a.name == name for a in self.definition.attributes)
+
+    def _whole(self) -> Definition:
+        return with_named(self.definition, self.engine.FAMILY, self.aliases, self.seen)
 
     def indexed(self) -> frozenset[str]:
         """Names of fields and attributes that have an index of their own; a search engine indexes every field."""
-        part = self.definition.on(self.engine.FAMILY)
+        part = self._whole().on(self.engine.FAMILY)
         named = {f.name for f in part.fields if f.index} | {a.name for a in part.attributes if a.index}
         first = {key.field for index in part.indexes for key in index.keys[:1]}
         everything = {f.name for f in part.fields} | {a.name for a in part.attributes}
@@ -96,6 +108,16 @@ def read(path: Path) -> tuple[Saved, ...]:
 def _named(root: Value, file: str) -> Iterator[Saved]:
     for name, key, value in root.items():
         yield Saved(name, value.text(), Place(file, key.location.line))
+
+
+def refuse_unknown(worlds: Iterable[World]) -> None:
+    """Raises UsageError when an alias stands for what none of `worlds` knows."""
+    known = tuple(worlds)
+    where = " or ".join(f"version {world.definition.version} on {world.engine.NAME}" for world in known)
+    for world in known:
+        for alias, meant in world.aliases.items():
+            if not any(each.knows(meant) for each in known):
+                raise unknown(alias, meant, where)
 
 
 def judge(saved: Saved, before: World | None, after: World) -> Iterator[Finding]:

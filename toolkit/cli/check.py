@@ -75,9 +75,9 @@ def command(
         found: list[Finding] = []
         for old, new, changed in _sides(opened, target, other, before, find(version), names):
             found += changed
-            worlds = [None if side is None else World(side[0], side[1], named, semantics) for side in (old, new)]
-            assert worlds[1] is not None
-            found += check.filters(saved, worlds[0], worlds[1])
+            start, goal = (side and World(*side, named, semantics, target is not None) for side in (old, new))
+            assert goal is not None
+            found += check.filters(saved, start, goal)
         if data is not None:
             live, client = opened[data]
             found = list(check.count(live, client, found, Gentle(rows, rest)))
@@ -102,7 +102,7 @@ def _sides(
     elif target is not None:
         live, _ = opened[target]
         there = None if live.definition is None else (live.engine, live.definition)
-        yield there, (live.engine, live.overlay.apply(wanted)), check.store(live, wanted)
+        yield there, (live.engine, check.goal(live, wanted)), check.store(live, wanted)
     else:
         start = None if before is None else find(before)
         for name in names or ENGINES:

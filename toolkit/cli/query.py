@@ -11,7 +11,7 @@ import click
 
 from toolkit import document
 from toolkit.apply.planning import recognise
-from toolkit.attributes import STATUS_NAMES, AttributeType
+from toolkit.attributes import AttributeType, status_name
 from toolkit.catalog import Json
 from toolkit.cli.options import connected, targets
 from toolkit.cli.output import emit, number, output_option, table
@@ -166,7 +166,7 @@ def _record_json(record: Record) -> dict[str, Json]:
         "workflow_id": record.workflow_id,
         "run_id": record.run_id,
         "type": record.workflow_type,
-        "status": STATUS_NAMES.get(record.status, str(record.status)),
+        "status": status_name(record.status),
         "start_time": rfc3339(record.start_time),
         "execution_time": rfc3339(record.execution_time),
         "close_time": time(record.close_time),
@@ -194,7 +194,7 @@ def _listing_lines(page: Listing) -> Iterator[str]:
 
 def _row(record: Record) -> list[str]:
     close = "" if record.close_time is None else rfc3339(record.close_time)
-    status = STATUS_NAMES.get(record.status, str(record.status))
+    status = status_name(record.status)
     texts = (record.workflow_type, record.workflow_id, record.run_id)
     return [status, rfc3339(record.start_time), close, *map(_line, texts)]
 
@@ -209,7 +209,7 @@ def _value(question: Question, value: object) -> Json:
     if value is None:
         return None
     if group is not None and group.kind is Kind.STATUS:
-        return STATUS_NAMES.get(int(str(value)), str(value))
+        return status_name(int(str(value)))
     return str(value)
 
 

@@ -15,7 +15,7 @@ from toolkit.engines.bound import BoundSql, Search
 from toolkit.engines.filtering import Asking, Filters, Question
 from toolkit.query import page
 from toolkit.query.page import Page, Place
-from toolkit.query.tree import And, Column, Condition, Not, Or
+from toolkit.query.tree import columns
 from toolkit.records import Record
 
 # Mapping types of a search engine → attribute types. A keyword field may hold one value or many; nothing tells.
@@ -86,20 +86,6 @@ def _notes(question: Question, served: frozenset[str]) -> Iterator[str]:
         )
 
 
-def columns(condition: Condition | None) -> Iterator[Column]:
-    """The columns that a condition names."""
-    match condition:
-        case None:
-            return
-        case And(terms) | Or(terms):
-            for term in terms:
-                yield from columns(term)
-        case Not(term):
-            yield from columns(term)
-        case _:
-            yield condition.column
-
-
 def with_own(
     definition: Definition, family: Family, catalog: Catalog, given: Mapping[str, AttributeType]
 ) -> tuple[Definition, Definition]:
@@ -116,6 +102,25 @@ def with_own(
         for name, kind in found.items()
     }
     return _extended(definition, found), _extended(definition, several)
+
+
+def with_named(definition: Definition, family: Family, aliases: Mapping[str, str], seen: bool) -> Definition:
+    """`definition` with the attributes that a search engine keeps under the namespace's own names, where other stores
+    have the field that `aliases` (name → field) tells. Unless `seen` (the definition has all that is in a store) they
+    are taken to be there, of the field's type. What a mapping calls a keyword is a list where the field is one."""
+    if family is not Family.ELASTICSEARCH:
+        return definition
+    part = definition.on(family)
+    there = {f.name: None for f in part.fields} | {a.name: a for a in part.attributes}
+    types = {a.name: a.type for a in definition.attributes}
+    own = {name: types[field] for name, field in aliases.items() if field in types and field not in there}
+    added = {} if seen else {name: kind for name, kind in own.items() if name not in there}
+    lists = {name for name, kind in own.items() if kind is AttributeType.KEYWORD_LIST and _may_be_list(there.get(name))}
+    return _extended(definition, added | dict.fromkeys(lists, AttributeType.KEYWORD_LIST))
+
+
+def _may_be_list(attribute: SearchAttribute | None) -> bool:
+    return attribute is not None and (attribute.group, attribute.type) == (Group.CUSTOM, AttributeType.KEYWORD)
 
 
 def _mapped(facts: Json) -> AttributeType | None:

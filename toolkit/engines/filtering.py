@@ -16,7 +16,7 @@ from toolkit.errors import TargetError
 from toolkit.query import text
 from toolkit.query.page import Page, question_mark
 from toolkit.query.semantics import COMMON, Semantics
-from toolkit.query.tree import Filter
+from toolkit.query.tree import Filter, columns
 from toolkit.records import Record
 
 _Made = TypeVar("_Made")
@@ -37,7 +37,10 @@ class Question:
     @property
     def mark(self) -> str:
         """What page tokens of this question carry."""
-        return question_mark(self.namespace_id, text.write(self.filter), self.semantics.name)
+        # With the condition on the division, which need not be in the filter's own text.
+        whole = self.filter.whole
+        names = [column.name for column in columns(whole)]
+        return question_mark(self.namespace_id, text.write(Filter(whole)), names, self.semantics.name)
 
 
 @dataclass(frozen=True, slots=True)

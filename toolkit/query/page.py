@@ -10,6 +10,7 @@ import binascii
 import hashlib
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from toolkit.errors import UsageError
@@ -44,9 +45,9 @@ class Page:
     after: Place | None = None
 
 
-def question_mark(namespace: str, normal_form: str, meaning: str) -> str:
-    """What binds a token to its question: namespace, filter in normal form, and semantics."""
-    parts = json.dumps([namespace, normal_form, meaning], ensure_ascii=False)
+def question_mark(namespace: str, normal_form: str, names: Sequence[str], meaning: str) -> str:
+    """What binds a token to its question: namespace, filter in normal form, what its names stand for, and semantics."""
+    parts = json.dumps([namespace, normal_form, names, meaning], ensure_ascii=False)
     return hashlib.sha256(parts.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
@@ -71,7 +72,7 @@ def read(token: str, mark: str) -> Place:
     if write(place, found[0]) != token:
         raise _refused()
     if found[0] != mark:
-        raise UsageError("TV7013", "the page token belongs to another filter, namespace or semantics",
+        raise UsageError("TV7013", "the page token belongs to another filter, namespace, division, alias or semantics",
                          "Repeat the command that printed it, or start again without a token.")  # fmt: skip
     return place
 

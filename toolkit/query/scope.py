@@ -52,9 +52,8 @@ class Scope:
         bare = (a.name for a in part.attributes if a.group is Group.PREDEFINED and not a.name.startswith(PREFIX))
         for alias, name in (aliases or {}).items():
             if name not in columns:
-                raise UsageError(
-                    "TV7014", f"the alias {alias!r} stands for {name!r}, which version {definition.version} has not", ""
-                )
+                elsewhere = any(a.name == name for a in definition.attributes)
+                raise unknown(alias, name, f"version {definition.version} on {family.value}", elsewhere)
         return Scope(columns, {PREFIX + name: name for name in bare}, dict(aliases or {}), division)
 
     def resolve(self, name: str) -> Column | None:
@@ -81,6 +80,16 @@ class Scope:
         short = {n.lower().removeprefix(PREFIX.lower()): n for n in self.columns if n.startswith(PREFIX)}
         found = difflib.get_close_matches(name.lower()[:80], [*known, *short], 1, 0.6)
         return known.get(found[0], short.get(found[0])) if found else None
+
+
+def unknown(alias: str, name: str, where: str, elsewhere: bool = False) -> UsageError:
+    """The error that an alias stands for what `where` has not; `elsewhere`: other stores of the version have it."""
+    hint = (
+        "Other engines have it. On a search engine attributes have the namespace's own names: leave the alias out."
+        if elsewhere
+        else ""
+    )
+    return UsageError("TV7014", f"the alias {alias!r} stands for {name!r}, which {where} has not", hint)
 
 
 def _columns(definition: Definition) -> dict[str, Column]:

@@ -5,6 +5,7 @@ Plain data; nothing here knows text, stores or records.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
@@ -122,6 +123,20 @@ class Or:
 
 Predicate: TypeAlias = Compare | In | Between | StartsWith | IsNull
 Condition: TypeAlias = Predicate | Not | And | Or
+
+
+def columns(condition: Condition | None) -> Iterator[Column]:
+    """The columns that a condition names."""
+    match condition:
+        case None:
+            return
+        case And(terms) | Or(terms):
+            for term in terms:
+                yield from columns(term)
+        case Not(term):
+            yield from columns(term)
+        case _:
+            yield condition.column
 
 
 @dataclass(frozen=True, slots=True)

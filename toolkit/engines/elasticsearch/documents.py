@@ -11,12 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from toolkit.attributes import STATUS_NAMES, AttributeType, Family, FieldType
+from toolkit.attributes import STATUS_NAMES, UNKNOWN_STATUS, AttributeType, Family, FieldType
 from toolkit.catalog import Json
 from toolkit.definition import Definition, Field
 from toolkit.engines.attribute_json import from_json, parse_rfc3339, to_json
 from toolkit.engines.elasticsearch.layout import label
-from toolkit.engines.elasticsearch.rebuild import UNKNOWN_STATUS
 from toolkit.engines.elasticsearch.typemap import Layout, Profile, Statuses, Times
 from toolkit.errors import EngineError
 from toolkit.records import MEMBERS, Deletion, Record, rfc3339
@@ -29,6 +28,15 @@ _STATUS_NUMBERS = {name: number for number, name in STATUS_NAMES.items()}
 _TASK_KEY, _NO_SHARD = "VisibilityTaskKey", 0
 
 
+_LISTS = (
+    "Temporal writes them unless its system.visibilityAllowList is off. Find such documents: `schema check --data`."
+)
+
+
+class _SeveralValues(ValueError):
+    """Several values where one is meant."""
+
+
 def document_id(workflow_id: str, run_id: str) -> str:
     """`workflowId~runId`. When that is too long, the workflow id is cut between two characters, and the run id kept."""
     room = MAX_ID_BYTES - len(run_id.encode()) - len(_DELIMITER)
@@ -39,22 +47,25 @@ def document_id(workflow_id: str, run_id: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """The conversions for one definition."""
+    """The conversions for one definition. `several`: whether a record may have a list where one value is meant."""
 
     layout: Layout
     fields: tuple[Field, ...]
     types: Mapping[str, AttributeType]
     logical: Mapping[str, str]
+    several: bool
 
     @staticmethod
-    def of(definition: Definition, rules: Profile) -> Form:
-        """The form of `definition`. Users' own attributes are read when the definition names them."""
+    def of(definition: Definition, rules: Profile, several: bool = False) -> Form:
+        """The form of `definition`. Users' own attributes are read when the definition names them. With `several`, for
+        records that are only shown, a list in an attribute of any type is a tuple; no other store would take it."""
         layout = rules.layout(label(definition))
         return Form(
             layout=layout,
             fields=definition.on(Family.ELASTICSEARCH).fields,
             types={a.name: a.type for a in definition.attributes},
             logical={member: name for name, member in layout.names.items()},
+            several=several,
         )
 
     def action(self, record: Record, index: str) -> dict[str, Any]:
@@ -107,16 +118,17 @@ class Form:
             raise EngineError(
                 "TV4504",
                 f"document {str(hit.get('_id'))[:120]!r} is not a visibility record: {str(error)[:200]}",
-                "Was it written by something other than Temporal?",
+                _LISTS if isinstance(error, _SeveralValues) else "Was it written by something other than Temporal?",
             ) from None
 
     def _single(self, name: str, value: Any) -> Any:
         """Search engines take lists for every type; a list of one is that one."""
         if not isinstance(value, list) or self.types.get(name) in (None, AttributeType.KEYWORD_LIST):
             return value
-        if len(value) > 1:
-            raise ValueError(f"{name} holds {len(value)} values, and is no list")
-        return value[0] if value else None
+        found = tuple(each for each in value if each is not None)
+        if len(found) > 1 and not self.several:
+            raise _SeveralValues(f"{name} holds {len(found)} values, and is no list")
+        return found if len(found) > 1 else found[0] if found else None
 
     def _read(self, field: Field, value: Any) -> Any:
         if value is None:
@@ -125,13 +137,18 @@ class Form:
             case FieldType.DATETIME:
                 return parse_rfc3339(value) if isinstance(value, str) else int(value)
             case FieldType.STATUS:
-                return _STATUS_NUMBERS.get(value, 0) if isinstance(value, str) else int(value)
+                return status_number(value)
             case FieldType.BYTES:
                 return base64.b64decode(value)
             case FieldType.INT:
                 return int(value)
             case FieldType.ID | FieldType.KEYWORD | FieldType.LABEL | FieldType.ATTRIBUTES:
                 return str(value)
+
+
+def status_number(value: str | int) -> int:
+    """The number of a status as a document holds it: a number or a name. A name that is unknown is 0."""
+    return _STATUS_NUMBERS.get(value, 0) if isinstance(value, str) else int(value)
 
 
 def deletion(write: Deletion, index: str) -> dict[str, Any]:

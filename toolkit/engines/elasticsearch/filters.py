@@ -29,7 +29,6 @@ SEMANTICS = Semantics(
     doubles=Doubles(scale=4, equal_rounded=True),
     status_by_name=True,
 )
-_STATUS_NUMBERS = {name: number for number, name in STATUS_NAMES.items()}
 # What a date_nanos field can hold: 1970-01-01 to 2262-04-11. Later moments are later than everything, and so on.
 _LAST_MOMENT = 2**63 - 1
 # More values than any of the fields that may be grouped by has.
@@ -72,7 +71,7 @@ def explaining(statement: Statement) -> Statement:
 
 def records(question: Question, rows: Rows) -> list[Record]:
     """See `Filters.records`."""
-    form = documents.Form.of(question.definition, profile())
+    form = documents.Form.of(question.definition, profile(), several=True)
     return [form.record(hit) for hit in rows[0]["hits"]["hits"]]
 
 
@@ -81,10 +80,14 @@ def counts(question: Question, rows: Rows) -> dict[object, int]:
     column, answer = question.filter.group_by, rows[0]
     if column is None:
         return {None: int(answer["count"])}
-    found = {b["key"]["value"]: int(b["doc_count"]) for b in answer["aggregations"]["groups"]["buckets"]}
-    if column.kind is Kind.STATUS:
-        return {_STATUS_NUMBERS.get(key, key): number for key, number in found.items()}
-    return dict(found)
+    found: dict[object, int] = {}
+    for bucket in answer["aggregations"]["groups"]["buckets"]:
+        key = bucket["key"]["value"]
+        if column.kind is Kind.STATUS and key is not None:
+            key = documents.status_number(key)
+        # Every unknown name is the same status.
+        found[key] = found.get(key, 0) + int(bucket["doc_count"])
+    return found
 
 
 def explained(question: Question, rows: Rows) -> Explained:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from toolkit.attributes import STATUS_NAMES, Family, FieldType
+from toolkit.attributes import STATUS_NAMES, UNKNOWN_STATUS, Family, FieldType
 from toolkit.catalog import Catalog, Json
 from toolkit.definition import Definition
 from toolkit.engines.elasticsearch import render, versions
@@ -18,8 +18,6 @@ from toolkit.engines.elasticsearch.layout import label
 from toolkit.engines.elasticsearch.store import SearchStore
 from toolkit.engines.elasticsearch.typemap import Conversion, Layout, Profile, Statuses, Times
 from toolkit.plan import Request
-
-UNKNOWN_STATUS = "Unspecified"
 
 
 @dataclass(frozen=True, slots=True)

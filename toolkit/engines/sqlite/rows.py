@@ -90,7 +90,7 @@ class Form:
 
 
 def _document(attributes: Mapping[str, AttributeValue]) -> str:
-    joined = {name: SEPARATOR.join(v) if isinstance(v, tuple) else v for name, v in attributes.items()}
+    joined = {name: SEPARATOR.join(map(str, v)) if isinstance(v, tuple) else v for name, v in attributes.items()}
     return json.dumps(to_json(joined), ensure_ascii=False, separators=(",", ":"))
 
 
