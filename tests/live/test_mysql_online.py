@@ -287,6 +287,20 @@ def test_what_somebody_does_to_the_table_meanwhile_is_seen(
     ran(url, "upgrade")
 
 
+def test_a_rollback_that_cannot_swap_is_no_dead_end(mysql: Handle) -> None:
+    """The old table still has what was emptied away: only finish is right, and a rollback that was tried does not shut
+    it."""
+    url = mysql.url
+    prepared(url, 50)
+    ran(url, "upgrade")
+    sql(url, f"TRUNCATE TABLE {EV}")
+    back = temporal_visibility("schema", "rollback", url, "--yes")
+    assert (back.code, "TV4309" in back.err) == (1, True), back.err
+    ran(url, "finish")
+    assert leftovers(url) == []
+    assert sql(url, f"SELECT COUNT(*) FROM {EV}") == [(0,)]
+
+
 def test_a_changed_key_is_recorded_twice(mysql: Handle) -> None:
     """As a delete and an insert; and a rollback after it has them, too."""
     url = mysql.url

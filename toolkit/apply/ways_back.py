@@ -95,9 +95,8 @@ def _kept(engine: Engine, client: Client, observed: Observed) -> tuple[Run, Run 
     """The run whose old data is kept, and a rollback of it that is open and has changed nothing."""
     known = _coordinated(engine, client)
     run, old = unfinished(known), kept(known)
-    given_up = None
-    if run is not None and old is not None and isinstance(client, Undivided) and _untouched(run, old, observed):
-        given_up = run
+    whole = isinstance(client, Undivided) and client.undivided()
+    given_up = run if run is not None and old is not None and whole and _untouched(run, old, observed) else None
     if run is not None and run.kind != "finish" and given_up is None:
         raise ToolkitError("TV5106", f"run {run.id}, {run.kind} to {run.wanted}, is not finished", ways_on(run))
     if old is None:

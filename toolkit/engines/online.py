@@ -157,10 +157,10 @@ class Throttling(Protocol):
 
 @runtime_checkable
 class Undivided(Protocol):
-    """A client whose swaps are done or not done, whatever became of the run: what is observed of one says which."""
+    """A client whose swaps may be done or not done, and nothing between, whatever became of the run."""
 
-    def undivided(self) -> None:
-        """Nothing: that it is there is the answer."""
+    def undivided(self) -> bool:
+        """Whether they are: then what is observed of a swap says whether anything has changed places."""
         ...
 
 

@@ -289,6 +289,10 @@ class MysqlClient:
         except pymysql.MySQLError as error:
             raise self._failed(error) from None
 
+    def undivided(self) -> bool:
+        """See `toolkit.engines.online.Undivided`: a swap is one RENAME TABLE."""
+        return True
+
     def preflight(self, plan: Plan) -> tuple[Problem, ...]:
         """See `toolkit.engines.online.Checking.preflight`."""
         return preflight.check(self._ask, plan, self._target.path or "", [t.name for t in self._rules.tables])

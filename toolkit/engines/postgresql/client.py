@@ -250,8 +250,9 @@ class PostgresClient:
         """See `toolkit.engines.online.Checking.preflight`."""
         return preflight.check(self._ask, plan, self._rules.table)
 
-    def undivided(self) -> None:
+    def undivided(self) -> bool:
         """See `toolkit.engines.online.Undivided`: a swap is one transaction."""
+        return True
 
     def measure(self, plan: Plan) -> dict[str, Estimate]:
         """See `toolkit.engines.measuring.Measuring`."""
