@@ -337,3 +337,59 @@ def test_a_rollback_loses_nothing_that_was_made_since(postgresql: Handle) -> Non
         ran = here("schema", "rollback", url, "--yes")
         assert ran.code == 0, ran.err
         assert connection.execute("SELECT to_regclass('own_index') IS NOT NULL").fetchone() == (True,)
+
+
+@pytest.mark.parametrize("key", [None, "(run_id, namespace_id)", "(namespace_id, run_id) DEFERRABLE"])
+def test_without_its_primary_key_a_table_is_not_rebuilt(postgresql: Handle, key: str | None) -> None:
+    """Rows are copied and followed by it. The plan can be looked at, and the plain way needs none."""
+    url = postgresql.url
+    prepared(url)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"ALTER TABLE {TABLE} DROP CONSTRAINT {TABLE}_pkey")
+        if key is not None:
+            connection.execute(f"ALTER TABLE {TABLE} ADD CONSTRAINT own_key PRIMARY KEY {key}".encode())
+        assert [p.code for p in looked(url) if p.fatal] == ["TV5214"]
+        assert not [p for p in looked(url, offline=True) if p.fatal]
+        for command in ("status", "plan"):
+            assert here("schema", command, url).code in (0, 3), command
+
+
+def test_a_role_that_may_not_record_the_version_is_told_before(postgresql: Handle) -> None:
+    """Not after the swap."""
+    url, me = postgresql.url, f"own_{postgresql.database}"
+    prepared(url)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"CREATE ROLE {me}".encode())
+        try:
+            for statement in (
+                f"GRANT ALL ON SCHEMA public TO {me}",
+                f"GRANT SELECT, INSERT ON schema_version, schema_update_history, alembic_version TO {me}",
+                f"ALTER TABLE {TABLE} OWNER TO {me}",
+            ):
+                connection.execute(statement.encode())
+            found = looked(f"{url}?options=-crole%3D{me}")
+            assert [p.message for p in found if p.code == "TV5201"] == [
+                f"role {me} lacks DELETE on alembic_version",
+                f"role {me} lacks UPDATE on schema_version",
+            ]
+        finally:
+            connection.execute(f"REASSIGN OWNED BY {me} TO CURRENT_USER; DROP OWNED BY {me}; DROP ROLE {me}".encode())
+
+
+def test_own_columns_of_any_type_are_carried_over(postgresql: Handle) -> None:
+    """Types without an equality, too; and rights on a column that the way down drops do not hinder it."""
+    url = postgresql.url
+    prepared(url)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"ALTER TABLE {TABLE} ADD COLUMN own_json JSON, ADD COLUMN own_points POINT[]")
+        connection.execute(f"UPDATE {TABLE} SET own_json = '{{\"a\": 1}}', own_points = ARRAY[point(1, 2)]")
+        assert here("schema", "upgrade", url, "--yes").code == 0
+        assert here("schema", "finish", url, "--yes").code == 0
+        kept = f"SELECT count(*) FROM {TABLE} WHERE own_json ->> 'a' = '1' AND own_points[1] ~= point(1, 2)"
+        assert connection.execute(kept).fetchone() == (60,)
+        connection.execute(f"GRANT SELECT (run_id, temporalbool01) ON {TABLE} TO pg_monitor")
+        connection.execute(f"ALTER TABLE {TABLE} ALTER COLUMN workflow_type_name TYPE TEXT")
+        ran = here("schema", "downgrade", url, "--to", "1.9", "--yes")
+        assert ran.code == 0, ran.err
+        ran = here("schema", "rollback", url, "--yes")
+        assert ran.code == 0, ran.err

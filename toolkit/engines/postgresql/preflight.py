@@ -10,6 +10,7 @@ from typing import Any
 
 from toolkit.engines.online import Problem
 from toolkit.engines.postgresql import returning, traits
+from toolkit.engines.postgresql.layout import PRIMARY_KEY
 from toolkit.engines.postgresql.names import OLD
 from toolkit.plan import Mode, Plan, Sql, Step
 
@@ -43,6 +44,20 @@ _STANDBYS = "SELECT count(*) AS n FROM pg_stat_replication"
 _PARTITIONED = """
 SELECT relkind = 'p' AS partitioned FROM pg_class
 WHERE oid = to_regclass(quote_ident(current_schema()) || '.' || quote_ident(%s))
+"""
+_KEY = """
+SELECT pg_get_constraintdef(k.oid) AS key FROM pg_constraint k
+WHERE k.contype = 'p' AND k.conrelid = to_regclass(quote_ident(current_schema()) || '.' || quote_ident(%s))
+"""
+# What the last steps of a plan do to the books of Temporal's tool and of Alembic, where these are there.
+_BOOKS = """
+SELECT w.name, string_agg(w.privilege, ', ') AS lacking
+FROM (VALUES ('record.version', 'schema_version', 'INSERT'), ('record.version', 'schema_version', 'UPDATE'),
+             ('record.version', 'schema_update_history', 'INSERT'), ('record.alembic', 'alembic_version', 'INSERT'),
+             ('record.alembic', 'alembic_version', 'DELETE')) AS w (step, name, privilege)
+WHERE w.step = ANY(%s) AND to_regclass(quote_ident(current_schema()) || '.' || w.name) IS NOT NULL
+  AND NOT has_table_privilege(to_regclass(quote_ident(current_schema()) || '.' || w.name), w.privilege)
+GROUP BY w.name ORDER BY w.name
 """
 _SLOTS = (
     "SELECT count(*) AS logical FROM pg_replication_slots WHERE slot_type = 'logical' AND database = current_database()"
@@ -80,6 +95,9 @@ def _rights(ask: Ask, server: Mapping[str, Any], plan: Plan, table: str) -> Iter
         if not row["mine"]:
             hint = f"Run this as {row['owner']}, or GRANT {row['owner']} TO {server['me']}."
             yield Problem("TV5201", f"{table} belongs to {row['owner']}, and {server['me']} is no member of it", hint)
+    for row in ask(_BOOKS, ([step.id for step in plan.steps],)):
+        hint = f"As its owner: GRANT {row['lacking']} ON {row['name']} TO {server['me']}."
+        yield Problem("TV5201", f"role {server['me']} lacks {row['lacking']} on {row['name']}", hint)
     if any(_extends(step) for step in plan.steps) and not server["has_extension"]:
         if not server["extension_available"]:
             hint = "Install PostgreSQL's contrib package on the server."
@@ -121,6 +139,10 @@ def _carried(ask: Ask, table: str) -> Iterator[Problem]:
     if not seen:
         return
     live = traits.decode(seen["table"])
+    wanted = f"PRIMARY KEY ({', '.join(PRIMARY_KEY)})"
+    if not any(row["key"] == wanted for row in ask(_KEY, (table,))):
+        hint = "Give it that key, or use --offline, which changes the table in place."
+        yield Problem("TV5214", f"{table} has no {wanted}, by which its rows are copied and followed", hint)
     if live.obstacles:
         yield Problem(
             "TV5206",

@@ -113,7 +113,8 @@ def _work(table: Table, ours: Sequence[Step], observed: Observed, rules: Profile
     dropped = {name for step in changes if step.id == f"columns.{SHADOW}.drop" for name in step.objects}
     copied = [name for name in live.plain_columns if name not in dropped]
     key = {name: live.columns[name] for name in layout.PRIMARY_KEY}
-    forward = shadow.plain(table.name, SHADOW, key, copied)
+    own_columns = frozenset(copied) - {column.name for column in table.columns}
+    forward = replace(shadow.plain(table.name, SHADOW, key, copied), foreign=own_columns)
     assert isinstance(facts, dict)
     columns = dict.fromkeys((*(n for n in live.columns if n not in dropped), *(c.name for c in table.columns)))
     primary = [name for name, tail in live.indexes.items() if tail is None]
@@ -192,7 +193,9 @@ def _steps(work: _Work) -> tuple[Step, ...]:
 
 
 def _shadow(work: _Work) -> tuple[Sql, ...]:
-    dressed = shadow.dress(work.live.owner, work.live.options, work.live.replica, work.live.comment, work.live.grants)
+    live = work.live
+    grants = [grant for grant in live.grants if grant[0] is None or grant[0] in work.made]
+    dressed = shadow.dress(live.owner, live.options, live.replica, live.comment, grants)
     made = (*shadow.create(work.table.name), *work.ddl, shadow.primary_key(work.forward.key))
     return (*made, shadow.private(SHADOW), *dressed)
 
@@ -216,7 +219,8 @@ def _shadow_name(number: int) -> str:
 
 def _moves(work: _Work) -> tuple[dict[str, str], dict[str, str]]:
     """Index names that give way, and those that come."""
-    primary = next(name for name, tail in work.live.indexes.items() if tail is None)
+    # Without one the plan can be looked at, and `preflight` refuses it.
+    primary = next((name for name, tail in work.live.indexes.items() if tail is None), f"{work.table.name}_pkey")
     going = {name: f"{OLD}_{n}" for n, name in enumerate(work.live.indexes, 1)}
     coming = {_shadow_name(n): index.name for n, index in enumerate(work.indexes, 1)}
     return going, {f"{SHADOW}_pkey": primary, **coming}

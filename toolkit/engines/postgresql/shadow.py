@@ -26,12 +26,13 @@ _REPLICA = {"f": "FULL", "n": "NOTHING"}
 @dataclass(frozen=True, slots=True)
 class Pair:
     """Where rows come from and go to: `values` maps each column to what is copied into it, as SQL over alias `l`;
-    `key`: name → type of the key's columns."""
+    `key`: name → type of the key's columns; `foreign`: columns of any type, which may know no equality."""
 
     source: str
     target: str
     key: Mapping[str, str]
     values: Mapping[str, str]
+    foreign: frozenset[str] = frozenset()
 
     @property
     def names(self) -> str:
@@ -230,7 +231,8 @@ def copy(pair: Pair) -> Sql:
 def compare(pair: Pair) -> Sql:
     """Keys of one chunk whose rows differ and that are not recorded as changed: in one snapshot, there is none."""
     ours = ", ".join(f"{value} AS {_id(name)}" for name, value in pair.values.items())
-    left, right = (", ".join(f"{side}.{_id(name)}" for name in pair.values) for side in ("a", "b"))
+    texts = {name: "::text" if name in pair.foreign else "" for name in pair.values}
+    left, right = (", ".join(f"{side}.{_id(name)}{text}" for name, text in texts.items()) for side in ("a", "b"))
     keys = ", ".join(f"coalesce(a.{_id(name)}, b.{_id(name)}) AS {_id(name)}" for name in pair.key)
     return Sql(
         f"SELECT {keys}\nFROM (SELECT {ours} FROM {_rows(pair, pair.source, 'l')}) AS a\n"
