@@ -314,7 +314,7 @@ def test_names_a_step_is_explained_by() -> None:
 
 SETTLED = {
     "read_only": 0, "super_read_only": 0, "engine_read_only": 0, "log_bin": 0, "trusts": 0, "format": "ROW",
-    "me": "own@%",
+    "me": "own@%", "here": "db_1",
 }  # fmt: skip
 EVERYTHING = "GRANT ALL PRIVILEGES ON *.* TO `own`@`%`"
 STEP = Step("s", "s", "", StepClass.REBUILD, NO_LOCK, (), (), ())
@@ -333,7 +333,7 @@ def problems(grants: tuple[str, ...] = (EVERYTHING,), plan: Plan = KEPT, **facts
             return [{"Variable_name": "wsrep_on", "Value": facts.get("wsrep", "OFF")}]
         return []
 
-    return {p.code for p in preflight.check(ask, plan, "db_1", ()) if p.fatal}
+    return {p.code for p in preflight.check(ask, plan, ()) if p.fatal}
 
 
 def test_what_a_server_must_allow() -> None:

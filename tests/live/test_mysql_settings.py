@@ -2,17 +2,45 @@
 
 from __future__ import annotations
 
+import re
+
 from tests.engines.handles import Handle
 from tests.engines.servers import mysql as server
+from tests.support import journeys
 from tests.support.command import temporal_visibility
-from tests.support.mysql import CSA, EV, sql
+from tests.support.mysql import CSA, EV, account, ask, driver, sql
 from tests.support.mysql_servers import another
 from tests.support.online import prepared
+from toolkit.engines.mysql import others
+from toolkit.engines.mysql.connection import session
+from toolkit.engines.mysql.refusals import MORE_RIGHTS, PLAIN_RIGHTS
 
 
 def ran(url: str, *words: str) -> None:
     done = temporal_visibility("schema", *words, url, "--yes")
     assert done.code == 0, done.err
+
+
+def test_a_server_of_another_place_and_spelling(mysql: Handle) -> None:
+    """Its machine is not in UTC, and it makes names lower case: rights on the database are seen, and how long others
+    are in a transaction."""
+    with another(mysql, made=["--lower-case-table-names=1"], environment={"TZ": "JST-9"}) as address:
+        server.create(address, "visibility")
+        url = server.url(address, "Visibility")
+        prepared(url, 20)
+        rights = ", ".join((*PLAIN_RIGHTS, *MORE_RIGHTS))
+        with (
+            account(url, "own", f"GRANT {rights} ON visibility.* TO {{}}") as own,
+            driver(url) as other,
+            journeys.opened(url) as (_, client),
+        ):
+            other.begin()
+            ask(other, f"UPDATE {EV} SET task_queue = '' LIMIT 1")
+            found = others.transactions(client._ask, 0)  # type: ignore[attr-defined]
+            assert len(found) == 1
+            assert re.fullmatch(rf"session {session(other)} \(temporal\) is in a transaction since \d\d? s", found[0])
+            other.rollback()
+            ran(own, "upgrade")
 
 
 def test_a_server_that_is_careful_with_its_clients(mysql: Handle) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,17 +32,26 @@ class Pair:
 
 
 @contextmanager
-def another(mysql: Handle, options: Sequence[str] = (), folder: Path | None = None) -> Iterator[Address]:
-    """One more server of the same version, with `options` added; its data below `folder` where one is given."""
+def another(
+    mysql: Handle,
+    options: Sequence[str] = (),
+    folder: Path | None = None,
+    made: Sequence[str] = (),
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[Address]:
+    """One more server of the same version, with `options` added, in that `environment`; its data below `folder` where
+    one is given. `made`: options that hold from the making of the data on."""
     with tempfile.TemporaryDirectory(dir=folder or runs_root()) as place:
         directory, home, port = Path(place), server.prepare(mysql.version), free_port()
         directory.chmod(0o755)
-        server.initialise(home, directory)
+        server.initialise(home, directory, made)
         (directory / "data/auto.cnf").unlink(missing_ok=True)
         shutil.copytree(mysql._host.directory / "tls", directory / "tls")  # type: ignore[attr-defined]
         give_away(directory)
         command = server.command(home, directory, port)
-        command = type(command)([*command.argv, *options], command.environment)
+        command = type(command)(
+            [*command.argv, *made, *options], {**(command.environment or {}), **(environment or {})}
+        )
         address = Address("127.0.0.1", port, server.USER, server.PASSWORD)
 
         with running(command, directory / "log", lambda: server.probe(address), 90, "mysqld"):

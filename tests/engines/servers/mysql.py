@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import pymysql
@@ -57,10 +58,7 @@ def prepare(label: str) -> Path:
         (work / "home").symlink_to(home)
         (work / "private").symlink_to(private)
         with scratch("mysql") as directory:
-            (directory / "accounts.sql").write_text(ACCOUNTS)
-            give_away(directory)
-            options = ["--initialize-insecure", f"--init-file={directory / 'accounts.sql'}"]
-            call(Command([*_server(work, directory), *options]))
+            _made(work, directory)
             shutil.copytree(directory / "data", work / "data")
 
     return prepared(f"mysql-{label}", ("template", ACCOUNTS, str(home)), build)
@@ -116,8 +114,19 @@ def _server(prepared_home: Path, directory: Path) -> list[str]:
     ]
 
 
-def initialise(home: Path, directory: Path) -> None:
-    shutil.copytree(home / "data", directory / "data")
+def _made(home: Path, directory: Path, options: Sequence[str] = ()) -> None:
+    (directory / "accounts.sql").write_text(ACCOUNTS)
+    give_away(directory)
+    made = ["--initialize-insecure", f"--init-file={directory / 'accounts.sql'}", *options]
+    call(Command([*_server(home, directory), *made]))
+
+
+def initialise(home: Path, directory: Path, options: Sequence[str] = ()) -> None:
+    """The data directory; made anew with `options`, of which some hold for good."""
+    if options:
+        _made(home, directory, options)
+    else:
+        shutil.copytree(home / "data", directory / "data")
 
 
 def command(home: Path, directory: Path, port: int) -> Command:

@@ -295,7 +295,7 @@ class MysqlClient:
 
     def preflight(self, plan: Plan) -> tuple[Problem, ...]:
         """See `toolkit.engines.online.Checking.preflight`."""
-        return preflight.check(self._ask, plan, self._target.path or "", [t.name for t in self._rules.tables])
+        return preflight.check(self._ask, plan, [t.name for t in self._rules.tables])
 
     def losses(self, plan: Plan) -> Mapping[str, int]:
         """See `toolkit.engines.online.Counting.losses`: generated columns come back with the next upgrade."""

@@ -23,10 +23,12 @@ Ask = Callable[[str], Sequence[Row]]
 _Tables = dict[str, dict[str, Json]]
 
 # A table that has its database's collation is said to have the usual one: which it is, is a property of the database.
+# One that has the usual one in a database with another has not: it could not be joined with a new table there.
 _RELATIONS = f"""
 SELECT t.TABLE_NAME AS name, t.TABLE_TYPE AS kind, t.ENGINE AS engine, t.CREATE_OPTIONS AS options,
        t.TABLE_COMMENT AS comment, t.TABLE_COLLATION AS own_collation,
-       IF(t.TABLE_COLLATION = s.DEFAULT_COLLATION_NAME, '{COLLATION}', t.TABLE_COLLATION) AS collation
+       CASE t.TABLE_COLLATION WHEN s.DEFAULT_COLLATION_NAME THEN '{COLLATION}'
+         WHEN '{COLLATION}' THEN '{COLLATION}, which is not the database''s' ELSE t.TABLE_COLLATION END AS collation
 FROM information_schema.TABLES t JOIN information_schema.SCHEMATA s ON s.SCHEMA_NAME = t.TABLE_SCHEMA
 WHERE t.TABLE_SCHEMA = DATABASE()
 """

@@ -19,11 +19,14 @@ Ask = Callable[[str, Sequence[object]], Sequence[Mapping[str, Any]]]
 
 # Columns Id, User, Host, db, Command, Time, State, Info; an account without PROCESS sees its own sessions only.
 SHOWN = "SHOW PROCESSLIST"
+# trx_started is in the machine's time zone, whatever the session's is; SYSTEM is known without time zone tables.
 _TRANSACTIONS = """
-SELECT trx_mysql_thread_id AS id, TIMESTAMPDIFF(SECOND, trx_started, NOW()) AS seconds
-FROM information_schema.INNODB_TRX
-WHERE trx_mysql_thread_id NOT IN (0, CONNECTION_ID()) AND trx_started <= NOW() - INTERVAL %s SECOND
-ORDER BY trx_started LIMIT 3
+SELECT id, seconds FROM (
+  SELECT trx_mysql_thread_id AS id,
+         TIMESTAMPDIFF(SECOND, CONVERT_TZ(trx_started, 'SYSTEM', '+00:00'), UTC_TIMESTAMP()) AS seconds
+  FROM information_schema.INNODB_TRX
+) AS begun
+WHERE id NOT IN (0, CONNECTION_ID()) AND seconds >= %s ORDER BY seconds DESC LIMIT 3
 """
 # MySQL 9 refuses INNODB_TRX for the same reason, in these words, and there is nothing else to ask: until that statement
 # is over.

@@ -24,7 +24,7 @@ _STRONG = frozenset({_SUPER, "CONNECTION_ADMIN"})
 _SERVER = """
 SELECT @@read_only AS read_only, @@super_read_only AS super_read_only, @@innodb_read_only AS engine_read_only,
        @@log_bin AS log_bin, @@log_bin_trust_function_creators AS trusts, @@binlog_format AS format,
-       CURRENT_USER() AS me
+       CURRENT_USER() AS me, DATABASE() AS here
 """
 _CLUSTER = "SHOW VARIABLES WHERE Variable_name IN ('wsrep_on', 'group_replication_single_primary_mode')"
 _MEMBERS = "SELECT COUNT(*) AS v FROM performance_schema.replication_group_members WHERE MEMBER_STATE = 'ONLINE'"
@@ -33,11 +33,13 @@ _ROLE = re.compile(r"^GRANT `(?!.* ON )")
 _LISTED = re.compile(r"[A-Z][A-Z_ ]*[A-Z]")
 
 
-def check(ask: Ask, plan: Plan, database: str, tables: Sequence[str]) -> tuple[Problem, ...]:
+def check(ask: Ask, plan: Plan, tables: Sequence[str]) -> tuple[Problem, ...]:
     """All problems of `plan` here, fatal ones first."""
     if not plan.steps:
         return ()
     server = ask(_SERVER, ())[0]
+    # As the server spells it, which may make all names lower case.
+    database = str(server["here"])
     have = rights(_lines(ask, "SHOW GRANTS"), database)
     user, _, host = str(server["me"]).rpartition("@")
     named = _lines(ask, "SHOW GRANTS FOR %s@%s", (user, host))

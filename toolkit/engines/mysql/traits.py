@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from toolkit.catalog import Json
-from toolkit.engines.mysql.layout import COLLATION, PRIMARY_KEY
+from toolkit.engines.mysql.layout import PRIMARY_KEY
 from toolkit.engines.mysql.names import PREFIX, back, log
 from toolkit.engines.mysql.render import identifier
 from toolkit.plan import Observed
@@ -115,7 +115,7 @@ def _unfit(
         yield f"storage engine {row['engine']}"
     if _KEY not in text:
         yield f"no primary key ({', '.join(PRIMARY_KEY)})"
-    if row["collation"] not in (row["usual"], COLLATION):
+    if row["collation"] != row["usual"]:
         yield f"collation {row['collation']}, where its database has {row['usual']}"
     for column in plain:
         if column["name"] in PRIMARY_KEY and column["collation"] != row["collation"]:
