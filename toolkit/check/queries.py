@@ -30,8 +30,8 @@ _MAX_BYTES = 4 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """A filter somebody kept: `name` is its own, or its line's number; `begins`: the column of its line, counted from 1,
-    where its text begins, None where that may be written over several lines."""
+    """A filter somebody kept: `name` is its own, or its line's number; `begins`: the column where its text begins,
+    counted from 1, None where it may be written over several lines."""
 
     name: str
     text: str
