@@ -182,9 +182,9 @@ def test_saved_filters_of_a_search_engine(elasticsearch: Handle, sqlite: Embedde
 
 def test_the_place_in_a_filter_is_its_column(tmp_path: Path) -> None:
     path = tmp_path / "f.txt"
-    path.write_text("WorkflowId = 'a' AND StartTme > 5\n")
-    [found] = check.filters(check.read(path), None, World(engine("sqlite"), find("1.14")))
-    assert found.place == check.Place(str(path), 1, 22)
+    path.write_text("WorkflowId = 'a' AND StartTme > 5\n \t StartTme > 5 \n")
+    found = check.filters(check.read(path), None, World(engine("sqlite"), find("1.14")))
+    assert [each.place for each in found] == [check.Place(str(path), 1, 22), check.Place(str(path), 2, 4)]
 
 
 def test_a_store_counts_what_a_change_would_spoil(sqlite: EmbeddedHandle) -> None:

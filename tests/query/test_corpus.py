@@ -13,7 +13,14 @@ from toolkit.query.scope import Scope
 from toolkit.versions import find
 
 CORPUS = Path(__file__).with_name("corpus.txt")
-ALIASES = {"Customer": "Keyword01", "my key": "Keyword02", "select": "Keyword03", "a`b": "Keyword04"}
+ALIASES = {
+    "Customer": "Keyword01",
+    "my key": "Keyword02",
+    "select": "Keyword03",
+    "a`b": "Keyword04",
+    "team.owner": "Keyword05",
+    "a.b.select": "Keyword06",
+}
 SCOPE = Scope.of(find("1.14"), Family.SQL, ALIASES)
 
 

@@ -30,11 +30,13 @@ _MAX_BYTES = 4 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """A filter somebody kept: `name` is its own, or its line's number."""
+    """A filter somebody kept: `name` is its own, or its line's number; `begins`: the column where its text begins,
+    counted from 1, None where it may be written over several lines."""
 
     name: str
     text: str
     place: Place
+    begins: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +99,11 @@ def read(path: Path) -> tuple[Saved, ...]:
         raise UsageError("TV8111", f"{path}: {error}", "A text file in UTF-8 with a filter a line, or YAML.") from None
     if len(content) > _MAX_BYTES:
         raise UsageError("TV8111", f"{path} is larger than {_MAX_BYTES} bytes", "Check it in parts.")
-    lines = ((number, line.strip()) for number, line in enumerate(text.splitlines(), 1))
+    lines = ((number, line, line.strip()) for number, line in enumerate(text.splitlines(), 1))
     return tuple(
-        Saved(f"line {number}", line, Place(str(path), number))
-        for number, line in lines
-        if line and not line.startswith("#")
+        Saved(f"line {number}", found, Place(str(path), number), line.index(found) + 1)
+        for number, line, found in lines
+        if found and not found.startswith("#")
     )
 
 
@@ -152,8 +154,8 @@ def _parsed(saved: Saved, world: World) -> Filter | FilterError:
 def _broken(saved: Saved, error: FilterError, after: World, before_too: bool) -> Finding:
     """The place in a YAML file is that of the name: a filter there may be written over several lines."""
     place = saved.place
-    if place.column is None and saved.name.startswith("line "):
-        place = Place(place.file, place.line, error.start + 1)
+    if saved.begins is not None:
+        place = Place(place.file, place.line, saved.begins + error.start)
     code, also = ("TV8121", ", and was before, too") if before_too else ("TV8120", "")
     message = f"it is wrong in version {after.definition.version}{also}: {error.message} ({error.code})"
     return Finding(code, Severity.REFUSED, saved.name, message, error.hint, after.engine.NAME, saved.text, place)

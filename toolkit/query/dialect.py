@@ -203,11 +203,26 @@ class ListFilter(Dialect):
                 case _:
                     self._unexpected("the name of a search attribute")
             self._advance()
+            name, last = token.text, token
+            # Temporal's parser takes a.b for a table's column, a.b.c for a schema's; its server joins them again.
+            for _ in range(2):
+                if self._match(TokenType.DOT):
+                    last = self._parse_part()
+                    name = f"{name}.{last.text}"
             if self._curr.token_type == TokenType.L_PAREN:
                 self._fail(
                     "TV7005", "functions are not supported", "A filter compares names with literal values.", token
                 )
-            return exp.Column(this=exp.Identifier(this=token.text)).update_positions(token)
+            column = exp.Column(this=exp.Identifier(this=name)).update_positions(token)
+            column.meta["end"] = last.end
+            return column
+
+        def _parse_part(self) -> Token:
+            token = self._curr
+            if not token.text or not (token.token_type == TokenType.IDENTIFIER or _is_name(token)):
+                self._unexpected("the rest of a name")
+            self._advance()
+            return token
 
         def _parse_literal(self) -> exp.Expr:
             self._values += 1
@@ -274,6 +289,10 @@ class ListFilter(Dialect):
         def _fail(self, code: str, message: str, hint: str = "", token: Token | None = None) -> NoReturn:
             place = token or self._curr or self._prev
             raise FilterError(code, message, hint, self.sql, place.start, place.end + 1)
+
+
+def _is_name(token: Token) -> bool:
+    return token.token_type == TokenType.VAR and _NAME.fullmatch(token.text) is not None
 
 
 _DIALECT = ListFilter()
