@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.catalogs import released
-from tests.support.command import Ran
+from tests.support.command import Ran, here
 from tests.support.command import process as temporal_visibility
 from toolkit.cli import COMMANDS, SCHEMA_COMMANDS
 from toolkit.engines import ENGINES
@@ -104,6 +104,32 @@ def test_stores_of_a_configuration_file(tmp_path: Path) -> None:
         assert "s3cret" not in ran.out + ran.err
     config.write_text("stores:\n  a: {url: 'sqlite:///x.db', overlay: {preallocated: {Keyword: 200}}}\n")
     failed(temporal_visibility("schema", "status", cwd=tmp_path), "TV1003", 2)
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        ("{main: ADDRESS}", "TV1003"),
+        ("{main: {url: [ADDRESS]}}", "TV1003"),
+        ("{main: {url: 'sqlite:///x', overlay: ADDRESS}}", "TV1003"),
+        ("{main: {url: 'sqlite:///x', ADDRESS: 3}}", "TV1005"),
+        ("{ADDRESS: {url: 'sqlite:///x'}}", "TV1011"),
+        ("{main: {url: 'temporal:s3cret@db:5432/t'}}", "TV3002"),
+        ("{main: {url: 'temporal:s3cret@db://t'}}", "TV3002"),
+        ("{main: {url: 'postgresql://h/d?Password=s3cret'}}", "TV3009"),
+        ("{}", "TV3007"),
+        ("{}", "TV3006"),
+    ],
+)
+def test_no_password_is_told_wherever_it_stands(tmp_path: Path, content: str, code: str) -> None:
+    config = tmp_path / "stores.yaml"
+    config.write_text(f"stores: {content}\n".replace("ADDRESS", "'postgresql://u:s3cret@db:5432/t'"))
+    if code == "TV3006":
+        config.unlink()
+    name = "temporal:s3cret@db/t" if code in ("TV3006", "TV3007") else "main"
+    ran = here("schema", "plan", name, "--config", str(config))
+    failed(ran, code, 2)
+    assert "s3cret" not in ran.out + ran.err
 
 
 def test_every_command_has_help_and_an_output_option() -> None:
