@@ -93,7 +93,7 @@ def parse_url(
         scheme=scheme,
         transport=transport,
         shown=_shown(parts),
-        host=_expand(parts.hostname, environment) if parts.hostname else None,
+        host=_expand(_host(parts), environment) or None,
         port=port,
         user=user,
         password=_expand(unquote(parts.password), environment) if parts.password else None,
@@ -102,6 +102,13 @@ def parse_url(
         name=name,
         overlay=overlay,
     )
+
+
+def _host(parts: SplitResult) -> str:
+    """The host as `urlsplit` gives it, but for the names of variables, whose case counts."""
+    host = parts.hostname or ""
+    found = parts.netloc.lower().rfind(host) if "${" in host else -1
+    return host if found < 0 else parts.netloc[found : found + len(host)]
 
 
 def _expand(text: str, environment: Mapping[str, str]) -> str:
@@ -119,15 +126,17 @@ def _shown(parts: SplitResult) -> str:
     port = f":{parts.port}" if parts.port is not None else ""
     pairs = parse_qsl(parts.query, keep_blank_values=True)
     query = "&".join(f"{k}={'***' if k.lower() in _SECRET_OPTIONS else v}" for k, v in pairs)
-    return f"{parts.scheme}://{login}{parts.hostname or ''}{port}{parts.path}{'?' if query else ''}{query}"
+    return f"{parts.scheme}://{login}{_host(parts)}{port}{parts.path}{'?' if query else ''}{query}"
 
 
-def load_stores(path: Path, environment: Mapping[str, str]) -> dict[str, Target]:
-    """All stores of a configuration file, by name. Raises DefinitionError or TargetError."""
+def load_stores(path: Path, environment: Mapping[str, str], only: str | None = None) -> dict[str, Target]:
+    """All stores of a configuration file, by name; that called `only` by itself, if it is there: what others need of
+    `environment` is then not asked for. Raises DefinitionError or TargetError."""
 
     def decode(root: Value) -> dict[str, Target]:
-        stores = root.members(("stores",))["stores"]
-        return {name: _store(name, key, value, environment) for name, key, value in stores.items()}
+        stores = list(root.members(("stores",))["stores"].items())
+        wanted = [store for store in stores if store[0] == only] or stores
+        return {name: _store(name, key, value, environment) for name, key, value in wanted}
 
     return document.read(path, decode)
 
@@ -161,7 +170,7 @@ def resolve(text: str | None, file: Path | None, environment: Mapping[str, str])
         raise TargetError(
             "TV3006", f"{shown(text)!r} is not a URL, and there is no {path}", "URLs look like sqlite:///file.db."
         )
-    stores = load_stores(path, environment)
+    stores = load_stores(path, environment, text)
     if text is None:
         return tuple(stores.values())
     if text not in stores:
