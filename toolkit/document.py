@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from toolkit import tree
-from toolkit.errors import DefinitionError, Location
+from toolkit.errors import HIDDEN, DefinitionError, Location, shown
 from toolkit.tree import COLUMN, LINE, MAP, SEQ, TAG, VALUE, Node
 
 _E = TypeVar("_E", bound=Enum)
@@ -62,7 +62,8 @@ class Value:
                 return "nothing"
             case tag:
                 kinds = {"int": "the number", "float": "the number", "bool": "the word"}
-                return f"{kinds.get(tag, '')} {self._node[VALUE][:60]!r}".strip()
+                text = shown(self._node[VALUE])
+                return "a text" if text == HIDDEN else f"{kinds.get(tag, '')} {text!r}".strip()
 
     def is_mapping(self) -> bool:
         """Whether the value is a mapping."""
@@ -84,10 +85,9 @@ class Value:
         for key_node, value_node in self._node[VALUE]:
             name = Value(key_node, self._file, self).text()
             if name in seen:
-                raise Value(key_node, self._file, self).error("TV1004", f"{name[:60]!r} is given twice")
+                raise Value(key_node, self._file, self).error("TV1004", f"{shown(name)!r} is given twice")
             seen.add(name)
-            shown = name[:60]
-            yield name, Value(key_node, self._file, self, shown), Value(value_node, self._file, self, shown)
+            yield name, Value(key_node, self._file, self, shown(name)), Value(value_node, self._file, self, shown(name))
 
     def members(self, required: Sequence[str] = (), optional: Sequence[str] = ()) -> dict[str, Value]:
         """A mapping with exactly these keys allowed; unknown and missing ones are errors."""
@@ -95,7 +95,7 @@ class Value:
         known = [*required, *optional]
         for name, key, value in self.items():
             if name not in known:
-                raise key.error("TV1005", f"unknown key {name[:60]!r}", _did_you_mean(name, known))
+                raise key.error("TV1005", f"unknown key {shown(name)!r}", _did_you_mean(name, known))
             found[name] = value
         missing = [name for name in required if name not in found]
         if missing:
@@ -136,7 +136,7 @@ class Value:
         except ValueError:
             words = [str(member.value) for member in kind]
         raise self.error(
-            "TV1007", f"expected one of {', '.join(words)}, found {text[:60]!r}", _did_you_mean(text, words)
+            "TV1007", f"expected one of {', '.join(words)}, found {shown(text)!r}", _did_you_mean(text, words)
         )
 
     def plain(self) -> object:

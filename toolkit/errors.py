@@ -96,6 +96,14 @@ class Location:
         return f"{self.file}:{self.line}:{self.column}"
 
 
+HIDDEN = "…"
+
+
+def shown(text: str) -> str:
+    """`text` as a message may show it, cut short: what looks like an address may have a password in it."""
+    return HIDDEN if "@" in text or ":" in text else text[:60]
+
+
 class DefinitionError(ToolkitError):
     """A YAML file is wrong; `location` says where."""
 

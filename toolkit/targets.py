@@ -15,7 +15,7 @@ from toolkit import document
 from toolkit import overlay_file as overlays
 from toolkit.attributes import name_problem
 from toolkit.document import Value
-from toolkit.errors import TargetError
+from toolkit.errors import TargetError, shown
 from toolkit.overlay import NO_OVERLAY, Overlay
 
 DEFAULT_FILE = "temporal-visibility.yaml"
@@ -60,7 +60,7 @@ class Target:
 
     def secrets(self) -> tuple[str, ...]:
         """Texts that must never be shown."""
-        hidden = [self.password, *(v for k, v in self.options.items() if k in _SECRET_OPTIONS)]
+        hidden = [self.password, *(v for k, v in self.options.items() if k.lower() in _SECRET_OPTIONS)]
         return tuple(text for text in hidden if text)
 
     def redact(self, text: str) -> str:
@@ -77,7 +77,7 @@ def parse_url(
     scheme, colon, _ = text.partition("://")
     if not colon or scheme not in SCHEMES:
         known = ", ".join(f"{known}://" for known in SCHEMES)
-        raise TargetError("TV3002", f"{scheme[:40]!r} is not a kind of store this tool knows", f"Known: {known}")
+        raise TargetError("TV3002", f"{shown(scheme)!r} is not a kind of store this tool knows", f"Known: {known}")
     try:
         parts = urlsplit(text)
         port = parts.port
@@ -93,7 +93,7 @@ def parse_url(
         scheme=scheme,
         transport=transport,
         shown=_shown(parts),
-        host=_expand(parts.hostname, environment) if parts.hostname else None,
+        host=_expand(_host(parts), environment) or None,
         port=port,
         user=user,
         password=_expand(unquote(parts.password), environment) if parts.password else None,
@@ -102,6 +102,13 @@ def parse_url(
         name=name,
         overlay=overlay,
     )
+
+
+def _host(parts: SplitResult) -> str:
+    """The host as `urlsplit` gives it, but for the names of variables, whose case counts."""
+    host = parts.hostname or ""
+    found = parts.netloc.lower().rfind(host) if "${" in host else -1
+    return host if found < 0 else parts.netloc[found : found + len(host)]
 
 
 def _expand(text: str, environment: Mapping[str, str]) -> str:
@@ -118,23 +125,25 @@ def _shown(parts: SplitResult) -> str:
     login = f"{parts.username}@" if parts.username else ""
     port = f":{parts.port}" if parts.port is not None else ""
     pairs = parse_qsl(parts.query, keep_blank_values=True)
-    query = "&".join(f"{k}={'***' if k in _SECRET_OPTIONS else v}" for k, v in pairs)
-    return f"{parts.scheme}://{login}{parts.hostname or ''}{port}{parts.path}{'?' if query else ''}{query}"
+    query = "&".join(f"{k}={'***' if k.lower() in _SECRET_OPTIONS else v}" for k, v in pairs)
+    return f"{parts.scheme}://{login}{_host(parts)}{port}{parts.path}{'?' if query else ''}{query}"
 
 
-def load_stores(path: Path, environment: Mapping[str, str]) -> dict[str, Target]:
-    """All stores of a configuration file, by name. Raises DefinitionError or TargetError."""
+def load_stores(path: Path, environment: Mapping[str, str], only: str | None = None) -> dict[str, Target]:
+    """All stores of a configuration file, by name; that called `only` by itself, if it is there: what others need of
+    `environment` is then not asked for. Raises DefinitionError or TargetError."""
 
     def decode(root: Value) -> dict[str, Target]:
-        stores = root.members(("stores",))["stores"]
-        return {name: _store(name, key, value, environment) for name, key, value in stores.items()}
+        stores = list(root.members(("stores",))["stores"].items())
+        wanted = [store for store in stores if store[0] == only] or stores
+        return {name: _store(name, key, value, environment) for name, key, value in wanted}
 
     return document.read(path, decode)
 
 
 def _store(name: str, key: Value, value: Value, environment: Mapping[str, str]) -> Target:
     if problem := name_problem(name.replace("-", "_")):
-        raise key.error("TV1011", f"{name[:60]!r} cannot be a store's name: {problem}")
+        raise key.error("TV1011", f"{shown(name)!r} cannot be a store's name: {problem}")
     parts = value.members(("url",), ("overlay",))
     overlay = overlays.decode(parts["overlay"]) if "overlay" in parts else NO_OVERLAY
     try:
@@ -159,11 +168,11 @@ def resolve(text: str | None, file: Path | None, environment: Mapping[str, str])
                 "TV3005", f"no TARGET given, and there is no {path}", "Give a URL such as sqlite:///file.db."
             )
         raise TargetError(
-            "TV3006", f"{text[:60]!r} is not a URL, and there is no {path}", "URLs look like sqlite:///file.db."
+            "TV3006", f"{shown(text)!r} is not a URL, and there is no {path}", "URLs look like sqlite:///file.db."
         )
-    stores = load_stores(path, environment)
+    stores = load_stores(path, environment, text)
     if text is None:
         return tuple(stores.values())
     if text not in stores:
-        raise TargetError("TV3007", f"{path} has no store {text[:60]!r}", f"It has: {', '.join(stores) or 'none'}.")
+        raise TargetError("TV3007", f"{path} has no store {shown(text)!r}", f"It has: {', '.join(stores) or 'none'}.")
     return (stores[text],)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sqlite3
 from pathlib import Path
@@ -35,8 +36,10 @@ def damaged(url: str) -> None:
 def test_reports_and_repair(sqlite: EmbeddedHandle, tmp_path: Path) -> None:
     url = sqlite.url
     damaged(url)
-    junit, metrics = tmp_path / "drift.xml", tmp_path / "drift.prom"
-    ran = drift(url, "--junit", str(junit), "--metrics", str(metrics), "--output", "json")
+    junit, metrics, link, pipe = (tmp_path / name for name in ("drift.xml", "drift.prom", "link.prom", "pipe"))
+    metrics.touch()
+    link.symlink_to(metrics)
+    ran = drift(url, "--junit", str(junit), "--metrics", str(link), "--output", "json")
     assert ran.code == 3
     (store,) = ran.json("schema-drift")["stores"]
     assert [(f["code"], f["object"].rpartition("/")[2]) for f in store["findings"]] == [
@@ -50,6 +53,12 @@ def test_reports_and_repair(sqlite: EmbeddedHandle, tmp_path: Path) -> None:
     assert re.search(r'^temporal_visibility_drift_findings\{.*code="TV6111"\} 1$', text, re.MULTILINE)
     assert re.search(r"^temporal_visibility_drift_check_failed\{.*\} 0$", text, re.MULTILINE)
     assert not list(tmp_path.glob(".drift*"))
+    assert link.is_symlink()
+    os.mkfifo(pipe)
+    with open(os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)) as reader:
+        assert drift(url, "--metrics", str(pipe)).code == 3
+        assert "temporal_visibility_drift" in reader.read()
+    assert pipe.is_fifo()
     lines = drift(url, "--output", "github").out.splitlines()
     assert lines[0].startswith("::error title=TV6111 sqlite%3A///")
     assert drift(url, "--repair").code == 2, "nobody is there to ask"

@@ -208,7 +208,10 @@ def test_the_command(sqlite: EmbeddedHandle) -> None:
     [
         ["DROP INDEX by_status", *(f"DROP TABLE {name}" for name in TABLES)],
         ["UPDATE schema_version SET curr_version = '1.9'", "DROP INDEX by_status"],
-        [f"ALTER TABLE {EV} DROP COLUMN TemporalExternalPayloadCount", "UPDATE schema_version SET curr_version = '1.13'"],
+        [
+            f"ALTER TABLE {EV} DROP COLUMN TemporalExternalPayloadCount",
+            "UPDATE schema_version SET curr_version = '1.13'",
+        ],
     ],
     ids=["nothing recorded", "an older one recorded", "half of a version"],
 )

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.support.catalogs import released
-from tests.support.command import Ran
+from tests.support.command import Ran, here
 from tests.support.command import process as temporal_visibility
 from toolkit.cli import COMMANDS, SCHEMA_COMMANDS
+from toolkit.cli.running import confirm
 from toolkit.engines import ENGINES
+from toolkit.errors import UsageError
+from toolkit.plan import Plan
+from toolkit.targets import resolve
 
 # What CI runs speaks to GitHub, too.
 OUTPUTS = {name: "text|json|github" for name in ("drift", "verify-paths", "generate")}
@@ -71,11 +77,12 @@ def test_wrong_words() -> None:
     assert temporal_visibility("--frobnicate").code == 2
 
 
-def test_errors_as_json() -> None:
+def test_errors_as_json(tmp_path: Path) -> None:
     for words in (
         ("schema", "show", "9.9"),
         ("schema", "frobnicate"),
         ("schema", "plan", "postgresql://127.0.0.1:1/x"),
+        ("schema", "plan", f"sqlite:///{tmp_path}/x.db", "--out", f"{tmp_path}/none/plan.json"),
     ):
         ran = temporal_visibility(*words, "--output", "json")
         assert ran.code in (1, 2)
@@ -104,6 +111,62 @@ def test_stores_of_a_configuration_file(tmp_path: Path) -> None:
         assert "s3cret" not in ran.out + ran.err
     config.write_text("stores:\n  a: {url: 'sqlite:///x.db', overlay: {preallocated: {Keyword: 200}}}\n")
     failed(temporal_visibility("schema", "status", cwd=tmp_path), "TV1003", 2)
+
+
+def test_a_store_needs_its_own_variables_only(tmp_path: Path) -> None:
+    config = tmp_path / "stores.yaml"
+    config.write_text("stores:\n  a: {url: 'sqlite:///${Dir}/x.db'}\n  b: {url: 'postgresql://u:${NOT_SET}@h/d'}\n")
+    (target,) = resolve("a", config, {"Dir": "tmp"})
+    assert target.path == "tmp/x.db"
+    (target,) = resolve("postgresql://u@${Db_Host}:5432/d", None, {"Db_Host": "h.example"})
+    assert (target.host, target.port, target.shown) == ("h.example", 5432, "postgresql://u@${Db_Host}:5432/d")
+    (target,) = resolve("postgresql://u@Db.Example/d", None, {})
+    assert target.host == "db.example"
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_question_is_not_part_of_the_answer(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan = Plan("sqlite", (), None, "1.9", "", "", ())
+    monkeypatch.setattr(sys, "stdin", Terminal("y\n"))
+    confirm(plan, yes=False)
+    said = capsys.readouterr()
+    assert (said.out.strip(), "Go on?" in said.err) == ("", True)
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(UsageError) as nobody:
+        confirm(plan, yes=False)
+    assert nobody.value.code == "TV2007"
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        ("{main: ADDRESS}", "TV1003"),
+        ("{main: {url: [ADDRESS]}}", "TV1003"),
+        ("{main: {url: 'sqlite:///x', overlay: ADDRESS}}", "TV1003"),
+        ("{main: {url: 'sqlite:///x', ADDRESS: 3}}", "TV1005"),
+        ("{ADDRESS: {url: 'sqlite:///x'}}", "TV1011"),
+        ("{main: {url: 'temporal:s3cret@db:5432/t'}}", "TV3002"),
+        ("{main: {url: 'temporal:s3cret@db://t'}}", "TV3002"),
+        ("{main: {url: 'postgresql://h/d?Password=s3cret'}}", "TV3009"),
+        ("{}", "TV3007"),
+        ("{}", "TV3006"),
+    ],
+)
+def test_no_password_is_told_wherever_it_stands(tmp_path: Path, content: str, code: str) -> None:
+    config = tmp_path / "stores.yaml"
+    config.write_text(f"stores: {content}\n".replace("ADDRESS", "'postgresql://u:s3cret@db:5432/t'"))
+    if code == "TV3006":
+        config.unlink()
+    name = "temporal:s3cret@db/t" if code in ("TV3006", "TV3007") else "main"
+    ran = here("schema", "plan", name, "--config", str(config))
+    failed(ran, code, 2)
+    assert "s3cret" not in ran.out + ran.err
 
 
 def test_every_command_has_help_and_an_output_option() -> None:

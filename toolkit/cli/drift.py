@@ -175,8 +175,13 @@ def _shown(statements: list[str], path: tuple[str, ...]) -> str:
 
 
 def write(file: Path, text: str) -> None:
-    """Write a whole file or nothing: a collector that reads it at the same moment never sees half of it."""
+    """Write a whole file or nothing: a collector that reads it at the same moment never sees half of it. What a link
+    leads to is written, and what is no file (a pipe, /dev/stdout) is written to."""
     try:
+        if file.exists() and not file.is_file():
+            file.write_text(text, encoding="utf-8")
+            return
+        file = file.resolve()
         handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
         with os.fdopen(handle, "w", encoding="utf-8") as stream:
             stream.write(text)

@@ -44,13 +44,13 @@ def command(
     if (file or form == "sql") and len(stores) > 1:
         raise UsageError("TV2013", "a plan is for one store", "Name the TARGET it is to be made for.")
     if form == "sql":
-        plans = [_script(stores[0], wanted)]
+        plans = [_script(stores[0], wanted, file)]
     else:
         plans = [_planned(store, wanted, offline) for store in stores]
+        if file:
+            write(plans[0].plan, file)
         data = {"plans": [_json(explained) for explained in plans]}
         emit(output, data, lambda: _lines(form, plans, statements))
-    if file:
-        write(plans[0].plan, file)
     if exit_code and any(explained.plan.steps for explained in plans):
         raise Differences("TV6002", "there are steps to do", "Run `temporal-visibility schema upgrade`.")
 
@@ -61,10 +61,12 @@ def _planned(store: Target, wanted: Definition, offline: bool) -> Explained:
         return Explained(store.name or store.shown, plan, looked(client, plan))
 
 
-def _script(store: Target, wanted: Definition) -> Explained:
+def _script(store: Target, wanted: Definition, file: Path | None) -> Explained:
     """Print the plain way as a script."""
     with connected(store) as (engine, client):
         plan, script = script_store(engine, client, wanted, chain(), store.overlay)
+    if file:
+        write(plan, file)
     click.echo(script, nl=False)
     return Explained(store.name or store.shown, plan)
 

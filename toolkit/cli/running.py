@@ -155,7 +155,8 @@ def confirm(plan: Plan, yes: bool) -> None:
     """Ask before anything is done. UsageError when there is nobody to ask, click.Abort for no."""
     if yes:
         return
-    if not sys.stdin.isatty():
+    # A closed stdin is None.
+    if sys.stdin is None or not sys.stdin.isatty():
         raise UsageError(
             "TV2007", "there is nobody to ask", "Give --yes to run without a question, or --dry-run to look."
         )
@@ -165,7 +166,8 @@ def confirm(plan: Plan, yes: bool) -> None:
         question = "This loses data. Go on?"
     elif blocks:
         question = "This blocks writers while it rewrites tables. Go on?"
-    if not click.confirm(question):
+    # The answer, which may be one document for a program, is alone on stdout.
+    if not click.confirm(question, err=True):
         raise click.Abort
 
 
