@@ -50,7 +50,7 @@ def route(plain: Sequence[Step], store: SearchStore, wanted: Definition, overlay
     for one whose run ids cannot be searched, so that nothing tells what was deleted."""
     heavy = next((step for step in plain if step.id == "index.rebuild"), None)
     run_id = store.catalog.at(("properties", "RunId", "type"))
-    if heavy is None or not store.rows or run_id != "keyword":
+    if heavy is None or store.rows == 0 or run_id != "keyword":
         return Route(tuple(plain))
     at = plain.index(heavy)
     before = (*_cancelled(store), *plain[:at])
