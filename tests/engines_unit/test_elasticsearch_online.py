@@ -101,7 +101,9 @@ def test_how_many_deletes_writers_wait_for(last: Pass | None, wanted: int) -> No
 def following(answer: Json) -> Following:
     """From `a` to `b`, where every request gets this answer."""
     none, lease = cast(Any, None), cast(Any, SimpleNamespace(fencing=1))
-    return Following(shadow.tools(shadow.Pair("a", "b", 2)), lambda *_: Answer(200, cast(Any, answer)), none, none, lease)
+    return Following(
+        shadow.tools(shadow.Pair("a", "b", 2)), lambda *_: Answer(200, cast(Any, answer)), none, none, lease
+    )
 
 
 def test_what_a_missing_shard_had_is_not_taken_for_deleted() -> None:

@@ -42,7 +42,9 @@ def rebuild(
     begun = (*store.rebuilding, shadow_name(store, wanted))
     shadow = begun[-1]
     script = script_of(conversion, before, after, wanted, members(custom, after)) if conversion else None
-    during: dict[str, Json] = {**store.kept.settings, **settings, "refresh_interval": "-1"}
+    # Documents have been through the pipelines when they were written.
+    pipelines, none = render.pipelines(store.kept.settings), render.no_pipelines(store.kept.settings)
+    during: dict[str, Json] = {**store.kept.settings, **settings, **none, "refresh_interval": "-1"}
     moved: list[Json] = [{"add": {"index": shadow, "alias": names.index, "is_write_index": True}}]
     moved += [
         {"add": {"index": shadow, "alias": alias, **(facts if isinstance(facts, dict) else {})}}
@@ -55,7 +57,7 @@ def rebuild(
         render.refresh(names.holder),
         render.create_index(shadow, render.index_body(properties, rules.dynamic, during, _meta(store))),
         render.reindex(names.holder, shadow, script),
-        render.put_settings(shadow, {"refresh_interval": refresh_interval(store, settings)}),
+        render.put_settings(shadow, {"refresh_interval": refresh_interval(store, settings), **pipelines}),
         render.aliases([*dropped, *moved]),
     )
     return Rebuild(shadow, statements, cancel(store, begun))

@@ -164,6 +164,9 @@ class SearchRebuilder:
             if shadow.has(step.statements, "unlock"):
                 # An attempt that was cut off may have left writes refused.
                 self._let_writers_in(work)
+            if shadow.has(step.statements, "no pipelines"):
+                # ... or pipelines given back, through which nothing may be copied.
+                work.send("no pipelines")
             self._known[step.id] = Comparing(work, prints)
         return self._known[step.id]
 
@@ -214,6 +217,10 @@ class SearchRebuilder:
         work.remember(work.progress("target"), kept)
 
     def _move(self, work: Following) -> None:
+        if shadow.has(work.statements, "pipelines"):
+            # If the name does not move after all, they are taken away again before more is copied.
+            self._known.clear()
+            work.send("pipelines")
         answer = work.send("swap", (404,))
         if answer.status == 404:
             self._lease.check()

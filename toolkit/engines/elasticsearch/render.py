@@ -15,6 +15,8 @@ from toolkit.plan import Request
 
 # The key of our own note in a mapping's `_meta`.
 NOTE = "temporal_visibility"
+PIPELINES = ("default_pipeline", "final_pipeline")
+NO_PIPELINE = "_none"
 
 
 def path(*segments: str) -> str:
@@ -97,6 +99,16 @@ def block_writes(name: str) -> Request:
 def allow_writes(name: str) -> Request:
     """The opposite of `block_writes`."""
     return put_settings(name, {"blocks.write": None})
+
+
+def pipelines(settings: Mapping[str, Json]) -> dict[str, Json]:
+    """The pipelines through which an index with these settings sends what is written to it; {} when there are none."""
+    return {name: settings[name] for name in PIPELINES if settings.get(name, NO_PIPELINE) != NO_PIPELINE}
+
+
+def no_pipelines(settings: Mapping[str, Json]) -> dict[str, Json]:
+    """Settings that keep documents out of them."""
+    return dict.fromkeys(pipelines(settings), NO_PIPELINE)
 
 
 def refresh(name: str) -> Request:

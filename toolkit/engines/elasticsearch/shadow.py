@@ -131,9 +131,12 @@ def compare(pair: Pair) -> tuple[Request, ...]:
     return (*found, live, Request("POST", "/_bulk", gone, "delete"))
 
 
-def swap(pair: Pair, name: str, aliases: Mapping[str, Json], clone: Request | None) -> tuple[Request, ...]:
+def swap(
+    pair: Pair, name: str, aliases: Mapping[str, Json], clone: Request | None, pipelines: Mapping[str, Json]
+) -> tuple[Request, ...]:
     """Refuse writes; the last copies; the name goes from one index to the other, only if it is still where it was and
-    the lock is still ours. `clone`: the name is an index, which can only live on under another name."""
+    the lock is still ours. `clone`: the name is an index, which can only live on under another name. `pipelines`: those
+    that the target has from then on; none while it is copied to, as what comes has been through them."""
     moved: list[Json] = [
         {"add": {"index": pair.target, "alias": alias, **(facts if isinstance(facts, dict) else {})}}
         for alias, facts in aliases.items()
@@ -150,14 +153,16 @@ def swap(pair: Pair, name: str, aliases: Mapping[str, Json], clone: Request | No
         *moved,
     ]
     block = render.block_writes(pair.source)
-    allow = render.allow_writes(pair.source)
+    allow, none = render.allow_writes(pair.source), render.no_pipelines(pipelines)
     return (
         replace(block, part="lock"),
         *tools(pair),
         *((clone,) if clone else ()),
         Request("GET", f"{render.path(pair.target, '_stats', 'docs')}?level=shards", None, "progress target"),
+        *((replace(render.put_settings(pair.target, pipelines), part="pipelines"),) if pipelines else ()),
         render.aliases(actions, "swap"),
         replace(allow, part="unlock"),
+        *((replace(render.put_settings(pair.target, none), part="no pipelines"),) if pipelines else ()),
     )
 
 
