@@ -225,6 +225,16 @@ def test_old_servers_templates_and_names() -> None:
     assert codes(preflight.taken(made, replace(observed, taken=("visibility-v14-2",)))) == [("TV4520", True)]
 
 
+@pytest.mark.parametrize(("start", "wanted"), [("v0", [("TV4523", False)]), ("v1", [])])
+def test_computed_fields_do_not_follow_into_another_layout(start: str, wanted: list[tuple[str, bool]]) -> None:
+    observed = seen(start)
+    more: dict[str, Json] = {"runtime": {"Day": {"type": "keyword"}}, "date_detection": False}
+    observed = replace(observed, kept=replace(observed.kept, more=more))
+    for route in (engine.online(observed, BY_LABEL["v14"]), Route(engine.steps(observed, BY_LABEL["v14"]))):
+        assert codes(preflight.forgotten(plan(route), observed)) == wanted
+        assert "date_detection" in str(route.steps)
+
+
 @pytest.mark.parametrize("name", ["write", "read_only", "read_only_allow_delete"])
 def test_blocks_and_sources(name: str) -> None:
     assert codes(preflight.blocks({"settings": {"index": {"blocks": {name: "true"}}}}, "i")) == [("TV4517", True)]

@@ -20,6 +20,8 @@ from toolkit.engines.elasticsearch.typemap import Conversion, Layout, Profile, S
 from toolkit.plan import Request
 
 UNKNOWN_STATUS = "Unspecified"
+# Fields whose values are made by scripts: those of Elasticsearch, and those of OpenSearch.
+COMPUTED = ("runtime", "derived")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,9 @@ def rebuild(
         _note(store, begun),
         render.block_writes(names.holder),
         render.refresh(names.holder),
-        render.create_index(shadow, render.index_body(properties, rules.dynamic, during, _meta(store))),
+        render.create_index(
+            shadow, render.index_body(properties, rules.dynamic, during, _meta(store), more(store, conversion))
+        ),
         render.reindex(names.holder, shadow, script),
         render.put_settings(shadow, {"refresh_interval": refresh_interval(store, settings), **pipelines}),
         render.aliases([*dropped, *moved]),
@@ -66,6 +70,12 @@ def rebuild(
 def refresh_interval(store: SearchStore, settings: Mapping[str, Json]) -> Json:
     """What a rebuild gives back at its end: an overlay's wish, else what the index had."""
     return settings.get("refresh_interval", store.kept.settings.get("refresh_interval"))
+
+
+def more(store: SearchStore, conversion: Conversion | None) -> dict[str, Json]:
+    """What the new index takes over of the rest of the mapping. Scripts of computed fields name fields of the old
+    layout, and would fail in another one."""
+    return {name: facts for name, facts in store.kept.more.items() if conversion is None or name not in COMPUTED}
 
 
 def _meta(store: SearchStore) -> Json:

@@ -24,9 +24,15 @@ def path(*segments: str) -> str:
     return "/" + "/".join(quote(segment, safe="") for segment in segments)
 
 
-def index_body(properties: Mapping[str, Json], dynamic: str, settings: Mapping[str, Json], meta: Json) -> Json:
-    """The body that creates an index, or the inner part of a template."""
-    mappings: dict[str, Json] = {"dynamic": dynamic, "properties": dict(properties)}
+def index_body(
+    properties: Mapping[str, Json],
+    dynamic: str,
+    settings: Mapping[str, Json],
+    meta: Json,
+    more: Mapping[str, Json] | None = None,
+) -> Json:
+    """The body that creates an index, or the inner part of a template; `more`: other parts of the mapping."""
+    mappings: dict[str, Json] = {"dynamic": dynamic, "properties": dict(properties), **(more or {})}
     return {
         "settings": {"index": dict(settings)},
         "mappings": {"_meta": meta, **mappings} if meta else mappings,

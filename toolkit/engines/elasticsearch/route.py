@@ -82,7 +82,8 @@ def _work(heavy: Step, store: SearchStore, wanted: Definition, overlay: Overlay,
     fresh = rebuild.shadow_name(store, wanted)
     cloned = store.names.holder == store.names.index
     kept = _kept_name(store, fresh) if cloned else store.names.holder
-    custom = rebuild.users_properties(store, before, after, rules.conversion(before, after))
+    conversion = rules.conversion(before, after)
+    custom = rebuild.users_properties(store, before, after, conversion)
     scripts = _scripts(store, wanted, goal, before, after, rules)
     shards = (_shards(store.catalog.children(("settings",))), _shards(settings))
     during: dict[str, Json] = {
@@ -96,7 +97,11 @@ def _work(heavy: Step, store: SearchStore, wanted: Definition, overlay: Overlay,
         kept=kept,
         cloned=cloned,
         body=render.index_body(
-            rebuild.merged(goal.children(("properties",)), custom), rules.dynamic, during, {**store.kept.meta, **note}
+            rebuild.merged(goal.children(("properties",)), custom),
+            rules.dynamic,
+            during,
+            {**store.kept.meta, **note},
+            rebuild.more(store, conversion),
         ),
         forward=Pair(store.names.holder, fresh, shards[0], scripts[0]),
         back=Pair(fresh, kept, shards[1], scripts[1]),
