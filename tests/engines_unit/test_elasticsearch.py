@@ -175,6 +175,7 @@ def test_a_rebuild_takes_everything_of_the_users_along() -> None:
         {"refresh_interval": "5s", "analysis.analyzer.mine.type": "standard"},
         {"reports": {"filter": {"term": {"NamespaceId": "x"}}}},
         {"owner": "us"},
+        {"runtime": {"Day": {"type": "keyword"}}, "date_detection": False},
     )
     found = steps(store(engine.catalog(BY_LABEL["v14"]), "v14", kept=kept), BY_LABEL["v13"])
     create = next(r for r in requests(found[1]) if r.path == "/visibility-v13")
@@ -187,6 +188,7 @@ def test_a_rebuild_takes_everything_of_the_users_along() -> None:
     assert properties["StartTime"] == full["StartTime"]
     assert "TemporalExternalPayloadCount" not in properties
     assert mappings["_meta"] == {"owner": "us"}
+    assert (mappings["runtime"], mappings["date_detection"]) == ({"Day": {"type": "keyword"}}, False)
     assert isinstance(settings, dict)
     index = settings["index"]
     assert isinstance(index, dict)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -14,10 +16,12 @@ from toolkit.apply import plan_json
 from toolkit.catalog import Json
 from toolkit.engines import elasticsearch as engine
 from toolkit.engines.elasticsearch import preflight, rights, shadow
+from toolkit.engines.elasticsearch.following import Following, checkpoints
 from toolkit.engines.elasticsearch.names import BOOKS
 from toolkit.engines.elasticsearch.rebuilder import BRIEF, Pass, _windows, bearable
 from toolkit.engines.elasticsearch.slices import LIST, Mark, Slice, coarse, differing, grid, periods, small, together
 from toolkit.engines.elasticsearch.store import SearchStore
+from toolkit.engines.elasticsearch.transport import Answer, TooBusy
 from toolkit.engines.online import Route
 from toolkit.plan import Mode, Plan, Request
 
@@ -92,6 +96,36 @@ def test_windows_are_what_lies_between(goal: dict[str, int], at: int, width: int
 ])  # fmt: skip
 def test_how_many_deletes_writers_wait_for(last: Pass | None, wanted: int) -> None:
     assert bearable(100, last) == wanted
+
+
+def following(answer: Json) -> Following:
+    """From `a` to `b`, where every request gets this answer."""
+    none, lease = cast(Any, None), cast(Any, SimpleNamespace(fencing=1))
+    return Following(
+        shadow.tools(shadow.Pair("a", "b", 2)), lambda *_: Answer(200, cast(Any, answer)), none, none, lease
+    )
+
+
+def test_what_a_missing_shard_had_is_not_taken_for_deleted() -> None:
+    missing: Json = {"_id": "r", "error": {"type": "no_shard_available_action_exception", "reason": "nowhere"}}
+    gone: Json = {"_id": "g", "found": False}
+    there: Json = {"_id": "t", "found": True, "_version": 7}
+    assert following({"docs": [gone, there]}).versions("live", ["g", "t"]) == {"t": 7}
+    with pytest.raises(TooBusy, match="nowhere"):
+        following({"docs": [gone, there, missing]}).versions("live", ["g", "t", "r"])
+
+
+def test_a_shard_that_is_nowhere_is_missed() -> None:
+    copies: Json = [{"routing": {"primary": True}, "seq_no": {"global_checkpoint": 6}}]
+    new: Json = [{"routing": {"primary": True}}]
+
+    def seen(**shards: Json) -> Answer:
+        return Answer(200, {"indices": {"i": {"shards": shards}}} if shards else {"indices": {}})
+
+    assert checkpoints(seen(**{"0": copies, "1": copies}), "i", 2) == {"0": 6, "1": 6}
+    for answer in (seen(), seen(**{"1": copies}), seen(**{"0": copies}), seen(**{"0": copies, "1": new})):
+        with pytest.raises(TooBusy, match="has no primary"):
+            checkpoints(answer, "i", 2)
 
 
 def test_texts_are_filled_in_as_values() -> None:
@@ -189,6 +223,16 @@ def test_old_servers_templates_and_names() -> None:
     assert codes(preflight.hidden(others, made, observed)) == [("TV4522", False)]
     assert codes(preflight.taken(made, observed)) == []
     assert codes(preflight.taken(made, replace(observed, taken=("visibility-v14-2",)))) == [("TV4520", True)]
+
+
+@pytest.mark.parametrize(("start", "wanted"), [("v0", [("TV4523", False)]), ("v1", [])])
+def test_computed_fields_do_not_follow_into_another_layout(start: str, wanted: list[tuple[str, bool]]) -> None:
+    observed = seen(start)
+    more: dict[str, Json] = {"runtime": {"Day": {"type": "keyword"}}, "date_detection": False}
+    observed = replace(observed, kept=replace(observed.kept, more=more))
+    for route in (engine.online(observed, BY_LABEL["v14"]), Route(engine.steps(observed, BY_LABEL["v14"]))):
+        assert codes(preflight.forgotten(plan(route), observed)) == wanted
+        assert "date_detection" in str(route.steps)
 
 
 @pytest.mark.parametrize("name", ["write", "read_only", "read_only_allow_delete"])

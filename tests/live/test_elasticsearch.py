@@ -244,6 +244,11 @@ def test_what_users_added_stays(engine: Handle) -> None:
             "Notes": {"type": "text", "fields": {"raw": {"type": "keyword"}}},
             "WorkflowId": {"type": "keyword", "fields": {"words": {"type": "text"}}},
         }})  # fmt: skip
+        script = {"source": "emit(doc['WorkflowId'].value)"}
+        computed = {"elasticsearch": "runtime", "opensearch": "derived"}[engine.engine]
+        more = {computed: {"Same": {"type": "keyword", "script": script}}, "date_detection": False,
+                "dynamic_templates": [{"words": {"match": "x*", "mapping": {"type": "keyword"}}}]}  # fmt: skip
+        ask(engine, "PUT", f"/{name}/_mapping", more)
         ask(engine, "PUT", f"/{name}/_settings", {"index": {"refresh_interval": "7s"}})
         ask(engine, "POST", "/_aliases", {"actions": [
             {"add": {"index": name, "alias": f"{name}-reports", "filter": {"term": {"OrderId": "a-1"}}}}
@@ -261,7 +266,12 @@ def test_what_users_added_stays(engine: Handle) -> None:
         found = ask(engine, "POST", f"/{name}-reports/_search", {"query": {"match_all": {}}, "version": True})
         [hit] = found["hits"]["hits"]  # type: ignore[index,call-overload]
         assert hit["_version"] == 5  # type: ignore[index,call-overload]
-        mapping = ask(engine, "GET", f"/{name}/_mapping")[f"{name}-v8"]["mappings"]["properties"]  # type: ignore[index,call-overload]
+        whole = ask(engine, "GET", f"/{name}/_mapping")[f"{name}-v8"]["mappings"]  # type: ignore[index,call-overload]
+        assert set(more) <= set(whole)  # type: ignore[arg-type]
+        assert (
+            ask(engine, "POST", f"/{name}/_search", {"query": {"term": {"Same": "wf"}}})["hits"]["total"]["value"] == 1
+        )  # type: ignore[index,call-overload]
+        mapping = whole["properties"]  # type: ignore[index,call-overload]
         assert mapping["Notes"] == {"type": "text", "fields": {"raw": {"type": "keyword"}}}  # type: ignore[index,call-overload]
         assert mapping["WorkflowId"]["fields"] == {"words": {"type": "text"}}  # type: ignore[index,call-overload]
 

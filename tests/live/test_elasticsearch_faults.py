@@ -3,9 +3,12 @@ coded answer, nothing is lost, and the same command goes on."""
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from threading import Timer
+from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -14,11 +17,27 @@ from tests.engines.processes import wait_until
 from tests.support.command import temporal_visibility
 from tests.support.one_more import fill, filler, on_a_small_disk
 from tests.support.online import once_before
-from tests.support.search_store import QUICK, ask, at, brought, check, finished, name_of, opened, prepared, url_of
+from tests.support.search_store import (
+    QUICK,
+    ask,
+    at,
+    brought,
+    check,
+    finished,
+    indices,
+    name_of,
+    opened,
+    prepared,
+    url_of,
+    without_a_shard,
+)
 from tests.support.search_writing import SearchWriter
 from toolkit.apply.actions import Action, CompareChunk, CopyChunk, Outcome, Swap
+from toolkit.engines.bound import Search
+from toolkit.engines.elasticsearch import client as clients
 from toolkit.engines.elasticsearch.books import take
 from toolkit.engines.elasticsearch.names import BOOKS
+from toolkit.engines.elasticsearch.transport import Answer
 from toolkit.errors import ConnectionFailed, EngineError
 
 ROWS = 600
@@ -133,3 +152,42 @@ def test_the_network_is_cut_in_the_middle(engine: Handle) -> None:
     check(engine, writer, ROWS)
     finished(engine)
     check(engine, writer, ROWS)
+
+
+@pytest.mark.engines("elasticsearch", "opensearch")
+@pytest.mark.parametrize("before", ["/_search", "/_mget", "/_clone/"])
+def test_a_shard_is_lost_in_the_middle(engine: Handle, before: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was in it is neither left out nor taken for deleted: the run stops, and goes on when the shard is back."""
+    monkeypatch.setattr(clients, "_LONGEST_WAIT", 0.0)
+    version, name = prepared(engine, ROWS), name_of(engine)
+    with ExitStack() as lost, opened(engine) as client:
+        send, met = client._line.send, list[str]()
+
+        def sending(method: str, path: str, body: Any = None, seconds: int = 90) -> Answer:
+            if deleted and not met and path.startswith(f"/{name}{before}"):
+                met.append(path)
+                lost.enter_context(without_a_shard(engine, name))
+            return send(method, path, body, seconds)
+
+        watch, deleted = once_before(CompareChunk, lambda: delete_one(engine))
+        monkeypatch.setattr(client._line, "send", sending)
+        few = replace(QUICK, watch=watch, limits=replace(QUICK.limits, attempts=0))
+        with pytest.raises(EngineError) as told:
+            brought(client, version, options=few)
+        assert (len(met), told.value.code in ("TV4511", "TV5103", "TV5112")) == (1, True), told.value
+        for statement in (Search("_count", {}), Search("_search", {"size": 0})):
+            with pytest.raises(EngineError, match="is too busy"):
+                client.ask(statement)
+        assert name in indices(engine)
+    with opened(engine) as client:
+        brought(client, version)
+        assert client.count() == ROWS - 1
+    at(engine, version)
+    finished(engine)
+
+
+def delete_one(engine: Handle) -> None:
+    """One record, which the copy has by then."""
+    [hit] = ask(engine, "POST", f"/{name_of(engine)}/_search", {"size": 1, "version": True})["hits"]["hits"]
+    how = f"version={hit['_version'] + 1}&version_type=external&refresh=true"
+    ask(engine, "DELETE", f"/{name_of(engine)}/_doc/{quote(hit['_id'], safe='')}?{how}")

@@ -384,6 +384,50 @@ def test_what_stands_in_the_way_is_found_before_anything_is_done(engine: Handle)
         assert client.observe().names.holder == f"{fresh[1:]}-2"
 
 
+@pytest.mark.parametrize("offline", [False, True], ids=["online", "offline"])
+def test_documents_are_not_sent_through_pipelines_again(engine: Handle, offline: bool) -> None:
+    """Nor by what goes on after a swap that was cut off, nor on the way back; and each index has its own afterwards."""
+    version, name = prepared(engine, 50), name_of(engine)
+    # A copy that meets them fails, as they are not there.
+    pipelines = {"index.default_pipeline": f"{name}-none", "index.final_pipeline": f"{name}-neither"}
+    ask(engine, "PUT", f"/{name}/_settings", pipelines)
+
+    def wrote(run: str) -> None:
+        ask(engine, "PUT", f"/{name}/_settings", dict.fromkeys(pipelines))
+        ask(engine, "PUT", f"/{name}/_doc/w~{run}?version=5&version_type=external&refresh=true", {"RunId": run})
+        ask(engine, "PUT", f"/{name}/_settings", pipelines)
+
+    def has(rows: int) -> None:
+        [facts] = ask(engine, "GET", f"/{name}/_settings?flat_settings=true").values()
+        assert {key: facts["settings"].get(key) for key in pipelines} == pipelines
+        assert client.count() == rows
+
+    with opened(engine) as client:
+        if offline:
+            brought(client, version, offline=True)
+            has(50)
+            return
+        send = client._line.send
+
+        def cut(method: str, path: str, body: Any = None, seconds: int = 90) -> Answer:
+            if "remove_index" in str(body):
+                raise ConnectionFailed("TV4002", "cut off")
+            return send(method, path, body, seconds)
+
+        client._line.send = cut  # type: ignore[method-assign]
+        with pytest.raises(ConnectionFailed):
+            brought(client, version)
+        client._line.send = send  # type: ignore[method-assign]
+        wrote("late")
+    with opened(engine) as client:
+        brought(client, version)
+        has(51)
+        wrote("later")
+        task = ways_back.rollback(chosen, client, released(), TWO_SHARDS)
+        perform(client, task, lambda *_: None, time.monotonic, QUICK)
+        has(52)
+
+
 def test_documents_without_their_source_are_not_copied(engine: Handle) -> None:
     name = name_of(engine)
     definition: Definition = find(newest(engine))

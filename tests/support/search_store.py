@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import pytest
+
 from tests.engines.handles import Handle
+from tests.engines.processes import wait_until
 from tests.engines.servers.search import request
 from tests.support import journeys
 from tests.support.catalogs import released
@@ -128,3 +133,33 @@ def finished(engine: Handle) -> None:
     assert set(facts["aliases"]) <= {name_of(engine)}
     assert not {"index.gc_deletes", "index.refresh_interval", "index.blocks.write"} & set(facts["settings"])
     assert set(facts["mappings"]["_meta"]["temporal_visibility"]) == {"label"}
+
+
+@contextmanager
+def without_a_shard(engine: Handle, index: str) -> Iterator[None]:
+    """Shard 1 of the index is nowhere meanwhile, as when its node is gone: its files are elsewhere."""
+    ask(engine, "POST", f"/{index}/_flush")
+    [node] = ask(engine, "GET", "/_nodes/stats/fs")["nodes"].values()
+    uuid = ask(engine, "GET", f"/{index}?flat_settings=true")[index]["settings"]["index.uuid"]
+    files = Path(node["fs"]["data"][0]["path"]) / "indices" / uuid / "1"
+    if not files.exists():
+        pytest.skip("the server's files are not on this machine")
+    away = files.rename(files.with_name("away"))
+    place = {"index": index, "shard": 1, "node": node["name"]}
+
+    def moved(command: str, **more: bool) -> None:
+        ask(engine, "POST", "/_cluster/reroute?retry_failed=true", {"commands": [{command: {**place, **more}}]})
+
+    def state() -> str:
+        shards = ask(engine, "GET", f"/_cluster/health/{index}?level=shards")["indices"][index]["shards"]
+        return str(shards["1"]["status"])
+
+    moved("cancel", allow_primary=True)
+    try:
+        wait_until(lambda: state() == "red", 30, "the end of the shard")
+        yield
+    finally:
+        shutil.rmtree(files, ignore_errors=True)
+        away.rename(files)
+        moved("allocate_stale_primary", accept_data_loss=True)
+        wait_until(lambda: state() != "red", 30, "the shard")

@@ -5,6 +5,7 @@ It decides nothing; what to send comes as Steps, what to store as Records.
 
 from __future__ import annotations
 
+import contextlib
 import random
 import re
 import time
@@ -71,7 +72,8 @@ def connect(target: Target, rules: Profile) -> SearchClient:
 def _not_now(method: str, path: str, status: int) -> bool:
     """Whether to ask again: a refusal for want of room (429), and a look at an index that has no shard yet (503), as
     somebody has just made it or its node has just come back. A write waits for its shard in the server."""
-    return status == 429 or (status == 503 and (method == "GET" or path.endswith(("/_search", "/_count"))))
+    looks = method == "GET" or path.partition("?")[0].endswith(("/_search", "/_count"))
+    return status == 429 or (status == 503 and looks)
 
 
 class SearchClient:
@@ -90,16 +92,20 @@ class SearchClient:
         self._rebuilder: rebuilder.SearchRebuilder | None = None
 
     def _ask(self, method: str, path: str, body: Any = None, fine: tuple[int, ...] = ()) -> Answer:
-        seconds = LONG_SECONDS if path.startswith("/_reindex?") else transport.SECONDS
-        answer = self._line.send(method, path, body, seconds)
+        answer = self._send(method, path, body)
         wait = _FIRST_WAIT
         while _not_now(method, path, answer.status) and wait < _LONGEST_WAIT:
             time.sleep(wait * random.uniform(0.5, 1.5))
             wait *= 2
-            answer = self._line.send(method, path, body, seconds)
+            answer = self._send(method, path, body)
         if answer.status >= 400 and answer.status not in fine:
             raise transport.refused(answer, self._target)
         return answer
+
+    def _send(self, method: str, path: str, body: Any) -> Answer:
+        seconds = LONG_SECONDS if path.startswith("/_reindex?") else transport.SECONDS
+        answer = self._line.send(method, path, body, seconds)
+        return transport.whole(answer) if path.partition("?")[0].endswith("/_count") else answer
 
     def request(self, method: str, path: str, body: Any = None) -> Any:
         """The answer to a request of a caller's own. Raises EngineError when it is refused."""
@@ -122,7 +128,7 @@ class SearchClient:
             catalog=inspect.catalog(facts, self._overlaid) if holder else layout.EMPTY,
             recorded=versions.recorded(meta),
             server=self._server,
-            rows=self.count() if holder else None,
+            rows=self._rows() if holder else None,
             names=names,
             template=template,
             auto_create=self._auto_create(),
@@ -134,6 +140,12 @@ class SearchClient:
             size=self._size(holder) if holder else None,
             put_back=put_back,
         )
+
+    def _rows(self) -> int | None:
+        """None: some of its shards do not answer; what else the index is can be told all the same."""
+        with contextlib.suppress(transport.TooBusy):
+            return self.count()
+        return None
 
     def _taken(self) -> tuple[str, ...]:
         """Indices and aliases with our name, or one that a new index could get. `NAME*` would be neighbours, too, of
@@ -224,7 +236,9 @@ class SearchClient:
 
     def ask(self, statement: Search) -> list[dict[str, Any]]:
         """See `toolkit.engines.filtering.Asking`: the whole answer is the only row."""
-        return [self._ask("POST", f"{render.path(self._index)}/{statement.path}", dict(statement.body)).body]
+        # Counts have no such option; they are looked at.
+        whole = "?allow_partial_search_results=false" if statement.path == "_search" else ""
+        return [self._ask("POST", f"{render.path(self._index)}/{statement.path}{whole}", dict(statement.body)).body]
 
     def measure(self, plan: Plan) -> dict[str, Estimate]:
         """See `toolkit.engines.measuring.Measuring`."""

@@ -6,7 +6,7 @@ Every change goes through an alias that belongs to the holder of the lock, and c
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from toolkit.catalog import Json
@@ -27,15 +27,18 @@ _WAIT = (429, 503)
 _REFUSED = (400, 404, 409, 429, 500, 503)
 
 
-def checkpoints(answer: Answer) -> Positions:
-    """How far each shard is: what all its copies have, and no failure takes back."""
-    [index] = answer.body["indices"].values()
+def checkpoints(answer: Answer, index: str, shards: int) -> Positions:
+    """How far each shard is: what all its copies have, and no failure takes back. `shards`: how many the index has, for
+    one that is nowhere is not spoken of. TooBusy when one of them has no primary."""
     found: Positions = {}
-    for shard, copies in index["shards"].items():
-        primary = next((copy for copy in copies if copy["routing"]["primary"]), None)
-        if primary is None:
-            raise EngineError("TV4511", f"shard {shard} has no primary", "Wait for the cluster, and run it again.")
-        found[shard] = int(primary["seq_no"]["global_checkpoint"])
+    for facts in answer.body["indices"].values():
+        for shard, copies in facts["shards"].items():
+            primary = next((copy for copy in copies if copy["routing"]["primary"] and "seq_no" in copy), None)
+            if primary is not None:
+                found[shard] = int(primary["seq_no"]["global_checkpoint"])
+    if missing := [str(number) for number in range(shards) if str(number) not in found]:
+        text = f"shard {missing[0]} of {index} has no primary"
+        raise TooBusy("TV4511", text, "Wait for the cluster, and run it again.")
     return found
 
 
@@ -57,6 +60,7 @@ class Following:
     bulk: Bulk
     books: Books
     lease: SearchLease
+    shards: dict[str, int] = field(default_factory=dict)
 
     @property
     def target(self) -> str:
@@ -100,6 +104,14 @@ class Following:
         found = self.ask("GET", f"{render.path(self.target)}/_alias", None, ()).body
         return [name for facts in found.values() for name in facts["aliases"] if name.startswith(self.target + WRITER)]
 
+    def progress(self, side: str = "source") -> Positions:
+        """How far each shard of that side is. TooBusy when one has no primary."""
+        part, index = ("progress", self.source) if side == "source" else ("progress target", self.target)
+        if index not in self.shards:
+            found = self.ask("GET", f"{render.path(index)}/_settings?flat_settings=true", None, ()).body
+            self.shards[index] = next(int(facts["settings"]["index.number_of_shards"]) for facts in found.values())
+        return checkpoints(self.send(part), index, self.shards[index])
+
     def position(self) -> Positions:
         """How far the source was followed into this target; {} when it never was."""
         return {k: int(v) for k, v in self.books.read(f"position~{self.target}").body.items()}
@@ -130,7 +142,7 @@ class Following:
         """Copy what was written since the last time, at most `most` operations of each shard, and see that it arrived.
         How many operations were followed, and how many are left."""
         at = self.position()
-        goal = checkpoints(self.send("progress"))
+        goal = self.progress()
         self.send("refresh source")
         taken = left = 0
         for shard, end in goal.items():
@@ -169,11 +181,15 @@ class Following:
         return [id for id in doubtful if live.get(id) == wanted[id]]
 
     def versions(self, part: str, ids: Iterable[str]) -> dict[str, int]:
-        """The versions of these documents at this moment; those that are not there are left out."""
+        """The versions of these documents at this moment; those that are not there are left out. TooBusy where the
+        server cannot tell, for want of a shard: that is no sign of a delete."""
         known, found = list(ids), {}
         for start in range(0, len(known), shadow.PAGE):
             asked: list[Json] = [*known[start : start + shadow.PAGE]]
             for doc in self.send(part, ids=asked).body["docs"]:
+                if "error" in doc:
+                    why = Answer(503, {"error": doc["error"]}).reason
+                    raise TooBusy("TV4003", f"document {doc['_id'][:120]!r} cannot be looked at: {why[:400]}")
                 if doc.get("found"):
                     found[doc["_id"]] = int(doc["_version"])
         return found

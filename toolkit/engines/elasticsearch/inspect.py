@@ -27,6 +27,8 @@ _PRIVATE = (
     "routing.allocation.disk.watermark.ignore", "search.throttled", "searchable_snapshot.", "shard_limit.group",
     "verified_before_close", "verified_read_only",
 )  # fmt: skip
+# Parts of a mapping that a new index does not just take over: our own, and what it must not have for a rebuild at all.
+_OURS = ("properties", "dynamic", "_meta", "_source")
 
 
 def catalog(answer: Mapping[str, Json], more: Collection[str] = ()) -> Catalog:
@@ -49,6 +51,7 @@ def kept(answer: Mapping[str, Json], names: Names, more: Collection[str] = ()) -
         settings={k: v for k, v in settings.items() if k not in (*SETTINGS, *more) and not belongs_to_one(k)},
         aliases={name: facts for name, facts in found.items() if name != names.index},
         meta={k: v for k, v in _map(mappings.get("_meta")).items() if k != render.NOTE},
+        more={k: v for k, v in mappings.items() if k not in _OURS},
     )
 
 

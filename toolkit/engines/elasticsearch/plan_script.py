@@ -39,6 +39,13 @@ send() {
 
 ask() { send "$@" </dev/null; }
 
+# How many records an index has, if all its shards answer: PATH.
+count() {
+  ask POST "$1/_refresh"
+  ask GET "$1/_count?filter_path=count,_shards.total,_shards.successful"
+  printf '%s' "$body" | grep -q '"total":\([0-9]*\),"successful":\1[,}]' || fail "not all shards of $1 answer: $body"
+}
+
 # Start a copy and wait for its end: PATH SOURCE TARGET.
 copy() {
   send POST "$1"
@@ -46,10 +53,9 @@ copy() {
   [ -n "$task" ] || fail "no task in: $body"
   while ask GET "/_tasks/$task"; ! printf '%s' "$body" | grep -q '"completed" *: *true'; do sleep 1; done
   printf '%s' "$body" | grep -q '"failures" *: *\[ *\]' || fail "the copy failed: $body"
-  ask POST "$2/_refresh"; ask POST "$3/_refresh"
-  ask GET "$2/_count?filter_path=count"; before=$body
-  ask GET "$3/_count?filter_path=count"
-  [ "$before" = "$body" ] || fail "the copy has not as many records: $before, $body"
+  count "$2"; before=$body
+  count "$3"
+  [ "${before%%,*}" = "${body%%,*}" ] || fail "the copy has not as many records: $before, $body"
 }
 
 has() { printf '%s' "$body" | grep -qF -e "$1" || fail "$problem: no $1 in the mapping"; }

@@ -11,6 +11,7 @@ from toolkit.catalog import Json
 from toolkit.engines.elasticsearch import render, rights
 from toolkit.engines.elasticsearch.books import Ask
 from toolkit.engines.elasticsearch.inspect import flat_settings
+from toolkit.engines.elasticsearch.rebuild import COMPUTED
 from toolkit.engines.elasticsearch.store import SearchStore
 from toolkit.engines.online import Problem
 from toolkit.plan import Observed, Plan, Request
@@ -39,6 +40,7 @@ def check(ask: Ask, plan: Plan, observed: Observed) -> tuple[Problem, ...]:
         found += () if observed.interrupted else blocks(facts, observed.names.holder, mended)
         if plan.kept:
             found += source(facts, observed.names.holder)
+    found += forgotten(plan, observed)
     if plan.kept:
         found += [*version(observed.server), *taken(plan, observed)]
         found += room(ask("GET", "/_nodes/stats/fs", None, _NEVER).body, observed.size)
@@ -114,6 +116,22 @@ def taken(plan: Plan, store: SearchStore) -> Iterator[Problem]:
     made = {_made(s) for step in plan.steps for s in step.statements if isinstance(s, Request)} - {None}
     for name in sorted(str(n) for n in made & {*store.taken}):
         yield Problem("TV4520", f"there is an index or alias {name} already", "Make a new plan, or rename it.")
+
+
+def forgotten(plan: Plan, store: SearchStore) -> Iterator[Problem]:
+    """Computed fields of users that the new index will not have."""
+    bodies = [s.body for p in plan.steps for s in p.statements if isinstance(s, Request) and s.part == "create"]
+    for body in bodies if store.exists else ():
+        mappings = body.get("mappings") if isinstance(body, dict) else None
+        left = [n for part in COMPUTED if isinstance(mappings, dict) and part not in mappings
+                for n in _names(store.kept.more.get(part))]  # fmt: skip
+        if left:
+            hint = "Its scripts were written for the old layout: give the new index such fields of its own afterwards."
+            yield Problem("TV4523", f"the new index will not compute {', '.join(left[:5])}", hint, fatal=False)
+
+
+def _names(fields: Json) -> list[str]:
+    return sorted(fields) if isinstance(fields, dict) else []
 
 
 def _made(request: Request) -> str | None:

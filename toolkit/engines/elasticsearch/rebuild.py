@@ -19,6 +19,9 @@ from toolkit.engines.elasticsearch.store import SearchStore
 from toolkit.engines.elasticsearch.typemap import Conversion, Layout, Profile, Statuses, Times
 from toolkit.plan import Request
 
+# Fields whose values are made by scripts: those of Elasticsearch, and those of OpenSearch.
+COMPUTED = ("runtime", "derived")
+
 
 @dataclass(frozen=True, slots=True)
 class Rebuild:
@@ -40,7 +43,9 @@ def rebuild(
     begun = (*store.rebuilding, shadow_name(store, wanted))
     shadow = begun[-1]
     script = script_of(conversion, before, after, wanted, members(custom, after)) if conversion else None
-    during: dict[str, Json] = {**store.kept.settings, **settings, "refresh_interval": "-1"}
+    # Documents have been through the pipelines when they were written.
+    pipelines, none = render.pipelines(store.kept.settings), render.no_pipelines(store.kept.settings)
+    during: dict[str, Json] = {**store.kept.settings, **settings, **none, "refresh_interval": "-1"}
     moved: list[Json] = [{"add": {"index": shadow, "alias": names.index, "is_write_index": True}}]
     moved += [
         {"add": {"index": shadow, "alias": alias, **(facts if isinstance(facts, dict) else {})}}
@@ -51,9 +56,11 @@ def rebuild(
         _note(store, begun),
         render.block_writes(names.holder),
         render.refresh(names.holder),
-        render.create_index(shadow, render.index_body(properties, rules.dynamic, during, _meta(store))),
+        render.create_index(
+            shadow, render.index_body(properties, rules.dynamic, during, _meta(store), more(store, conversion))
+        ),
         render.reindex(names.holder, shadow, script),
-        render.put_settings(shadow, {"refresh_interval": refresh_interval(store, settings)}),
+        render.put_settings(shadow, {"refresh_interval": refresh_interval(store, settings), **pipelines}),
         render.aliases([*dropped, *moved]),
     )
     return Rebuild(shadow, statements, cancel(store, begun))
@@ -62,6 +69,12 @@ def rebuild(
 def refresh_interval(store: SearchStore, settings: Mapping[str, Json]) -> Json:
     """What a rebuild gives back at its end: an overlay's wish, else what the index had."""
     return settings.get("refresh_interval", store.kept.settings.get("refresh_interval"))
+
+
+def more(store: SearchStore, conversion: Conversion | None) -> dict[str, Json]:
+    """What the new index takes over of the rest of the mapping. Scripts of computed fields name fields of the old
+    layout, and would fail in another one."""
+    return {name: facts for name, facts in store.kept.more.items() if conversion is None or name not in COMPUTED}
 
 
 def _meta(store: SearchStore) -> Json:

@@ -15,7 +15,7 @@ from typing import TypeVar
 from toolkit.engines.elasticsearch import render, shadow
 from toolkit.engines.elasticsearch.books import Ask, Books, SearchLease
 from toolkit.engines.elasticsearch.comparing import Comparing
-from toolkit.engines.elasticsearch.following import Bulk, Following, Positions, checkpoints
+from toolkit.engines.elasticsearch.following import Bulk, Following, Positions
 from toolkit.engines.elasticsearch.refusals import NO_RIGHT
 from toolkit.engines.elasticsearch.slices import grid
 from toolkit.engines.elasticsearch.transport import TooBusy
@@ -91,7 +91,7 @@ class SearchRebuilder:
         work = self._following(step)
         at = -1 if after is None else int(after[0])
         if after is None:
-            goal = checkpoints(work.send("progress"))
+            goal = work.progress()
             work.send("refresh source")
             work.remember(goal)
         else:
@@ -164,6 +164,9 @@ class SearchRebuilder:
             if shadow.has(step.statements, "unlock"):
                 # An attempt that was cut off may have left writes refused.
                 self._let_writers_in(work)
+            if shadow.has(step.statements, "no pipelines"):
+                # ... or pipelines given back, through which nothing may be copied.
+                work.send("no pipelines")
             self._known[step.id] = Comparing(work, prints)
         return self._known[step.id]
 
@@ -202,16 +205,22 @@ class SearchRebuilder:
         self._lease.check()
         name = shadow.clone_name(shadow.part(work.statements, "clone"))
         self._ask("DELETE", render.path(name), None, (404,))
-        work.send("clone")
+        if not work.send("clone").body.get("shards_acknowledged"):
+            # It lives on the files of the old index until it is whole.
+            raise EngineError("TV4511", f"a shard of {name} has no primary", "Wait for the cluster, and run it again.")
 
     def _note_way_back(self, work: Following) -> None:
         """From here on the new index is the one to be followed."""
         kept = work.source
         if shadow.has(work.statements, "clone"):
             kept = shadow.clone_name(shadow.part(work.statements, "clone"))
-        work.remember(checkpoints(work.send("progress target")), kept)
+        work.remember(work.progress("target"), kept)
 
     def _move(self, work: Following) -> None:
+        if shadow.has(work.statements, "pipelines"):
+            # If the name does not move after all, they are taken away again before more is copied.
+            self._known.clear()
+            work.send("pipelines")
         answer = work.send("swap", (404,))
         if answer.status == 404:
             self._lease.check()

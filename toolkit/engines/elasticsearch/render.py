@@ -15,6 +15,8 @@ from toolkit.plan import Request
 
 # The key of our own note in a mapping's `_meta`.
 NOTE = "temporal_visibility"
+PIPELINES = ("default_pipeline", "final_pipeline")
+NO_PIPELINE = "_none"
 
 
 def path(*segments: str) -> str:
@@ -22,9 +24,15 @@ def path(*segments: str) -> str:
     return "/" + "/".join(quote(segment, safe="") for segment in segments)
 
 
-def index_body(properties: Mapping[str, Json], dynamic: str, settings: Mapping[str, Json], meta: Json) -> Json:
-    """The body that creates an index, or the inner part of a template."""
-    mappings: dict[str, Json] = {"dynamic": dynamic, "properties": dict(properties)}
+def index_body(
+    properties: Mapping[str, Json],
+    dynamic: str,
+    settings: Mapping[str, Json],
+    meta: Json,
+    more: Mapping[str, Json] | None = None,
+) -> Json:
+    """The body that creates an index, or the inner part of a template; `more`: other parts of the mapping."""
+    mappings: dict[str, Json] = {"dynamic": dynamic, "properties": dict(properties), **(more or {})}
     return {
         "settings": {"index": dict(settings)},
         "mappings": {"_meta": meta, **mappings} if meta else mappings,
@@ -97,6 +105,16 @@ def block_writes(name: str) -> Request:
 def allow_writes(name: str) -> Request:
     """The opposite of `block_writes`."""
     return put_settings(name, {"blocks.write": None})
+
+
+def pipelines(settings: Mapping[str, Json]) -> dict[str, Json]:
+    """The pipelines through which an index with these settings sends what is written to it; {} when there are none."""
+    return {name: settings[name] for name in PIPELINES if settings.get(name, NO_PIPELINE) != NO_PIPELINE}
+
+
+def no_pipelines(settings: Mapping[str, Json]) -> dict[str, Json]:
+    """Settings that keep documents out of them."""
+    return dict.fromkeys(pipelines(settings), NO_PIPELINE)
 
 
 def refresh(name: str) -> Request:

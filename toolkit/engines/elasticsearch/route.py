@@ -50,7 +50,7 @@ def route(plain: Sequence[Step], store: SearchStore, wanted: Definition, overlay
     for one whose run ids cannot be searched, so that nothing tells what was deleted."""
     heavy = next((step for step in plain if step.id == "index.rebuild"), None)
     run_id = store.catalog.at(("properties", "RunId", "type"))
-    if heavy is None or not store.rows or run_id != "keyword":
+    if heavy is None or store.rows == 0 or run_id != "keyword":
         return Route(tuple(plain))
     at = plain.index(heavy)
     before = (*_cancelled(store), *plain[:at])
@@ -82,12 +82,13 @@ def _work(heavy: Step, store: SearchStore, wanted: Definition, overlay: Overlay,
     fresh = rebuild.shadow_name(store, wanted)
     cloned = store.names.holder == store.names.index
     kept = _kept_name(store, fresh) if cloned else store.names.holder
-    custom = rebuild.users_properties(store, before, after, rules.conversion(before, after))
+    conversion = rules.conversion(before, after)
+    custom = rebuild.users_properties(store, before, after, conversion)
     scripts = _scripts(store, wanted, goal, before, after, rules)
     shards = (_shards(store.catalog.children(("settings",))), _shards(settings))
     during: dict[str, Json] = {
         **store.kept.settings, **settings, "number_of_replicas": "0", "auto_expand_replicas": "false",
-        "refresh_interval": "-1", "gc_deletes": shadow.REMEMBER,
+        "refresh_interval": "-1", "gc_deletes": shadow.REMEMBER, **render.no_pipelines(store.kept.settings),
     }  # fmt: skip
     note = versions.note(label(wanted), (), store.uuid)
     return _Work(
@@ -96,7 +97,11 @@ def _work(heavy: Step, store: SearchStore, wanted: Definition, overlay: Overlay,
         kept=kept,
         cloned=cloned,
         body=render.index_body(
-            rebuild.merged(goal.children(("properties",)), custom), rules.dynamic, during, {**store.kept.meta, **note}
+            rebuild.merged(goal.children(("properties",)), custom),
+            rules.dynamic,
+            during,
+            {**store.kept.meta, **note},
+            rebuild.more(store, conversion),
         ),
         forward=Pair(store.names.holder, fresh, shards[0], scripts[0]),
         back=Pair(fresh, kept, shards[1], scripts[1]),
@@ -162,7 +167,8 @@ def _steps(work: _Work) -> tuple[Step, ...]:
         Step(
             "rebuild.swap", f"Swap: {name} becomes an alias of {fresh}; the old index stays as {work.kept}",
             "writes are refused for the last copies; writers try again by themselves", plain.step_class, SHORT,
-            shadow.swap(work.forward, name, store.kept.aliases, _clone(work)), (), (Expect(_HOLDER, fresh),),
+            shadow.swap(work.forward, name, store.kept.aliases, _clone(work), render.pipelines(store.kept.settings)),
+            (), (Expect(_HOLDER, fresh),),
             mode=Mode.SWAP, needs=here,
         ),
         Step(
@@ -199,17 +205,19 @@ def _follow(pair: Pair, id: str) -> Step:
 
 def _back(work: _Work) -> tuple[Step, ...]:
     store, name = work.store, work.store.names.index
+    pipelines, none = render.pipelines(store.kept.settings), render.no_pipelines(store.kept.settings)
+    opened: dict[str, Json] = {"blocks.write": None, "gc_deletes": shadow.REMEMBER, **none}
     gc = {"gc_deletes": store.kept.settings.get("gc_deletes"), "blocks.write": None}
     return (
         Step(
             "rebuild.back.open", f"Let {work.kept} be written to", "", StepClass.METADATA, NO_LOCK,
-            (render.put_settings(work.kept, {"blocks.write": None, "gc_deletes": shadow.REMEMBER}),), (), (),
+            (render.put_settings(work.kept, opened),), (), (),
         ),
         _follow(work.back, "rebuild.back.follow"),
         Step(
             "rebuild.back", f"Swap back: {name} becomes an alias of {work.kept} again",
             "it was kept, and gets what was written since", StepClass.REBUILD, SHORT,
-            shadow.swap(work.back, name, store.kept.aliases, None), (), (Expect(_HOLDER, work.kept),),
+            shadow.swap(work.back, name, store.kept.aliases, None, pipelines), (), (Expect(_HOLDER, work.kept),),
             mode=Mode.SWAP, needs=(Expect(_HOLDER, work.fresh),),
         ),
         Step(

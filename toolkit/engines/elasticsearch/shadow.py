@@ -22,6 +22,8 @@ COPY_SIZE = 2000
 PAGE = 2000
 RUNS_PAGE = 10_000
 GREEN_SECONDS = 30
+# What some of the shards say would be taken for all there is.
+_SEARCH = "_search?allow_partial_search_results=false"
 
 # A hash of start (milliseconds; the first layout has nanoseconds) and version for each document, added up: the order of
 # documents does not count. Run ids are what slices are made of; as texts in a script they would take ten times as long.
@@ -88,7 +90,7 @@ def follow(pair: Pair) -> tuple[Request, ...]:
         Request("POST", f"{render.path(pair.source)}/{refresh}", None, "refresh source"),
         Request("POST", "/_reindex?require_alias=true&refresh=false&timeout=1m", body, "copy"),
         Request(
-            "POST", f"{render.path(pair.source, '_search')}?preference=_shards:%(shard)s", changed, "changed"
+            "POST", f"{render.path(pair.source)}/{_SEARCH}&preference=_shards:%(shard)s", changed, "changed"
         ),
         Request("POST", f"{render.path(pair.target)}/{mget}", {"ids": "%(ids)s"}, "arrived"),
         Request("POST", f"{render.path(pair.target)}/{refresh}", None, "refresh target"),
@@ -112,7 +114,7 @@ def compare(pair: Pair) -> tuple[Request, ...]:
     }  # fmt: skip
     found: list[Request] = []
     for side, index in (("source", pair.source), ("target", pair.target)):
-        search = render.path(index, "_search")
+        search = f"{render.path(index)}/{_SEARCH}"
         only: dict[str, Json] = {"size": 0, "track_total_hits": False, "query": "%(together)s"}
         counted: Json = {**only, "aggs": {"slice": {"filters": {"filters": "%(slices)s"}}}}
         marked: Json = {
@@ -129,9 +131,12 @@ def compare(pair: Pair) -> tuple[Request, ...]:
     return (*found, live, Request("POST", "/_bulk", gone, "delete"))
 
 
-def swap(pair: Pair, name: str, aliases: Mapping[str, Json], clone: Request | None) -> tuple[Request, ...]:
+def swap(
+    pair: Pair, name: str, aliases: Mapping[str, Json], clone: Request | None, pipelines: Mapping[str, Json]
+) -> tuple[Request, ...]:
     """Refuse writes; the last copies; the name goes from one index to the other, only if it is still where it was and
-    the lock is still ours. `clone`: the name is an index, which can only live on under another name."""
+    the lock is still ours. `clone`: the name is an index, which can only live on under another name. `pipelines`: those
+    that the target has from then on; none while it is copied to, as what comes has been through them."""
     moved: list[Json] = [
         {"add": {"index": pair.target, "alias": alias, **(facts if isinstance(facts, dict) else {})}}
         for alias, facts in aliases.items()
@@ -148,14 +153,16 @@ def swap(pair: Pair, name: str, aliases: Mapping[str, Json], clone: Request | No
         *moved,
     ]
     block = render.block_writes(pair.source)
-    allow = render.allow_writes(pair.source)
+    allow, none = render.allow_writes(pair.source), render.no_pipelines(pipelines)
     return (
         replace(block, part="lock"),
         *tools(pair),
         *((clone,) if clone else ()),
         Request("GET", f"{render.path(pair.target, '_stats', 'docs')}?level=shards", None, "progress target"),
+        *((replace(render.put_settings(pair.target, pipelines), part="pipelines"),) if pipelines else ()),
         render.aliases(actions, "swap"),
         replace(allow, part="unlock"),
+        *((replace(render.put_settings(pair.target, none), part="no pipelines"),) if pipelines else ()),
     )
 
 

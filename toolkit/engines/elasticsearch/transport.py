@@ -52,6 +52,15 @@ class Answer:
         return str(error or self.body or f"HTTP status {self.status}")
 
 
+def whole(counted: Answer) -> Answer:
+    """The answer to a count; a refusal where some shards are missing from it, as searches that want all get."""
+    shards = counted.body.get("_shards") or {}
+    # OpenSearch does not call a shard failed that is nowhere.
+    if shards.get("successful") == shards.get("total"):
+        return counted
+    return Answer(503, {"error": f"{shards['successful']} of {shards['total']} shards of the index answer"})
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of one bulk action."""
