@@ -259,6 +259,60 @@ def test_a_row_that_is_missing_beside_is_found_and_copied(clickhouse: Handle) ->
     assert stored(url) == ({}, 500)
 
 
+EXPIRED = "toDateTime(start_time) + toIntervalDay(1)"
+
+
+@pytest.mark.parametrize(
+    ("ttl", "stays"),
+    [
+        ("toDateTime(least(start_time, execution_time)) + toIntervalDay(1)", "0"),
+        (
+            "toDateTime(ifNull(close_time, start_time)) + toIntervalDay(1) WHERE close_time IS NOT NULL",
+            "close_time IS NULL",
+        ),
+        # Where it is null, nothing goes; brackets around what holds together.
+        (f"{EXPIRED} WHERE (history_length < 0) OR (close_time IS NOT NULL)", "close_time IS NULL"),
+        (f"{EXPIRED} RECOMPRESS CODEC(ZSTD(1)), {EXPIRED} WHERE status = 2", "status != 2"),
+    ],
+)
+def test_a_time_to_live_of_somebody_else_is_kept_and_followed(clickhouse: Handle, ttl: str, stays: str) -> None:
+    """Rows go by it while the copy is compared, and go no less afterwards; the row that proves the view stays."""
+    url = clickhouse.url
+    laid_out_otherwise(url, 50, "key")
+    ((left,),) = rows(url, f"SELECT count() FROM {TABLE} FINAL WHERE {stays}")
+    with plain(url) as connection:
+        connection.command(f"ALTER TABLE {TABLE} MODIFY TTL {ttl}")
+    merged: list[bool] = []
+
+    def merge(action: Any, outcome: object) -> None:
+        if type(action).__name__ == "CompareChunk" and outcome is None and not merged:
+            merged.append(True)
+            with plain(url) as connection:
+                connection.command(f"OPTIMIZE TABLE {TABLE} FINAL")
+
+    run(url, Options(watch=merge))
+    assert merged
+    engines = rows(
+        url, f"SELECT engine_full FROM system.tables WHERE name = '{TABLE}' AND database = currentDatabase()"
+    )
+    assert f" TTL {ttl} SETTINGS" in engines[0][0]
+    with plain(url) as connection:
+        connection.command(f"OPTIMIZE TABLE {TABLE} FINAL")
+    assert stored(url) == ({}, left)
+
+
+def test_a_time_to_live_that_makes_other_rows_is_refused(chdb: EmbeddedHandle) -> None:
+    laid_out_otherwise(chdb.url, 10, "key")
+    ttl = "toDateTime(start_time) + toIntervalDay(9000) GROUP BY namespace_id, run_id SET status = max(status)"
+    with plain(chdb.url) as connection:
+        connection.command(f"ALTER TABLE {TABLE} MODIFY TTL {ttl}")
+    ran = temporal_visibility("schema", "upgrade", chdb.url, "--yes")
+    assert (ran.code, "TV4201" in ran.err, "GROUP BY" in ran.err) == (1, True, True), ran.err
+    with plain(chdb.url) as connection:
+        connection.command(f"ALTER TABLE {TABLE} REMOVE TTL")
+    command("upgrade", chdb.url)
+
+
 def test_a_mutation_of_somebody_else_stops_the_swap(clickhouse: Handle) -> None:
     """Rows that a mutation deletes are not passed on by the view."""
     url = clickhouse.url

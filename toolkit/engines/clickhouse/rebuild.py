@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 
 from toolkit.catalog import Json
 from toolkit.definition import Definition
+from toolkit.engines.clickhouse import carrying, planner, render, shadow, traits, versions
 from toolkit.engines.clickhouse import layout as layouts
-from toolkit.engines.clickhouse import planner, render, shadow, traits, versions
+from toolkit.engines.clickhouse import ttl as ttls
 from toolkit.engines.clickhouse.layout import Placed, Placement
 from toolkit.engines.clickhouse.names import OTHER
 from toolkit.engines.clickhouse.typemap import Profile
@@ -53,7 +54,7 @@ def route(
 ) -> Route:
     """The way beside live writes. Raises Unsupported when the live table lacks what tells versions of a run apart."""
     goal = layouts.layout(wanted, rules, placement)
-    work = _work(goal, observed, rules, placement)
+    work = _work(goal, observed, wanted, rules, placement)
     if work is None:
         return Route(planner.steps(observed, wanted, rules, placement, migrations, before))
     catalog = observed.catalog.without([("tables", work.live)]) if work.moved else observed.catalog
@@ -80,7 +81,9 @@ def route(
     )
 
 
-def _work(goal: Sequence[Placed], observed: Observed, rules: Profile, placement: Placement) -> _Work | None:
+def _work(
+    goal: Sequence[Placed], observed: Observed, wanted: Definition, rules: Profile, placement: Placement
+) -> _Work | None:
     """What is to be rebuilt; None: nothing."""
     placed = goal[0]
     have = observed.catalog.children(("tables", placed.table.name))
@@ -94,15 +97,16 @@ def _work(goal: Sequence[Placed], observed: Observed, rules: Profile, placement:
     if facts is None or not observed.catalog.children(("tables", live)):
         raise Unsupported("TV4201", f"table {live} has {why}; no ALTER can change that", planner.NO_WAY)
     known = traits.decode(facts)
-    _refuse_without_versions(known, live, why)
+    carrying.refuse(known, live, why, moved, placement)
     sizes = observed.traits["sizes"]
     assert isinstance(sizes, dict)
     pair = _pair(placed, live, moved, known, plain if moved else have, rules, placement)
     mine = observed.catalog.children(("tables", live))
+    shadowed = layouts.layout(wanted, rules, carrying.kept(known, placement))[0]
     return _Work(
         placed=placed, live=live, moved=moved, facts=facts, uuid=known.uuid,
         rows=_number(sizes["rows"]), bytes=_number(sizes["bytes"]),
-        create=_create(placed, goal, known, mine, moved, placement), pair=pair,
+        create=_create(shadowed, goal, known, mine, moved, placement), pair=pair,
         light=shadow.NEEDED[:-1], engine="ENGINE = MergeTree" if moved else versions.everywhere(placement), why=why,
     )  # fmt: skip
 
@@ -138,16 +142,6 @@ def _number(value: Json) -> int:
     return value if isinstance(value, int) else 0
 
 
-def _refuse_without_versions(known: traits.TableTraits, live: str, why: str) -> None:
-    missing = [name for name in shadow.NEEDED if name not in known.columns]
-    if missing:
-        raise Unsupported(
-            "TV4201",
-            f"table {live} has {why}, and no column {', '.join(missing)} that tells versions of a run apart",
-            planner.NO_WAY,
-        )
-
-
 def _pair(
     placed: Placed, live: str, moved: bool, known: traits.TableTraits, have: Mapping[str, Json], rules: Profile,
     placement: Placement,
@@ -159,7 +153,7 @@ def _pair(
     # A move reads the old table by its own name, and the new ones by the name of the distributed table beside it.
     cluster = None if moved else placement.cluster
     final = have.get("engine") == rules.engine
-    ttl = {_condition(str(facts["ttl"])) for facts in (have, placed.table.catalog) if facts.get("ttl")}
+    ttl = {c for text in (known.ttl, str(placed.table.catalog.get("ttl", ""))) for c in ttls.conditions(text)}
     return shadow.Pair(
         live=live,
         cluster=cluster,
@@ -178,12 +172,6 @@ def _ours(have: Mapping[str, Json]) -> set[str]:
     return set(columns) if isinstance(columns, dict) else set()
 
 
-def _condition(ttl: str) -> str:
-    """When a row may be gone: after its time, as far as the condition holds."""
-    expression, _, condition = ttl.partition(" WHERE ")
-    return f"{expression} <= now() AND {condition}" if condition else f"{expression} <= now()"
-
-
 def _cut(order: Sequence[str], columns: Mapping[str, str]) -> dict[str, str]:
     """The beginning of the sorting key whose columns never change and are never missing."""
     found: dict[str, str] = {}
@@ -199,7 +187,8 @@ def _create(
     placed: Placed, goal: Sequence[Placed], known: traits.TableTraits, mine: Mapping[str, Json], moved: bool,
     placement: Placement,
 ) -> tuple[Sql, ...]:  # fmt: skip
-    """The shadow as the wanted version has it, with the columns, indexes and settings that others have added."""
+    """The shadow as the wanted version has it, with the columns, indexes and settings that others have added. `placed`:
+    with the live table's own time to live and storage policy, where the operator wishes no other."""
     wanted, cluster = placed.table, placement.cluster
     ours, indexes = _ours(mine), mine.get("indexes")
     mine_indexes = set(indexes) if isinstance(indexes, dict) else set()

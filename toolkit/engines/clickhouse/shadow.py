@@ -94,16 +94,23 @@ def wait(pair: Pair, what: str) -> Sql:
 def prove(pair: Pair) -> tuple[Sql, Sql]:
     """A row that is deleted from the beginning goes into the live table, and must arrive in the other one."""
     place = f"namespace_id = {literal(MARKER_NAMESPACE)} AND run_id = {literal(MARKER_RUN)}"
-    columns = ", ".join(identifier(name) for name in NEEDED)
+    times = _times(pair)
+    columns = ", ".join(identifier(name) for name in (*IDENTITY, VERSION, DELETED, *times))
     newest = f"(SELECT max({VERSION}) FROM {{}} WHERE {place})"
     return (
         Sql(
             f"INSERT INTO {pair.now.write} ({columns})\n"
-            f"SELECT {literal(MARKER_NAMESPACE)}, {literal(MARKER_RUN)}, toDateTime64(0, 6, 'UTC'),"
-            " toUInt64(toUnixTimestamp64Nano(now64(9))), 1"
+            f"SELECT {literal(MARKER_NAMESPACE)}, {literal(MARKER_RUN)}, toUInt64(toUnixTimestamp64Nano(now64(9))), 1"
+            + ", now64(6, 'UTC')"
+            * len(times)
         ),
         Sql(f"SELECT toUInt8({newest.format(pair.now.read)} != {newest.format(pair.beside.read)}) AS n", part="prove"),
     )
+
+
+def _times(pair: Pair) -> list[str]:
+    """Columns that have a time in every row: the present, or a time to live may take the proof before it arrives."""
+    return [name for name, type in pair.columns.items() if type.startswith("DateTime")]
 
 
 def bound(pair: Pair) -> Sql:
@@ -154,7 +161,7 @@ def compare(pair: Pair, columns: Sequence[str]) -> Sql:
 
 def _newest(pair: Pair, side: Side) -> str:
     """What a reader sees of a chunk; rows that may go by themselves at any moment are left out."""
-    stays = "".join(f" AND NOT ({condition})" for condition in pair.ttl)
+    stays = "".join(f" AND NOT ifNull({condition}, 0)" for condition in pair.ttl)
     if side.final:
         return f"{side.read} FINAL WHERE {_chunk(pair)}{stays}"
     inner = f"SELECT * FROM {side.read} WHERE {_chunk(pair)} ORDER BY {VERSION} DESC LIMIT 1 BY {', '.join(IDENTITY)}"
