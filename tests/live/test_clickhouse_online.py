@@ -331,6 +331,65 @@ def test_a_mutation_of_somebody_else_stops_the_swap(clickhouse: Handle) -> None:
     command("rollback", url)
 
 
+def ids(url: str, table: str = TABLE) -> set[str]:
+    return {run for (run,) in rows(url, f"SELECT run_id FROM {table} FINAL")}
+
+
+def delete(url: str, table: str, *runs: str) -> None:
+    """As a mutation, and the light way."""
+    with plain(url) as connection:
+        settings = {"mutations_sync": 2, "lightweight_deletes_sync": 2}
+        connection.command(f"ALTER TABLE {table} DELETE WHERE run_id = '{runs[0]}'", settings=settings)
+        for run_id in runs[1:]:
+            connection.command(f"DELETE FROM {table} WHERE run_id = '{run_id}'", settings=settings)
+
+
+def test_what_mutations_deleted_since_the_swap_does_not_come_back(clickhouse: Handle) -> None:
+    """Before the way back does anything, it says so; what they changed is carried over."""
+    url = clickhouse.url
+    laid_out_otherwise(url, 30, "key")
+    before = ids(url)
+    first, second, third, *_ = sorted(before)
+    command("upgrade", url)
+    delete(url, TABLE, first, second)
+    with plain(url) as connection:
+        connection.command(
+            f"ALTER TABLE {TABLE} UPDATE keyword01 = 'changed' WHERE run_id = '{third}' SETTINGS mutations_sync = 2"
+        )
+    for _ in range(2):
+        refused = temporal_visibility("schema", "rollback", url, "--yes")
+        assert (refused.code, "TV4214" in refused.err, f"/{first}, " in refused.err) == (1, True, True), refused.err
+        assert ids(url) == before - {first, second}
+    delete(url, OTHER, first, second)
+    command("rollback", url)
+    assert ids(url) == before - {first, second}
+    assert rows(url, f"SELECT keyword01 FROM {TABLE} FINAL WHERE run_id = '{third}'") == [("changed",)]
+    assert leftovers(url) == []
+
+
+def test_what_a_mutation_deletes_during_the_last_comparison_does_not_come_back(clickhouse: Handle) -> None:
+    url = clickhouse.url
+    laid_out_otherwise(url, 30, "key")
+    victim = min(ids(url))
+    steps: list[int] = []
+
+    def meddle(action: Any, outcome: object) -> None:
+        if type(action).__name__ == "CompareChunk" and outcome is None:
+            steps.append(action.step)
+            if len(steps) == 2:
+                delete(url, TABLE, victim)
+
+    with pytest.raises(EngineError) as stopped:
+        run(url, Options(watch=meddle))
+    assert stopped.value.code == "TV4214"
+    assert victim not in ids(url)
+    delete(url, OTHER, victim)
+    command("upgrade", url)
+    assert victim not in ids(url)
+    command("rollback", url)
+    assert victim not in ids(url)
+
+
 def test_a_table_without_versions_is_refused(chdb: EmbeddedHandle) -> None:
     with plain(chdb.url) as connection:
         connection.command(

@@ -66,6 +66,7 @@ def route(
     further = (work.placed.table.name,) if work.moved else ()
     entrance = _entrance(goal, placement) if work.moved else ()
     undone = (
+        _same(work),
         *planner.reverses(parts.changes),
         *_back(work),
         _drop(work, "Drop the newer table", further, placement.cluster),
@@ -258,10 +259,11 @@ def _forward(work: _Work, placement: Placement) -> tuple[Step, ...]:
         Step(
             f"rebuild.{name}.swap", f"Swap: the shadow becomes {name}, which stays as {OTHER}",
             "one act; the view then keeps the old table current", StepClass.REBUILD, SHORT,
-            (*shadow.pending(pair), shadow.exchange(pair)), (), (Expect(_OTHER, work.uuid),), mode=Mode.SWAP,
+            (*shadow.pending(pair), shadow.mark("swapping", "swap"), shadow.exchange(pair)), (),
+            (Expect(_OTHER, work.uuid),), mode=Mode.SWAP,
             needs=(Expect(_TABLE, work.facts),),
         ),
-        *_divided(work, "swapped"),
+        *_divided(work, "swapped", "swapping"),
     )  # fmt: skip
 
 
@@ -272,8 +274,9 @@ def _settled(work: _Work, what: str, title: str) -> Step:
     )  # fmt: skip
 
 
-def _divided(work: _Work, what: str) -> tuple[Step, ...]:
-    """An insert that resolved one name before the swap and one after it has both its rows in one table."""
+def _divided(work: _Work, what: str, since: str) -> tuple[Step, ...]:
+    """An insert that resolved one name before the swap and one after it has both its rows in one table. `since`: the
+    mark of the moment before the swap."""
     pair = _turned(work.pair)
     return (
         Step(
@@ -284,8 +287,8 @@ def _divided(work: _Work, what: str) -> tuple[Step, ...]:
         Step(
             f"rebuild.{work.live}.{what}.compare", "Give each table what only the other one has",
             "an insert may have met the swap half-way", StepClass.ONLINE, NO_LOCK,
-            (shadow.bound(pair), shadow.compare(pair, work.light), shadow.copy(pair, "repair"), shadow.copy_back(pair),
-             shadow.size(pair)),
+            (shadow.bound(pair), shadow.compare(pair, work.light), shadow.meddled(pair, since),
+             shadow.copy(pair, "repair"), shadow.copy_back(pair), shadow.size(pair)),
             (), (), mode=Mode.COMPARE, estimate=Estimate(rows=work.rows),
         ),
     )  # fmt: skip
@@ -300,11 +303,25 @@ def _turned(pair: shadow.Pair) -> shadow.Pair:
 def _back(work: _Work) -> tuple[Step, ...]:
     swap = Step(
         f"rebuild.{work.live}.back", f"Swap back: {OTHER} becomes {work.live} again", "the view kept it current",
-        StepClass.REBUILD, SHORT, (*shadow.pending(work.pair), shadow.exchange(work.pair)), (),
+        StepClass.REBUILD, SHORT,
+        (*shadow.pending(work.pair), shadow.mark("swapping back", "swap"), shadow.exchange(work.pair)), (),
         (Expect((*_TABLE, "uuid"), work.uuid),),
         mode=Mode.SWAP, needs=(Expect(_OTHER, work.uuid),),
     )  # fmt: skip
-    return (swap, *_divided(work, "swapped.back"))
+    return (swap, *_divided(work, "swapped.back", "swapping back"))
+
+
+def _same(work: _Work) -> Step:
+    """No view passes on what a mutation did: a change is copied, and a run that only the old table has stops the way
+    back before anything is done."""
+    pair = _turned(work.pair)
+    return Step(
+        f"rebuild.{work.live}.same", f"See that {OTHER} has what {work.live} has, and no more",
+        "what somebody took away since the swap must not come back", StepClass.ONLINE, NO_LOCK,
+        (shadow.bound(pair), shadow.compare(pair, tuple(pair.columns), "compare kept"), shadow.copy(pair, "repair"),
+         shadow.size(pair)),
+        (), (), mode=Mode.COMPARE, estimate=Estimate(rows=work.rows),
+    )  # fmt: skip
 
 
 def _drop(work: _Work, title: str, further: Sequence[str] = (), cluster: str | None = None) -> Step:
