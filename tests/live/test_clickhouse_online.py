@@ -36,6 +36,7 @@ from toolkit.apply.runner import Options, perform, plan_store, upgrade_task
 from toolkit.catalog import differences
 from toolkit.engines import clickhouse as engine
 from toolkit.engines.clickhouse import locks
+from toolkit.engines.clickhouse.client import ClickHouseClient
 from toolkit.engines.clickhouse.names import OTHER
 from toolkit.engines.online import Coordinated
 from toolkit.errors import EngineError, LockHeld, ToolkitError, Unsupported
@@ -497,6 +498,37 @@ def test_two_runners_one_store(clickhouse_keeper: Handle) -> None:
     assert temporal_visibility("schema", "upgrade", url, "--yes").code == 0
 
 
+def test_a_lock_in_a_table_and_one_in_keeper_are_one(clickhouse_keeper: Handle) -> None:
+    """Of two colleagues one has `lock=table` in the URL, as from the time before the server had Keeper."""
+    url = clickhouse_keeper.url
+    with journeys.opened(f"{url}?lock=table") as (_, old), journeys.opened(url) as (_, new):
+        assert isinstance(old, ClickHouseClient)
+        assert isinstance(new, ClickHouseClient)
+        claims = old._store()
+        lease = old.take_lock("old@elsewhere:1", 60)
+        holder = new.holder()
+        assert holder is not None
+        assert holder.owner == "old@elsewhere:1"
+        with pytest.raises(LockHeld) as held:
+            new.take_lock("new@elsewhere:1", 60)
+        assert held.value.code == "TV5101"
+        lease.beat()
+        new.break_lock("old@elsewhere:1")
+        with pytest.raises(LockHeld):
+            lease.check()
+        assert new.holder() is None
+        asleep = locks.take(claims, "asleep@elsewhere:1", 0.0)
+        second = new.take_lock("new@elsewhere:1", 60)
+        assert not claims.has(asleep)
+        with pytest.raises(LockHeld):
+            old.take_lock("old@elsewhere:1", 60)
+        # Began before there was a lock in Keeper, and sees it after its own claim.
+        with pytest.raises(LockHeld):
+            locks.take(claims, "old@elsewhere:1", 60, None, lambda: old._elsewhere(claims))
+        assert not claims.held().owner
+        second.check()
+
+
 def test_a_paused_runner_that_wakes_up_changes_nothing(clickhouse_keeper: Handle) -> None:
     """Its lock has expired and another run has gone to the end."""
     url = clickhouse_keeper.url
@@ -540,7 +572,7 @@ def test_of_two_who_claim_at_once_one_has_the_lock(engine: Handle | EmbeddedHand
 def test_two_claims_with_one_number_count_for_nobody(chdb: EmbeddedHandle) -> None:
     with journeys.opened(chdb.url) as (_, client):
         client.take_lock("first", 60).release()  # type: ignore[attr-defined]
-        store = client._store(client._connection)  # type: ignore[attr-defined]
+        store = client._store()  # type: ignore[attr-defined]
         before = store.held()
         store.claim(before, "a", "one", 60)
         store.claim(before, "b", "two", 60)
@@ -552,7 +584,7 @@ def test_two_claims_with_one_number_count_for_nobody(chdb: EmbeddedHandle) -> No
 def test_the_newest_claim_alone_holds(chdb: EmbeddedHandle) -> None:
     with journeys.opened(chdb.url) as (_, client):
         client.take_lock("first", 60).release()  # type: ignore[attr-defined]
-        store = client._store(client._connection)  # type: ignore[attr-defined]
+        store = client._store()  # type: ignore[attr-defined]
         store.claim(store.held(), "a", "one", 60)
         mine = store.held()
         store.renew(mine, 1, 60)
