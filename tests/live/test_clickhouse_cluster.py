@@ -29,6 +29,7 @@ from toolkit.engines.clickhouse.layout import Placement
 from toolkit.engines.clickhouse.rebuilder import ClickHouseRebuilder
 from toolkit.engines.clickhouse.typemap import profile
 from toolkit.engines.rebuilding import Compared, Copied, Key, Ran
+from toolkit.errors import Unsupported
 from toolkit.overlay import ClickHouseSettings, Overlay
 from toolkit.plan import Mode, Observed, Sql, Step
 from toolkit.targets import parse_url
@@ -37,7 +38,9 @@ from toolkit.versions import find
 CLUSTER = "temporal"
 LOCAL = f"{TABLE}_local"
 CONFIGURATION = f"""<clickhouse><tcp_port>9876</tcp_port><remote_servers><{CLUSTER}><shard><replica>
-<host>127.0.0.1</host><port>9876</port></replica></shard></{CLUSTER}></remote_servers></clickhouse>"""
+<host>127.0.0.1</host><port>9876</port></replica></shard></{CLUSTER}></remote_servers>
+<storage_configuration><disks><wide><path>{{wide}}/</path></wide></disks>
+<policies><wide><volumes><main><disk>wide</disk></main></volumes></wide></policies></storage_configuration></clickhouse>"""
 OVERLAY = Overlay(clickhouse=ClickHouseSettings(cluster=CLUSTER))
 NUMBER = 3000
 
@@ -88,7 +91,7 @@ class Solo:
                         return
             case Mode.SWAP:
                 # An embedded engine has no queue of DDL.
-                step = replace(step, statements=step.statements[-1:])
+                step = replace(step, statements=tuple(s for s in step.statements if s.part != "wait"))  # type: ignore[union-attr]
                 self._rebuilder.swap(step, 1, 1)
             case _:
                 assert self._rebuilder.attempt(step, 1, lambda _: None) == Ran()
@@ -120,7 +123,7 @@ def _alone(statement: Sql) -> Sql:
 
 @pytest.fixture
 def solo(tmp_path: Path) -> Iterator[Solo]:
-    (tmp_path / "server.xml").write_text(CONFIGURATION)
+    (tmp_path / "server.xml").write_text(CONFIGURATION.format(wide=tmp_path / "wide"))
     options = {"config-file": str(tmp_path / "server.xml")}
     connection = clickhouse_connect.get_client(interface="chdb", path=str(tmp_path / "data"), chdb_options=options)
     try:
@@ -159,6 +162,49 @@ def test_another_key_on_a_cluster(solo: Solo) -> None:
     solo.do([*again.steps, *again.finish])
     assert (solo.key(LOCAL), solo.count()) == ("namespace_id, start_time, run_id", NUMBER)
     assert solo.names() == {TABLE: "Distributed", LOCAL: "ReplacingMergeTree"}
+
+
+def other_key(store: Solo, settings: str = "") -> Observed:
+    """A table with another key on one server, as a plan sees it: what is not ours is left out of the catalog."""
+    old, new = LAYOUTS["key"]
+    for step in engine.steps(Observed(engine.empty(), None, ""), find("1.9")):
+        texts = [
+            replace(s, text=s.text.replace(old, f"{new}{settings}")) for s in step.statements if isinstance(s, Sql)
+        ]
+        store.do([replace(step, statements=tuple(texts))])
+    store.fill()
+    observed = store.observed(TABLE)
+    return replace(
+        observed, catalog=observed.catalog.without([("tables", TABLE, "settings"), ("tables", TABLE, "ttl")])
+    )
+
+
+def test_a_storage_policy_of_somebody_else_is_kept(solo: Solo) -> None:
+    observed = other_key(solo, " SETTINGS storage_policy = 'wide'")
+    plan = rebuild.route(observed, find("1.14"), profile(), Placement(), (), None)
+    solo.do(plan.steps)
+    (found,) = solo.ask(
+        f"SELECT storage_policy, (SELECT groupUniqArray(disk_name) FROM system.parts WHERE database = 'v' AND active"
+        f" AND table = '{TABLE}') AS disks FROM system.tables WHERE database = 'v' AND name = '{TABLE}'"
+    )
+    assert found == {"storage_policy": "wide", "disks": ["wide"]}
+    wished = rebuild.route(observed, find("1.14"), profile(), Placement(storage_policy="default"), (), None)
+    assert "storage_policy = 'default'" in wished.steps[0].statements[0].text  # type: ignore[union-attr]
+
+
+def test_what_the_copy_cannot_have_is_refused(solo: Solo) -> None:
+    observed = other_key(solo)
+    table = observed.traits["table"]
+    assert isinstance(table, dict)
+    for more, placement, word in (
+        ({"engine": "ReplicatedReplacingMergeTree"}, Placement(), "is replicated"),
+        ({"ttl": "start_time"}, Placement(CLUSTER), "TTL"),
+        ({"settings": {"storage_policy": "'wide'"}}, Placement(CLUSTER), "storage policy wide"),
+    ):
+        seen = replace(observed, traits={**observed.traits, "table": {**table, **more}})  # type: ignore[dict-item]
+        with pytest.raises(Unsupported, match=word):
+            rebuild.route(seen, find("1.14"), profile(), placement, (), None)
+    rebuild.route(observed, find("1.14"), profile(), Placement(CLUSTER), (), None)
 
 
 def test_from_one_server_to_a_cluster(solo: Solo) -> None:

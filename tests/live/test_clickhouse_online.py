@@ -36,6 +36,7 @@ from toolkit.apply.runner import Options, perform, plan_store, upgrade_task
 from toolkit.catalog import differences
 from toolkit.engines import clickhouse as engine
 from toolkit.engines.clickhouse import locks
+from toolkit.engines.clickhouse.client import ClickHouseClient
 from toolkit.engines.clickhouse.names import OTHER
 from toolkit.engines.online import Coordinated
 from toolkit.errors import EngineError, LockHeld, ToolkitError, Unsupported
@@ -259,6 +260,60 @@ def test_a_row_that_is_missing_beside_is_found_and_copied(clickhouse: Handle) ->
     assert stored(url) == ({}, 500)
 
 
+EXPIRED = "toDateTime(start_time) + toIntervalDay(1)"
+
+
+@pytest.mark.parametrize(
+    ("ttl", "stays"),
+    [
+        ("toDateTime(least(start_time, execution_time)) + toIntervalDay(1)", "0"),
+        (
+            "toDateTime(ifNull(close_time, start_time)) + toIntervalDay(1) WHERE close_time IS NOT NULL",
+            "close_time IS NULL",
+        ),
+        # Where it is null, nothing goes; brackets around what holds together.
+        (f"{EXPIRED} WHERE (history_length < 0) OR (close_time IS NOT NULL)", "close_time IS NULL"),
+        (f"{EXPIRED} RECOMPRESS CODEC(ZSTD(1)), {EXPIRED} WHERE status = 2", "status != 2"),
+    ],
+)
+def test_a_time_to_live_of_somebody_else_is_kept_and_followed(clickhouse: Handle, ttl: str, stays: str) -> None:
+    """Rows go by it while the copy is compared, and go no less afterwards; the row that proves the view stays."""
+    url = clickhouse.url
+    laid_out_otherwise(url, 50, "key")
+    ((left,),) = rows(url, f"SELECT count() FROM {TABLE} FINAL WHERE {stays}")
+    with plain(url) as connection:
+        connection.command(f"ALTER TABLE {TABLE} MODIFY TTL {ttl}")
+    merged: list[bool] = []
+
+    def merge(action: Any, outcome: object) -> None:
+        if type(action).__name__ == "CompareChunk" and outcome is None and not merged:
+            merged.append(True)
+            with plain(url) as connection:
+                connection.command(f"OPTIMIZE TABLE {TABLE} FINAL")
+
+    run(url, Options(watch=merge))
+    assert merged
+    engines = rows(
+        url, f"SELECT engine_full FROM system.tables WHERE name = '{TABLE}' AND database = currentDatabase()"
+    )
+    assert f" TTL {ttl} SETTINGS" in engines[0][0]
+    with plain(url) as connection:
+        connection.command(f"OPTIMIZE TABLE {TABLE} FINAL")
+    assert stored(url) == ({}, left)
+
+
+def test_a_time_to_live_that_makes_other_rows_is_refused(chdb: EmbeddedHandle) -> None:
+    laid_out_otherwise(chdb.url, 10, "key")
+    ttl = "toDateTime(start_time) + toIntervalDay(9000) GROUP BY namespace_id, run_id SET status = max(status)"
+    with plain(chdb.url) as connection:
+        connection.command(f"ALTER TABLE {TABLE} MODIFY TTL {ttl}")
+    ran = temporal_visibility("schema", "upgrade", chdb.url, "--yes")
+    assert (ran.code, "TV4201" in ran.err, "GROUP BY" in ran.err) == (1, True, True), ran.err
+    with plain(chdb.url) as connection:
+        connection.command(f"ALTER TABLE {TABLE} REMOVE TTL")
+    command("upgrade", chdb.url)
+
+
 def test_a_mutation_of_somebody_else_stops_the_swap(clickhouse: Handle) -> None:
     """Rows that a mutation deletes are not passed on by the view."""
     url = clickhouse.url
@@ -275,6 +330,65 @@ def test_a_mutation_of_somebody_else_stops_the_swap(clickhouse: Handle) -> None:
         run(url, Options(watch=meddle))
     assert refused.value.code == "TV5001"
     command("rollback", url)
+
+
+def ids(url: str, table: str = TABLE) -> set[str]:
+    return {run for (run,) in rows(url, f"SELECT run_id FROM {table} FINAL")}
+
+
+def delete(url: str, table: str, *runs: str) -> None:
+    """As a mutation, and the light way."""
+    with plain(url) as connection:
+        settings = {"mutations_sync": 2, "lightweight_deletes_sync": 2}
+        connection.command(f"ALTER TABLE {table} DELETE WHERE run_id = '{runs[0]}'", settings=settings)
+        for run_id in runs[1:]:
+            connection.command(f"DELETE FROM {table} WHERE run_id = '{run_id}'", settings=settings)
+
+
+def test_what_mutations_deleted_since_the_swap_does_not_come_back(clickhouse: Handle) -> None:
+    """Before the way back does anything, it says so; what they changed is carried over."""
+    url = clickhouse.url
+    laid_out_otherwise(url, 30, "key")
+    before = ids(url)
+    first, second, third, *_ = sorted(before)
+    command("upgrade", url)
+    delete(url, TABLE, first, second)
+    with plain(url) as connection:
+        connection.command(
+            f"ALTER TABLE {TABLE} UPDATE keyword01 = 'changed' WHERE run_id = '{third}' SETTINGS mutations_sync = 2"
+        )
+    for _ in range(2):
+        refused = temporal_visibility("schema", "rollback", url, "--yes")
+        assert (refused.code, "TV4214" in refused.err, f"/{first}, " in refused.err) == (1, True, True), refused.err
+        assert ids(url) == before - {first, second}
+    delete(url, OTHER, first, second)
+    command("rollback", url)
+    assert ids(url) == before - {first, second}
+    assert rows(url, f"SELECT keyword01 FROM {TABLE} FINAL WHERE run_id = '{third}'") == [("changed",)]
+    assert leftovers(url) == []
+
+
+def test_what_a_mutation_deletes_during_the_last_comparison_does_not_come_back(clickhouse: Handle) -> None:
+    url = clickhouse.url
+    laid_out_otherwise(url, 30, "key")
+    victim = min(ids(url))
+    steps: list[int] = []
+
+    def meddle(action: Any, outcome: object) -> None:
+        if type(action).__name__ == "CompareChunk" and outcome is None:
+            steps.append(action.step)
+            if len(steps) == 2:
+                delete(url, TABLE, victim)
+
+    with pytest.raises(EngineError) as stopped:
+        run(url, Options(watch=meddle))
+    assert stopped.value.code == "TV4214"
+    assert victim not in ids(url)
+    delete(url, OTHER, victim)
+    command("upgrade", url)
+    assert victim not in ids(url)
+    command("rollback", url)
+    assert victim not in ids(url)
 
 
 def test_a_table_without_versions_is_refused(chdb: EmbeddedHandle) -> None:
@@ -384,6 +498,37 @@ def test_two_runners_one_store(clickhouse_keeper: Handle) -> None:
     assert temporal_visibility("schema", "upgrade", url, "--yes").code == 0
 
 
+def test_a_lock_in_a_table_and_one_in_keeper_are_one(clickhouse_keeper: Handle) -> None:
+    """Of two colleagues one has `lock=table` in the URL, as from the time before the server had Keeper."""
+    url = clickhouse_keeper.url
+    with journeys.opened(f"{url}?lock=table") as (_, old), journeys.opened(url) as (_, new):
+        assert isinstance(old, ClickHouseClient)
+        assert isinstance(new, ClickHouseClient)
+        claims = old._store()
+        lease = old.take_lock("old@elsewhere:1", 60)
+        holder = new.holder()
+        assert holder is not None
+        assert holder.owner == "old@elsewhere:1"
+        with pytest.raises(LockHeld) as held:
+            new.take_lock("new@elsewhere:1", 60)
+        assert held.value.code == "TV5101"
+        lease.beat()
+        new.break_lock("old@elsewhere:1")
+        with pytest.raises(LockHeld):
+            lease.check()
+        assert new.holder() is None
+        asleep = locks.take(claims, "asleep@elsewhere:1", 0.0)
+        second = new.take_lock("new@elsewhere:1", 60)
+        assert not claims.has(asleep)
+        with pytest.raises(LockHeld):
+            old.take_lock("old@elsewhere:1", 60)
+        # Began before there was a lock in Keeper, and sees it after its own claim.
+        with pytest.raises(LockHeld):
+            locks.take(claims, "old@elsewhere:1", 60, None, lambda: old._elsewhere(claims))
+        assert not claims.held().owner
+        second.check()
+
+
 def test_a_paused_runner_that_wakes_up_changes_nothing(clickhouse_keeper: Handle) -> None:
     """Its lock has expired and another run has gone to the end."""
     url = clickhouse_keeper.url
@@ -427,7 +572,7 @@ def test_of_two_who_claim_at_once_one_has_the_lock(engine: Handle | EmbeddedHand
 def test_two_claims_with_one_number_count_for_nobody(chdb: EmbeddedHandle) -> None:
     with journeys.opened(chdb.url) as (_, client):
         client.take_lock("first", 60).release()  # type: ignore[attr-defined]
-        store = client._store(client._connection)  # type: ignore[attr-defined]
+        store = client._store()  # type: ignore[attr-defined]
         before = store.held()
         store.claim(before, "a", "one", 60)
         store.claim(before, "b", "two", 60)
@@ -439,7 +584,7 @@ def test_two_claims_with_one_number_count_for_nobody(chdb: EmbeddedHandle) -> No
 def test_the_newest_claim_alone_holds(chdb: EmbeddedHandle) -> None:
     with journeys.opened(chdb.url) as (_, client):
         client.take_lock("first", 60).release()  # type: ignore[attr-defined]
-        store = client._store(client._connection)  # type: ignore[attr-defined]
+        store = client._store()  # type: ignore[attr-defined]
         store.claim(store.held(), "a", "one", 60)
         mine = store.held()
         store.renew(mine, 1, 60)

@@ -6,7 +6,7 @@ Pure; it reads the spelling of `system.tables` and nothing else.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 _TOKEN = re.compile(
@@ -31,11 +31,16 @@ class EngineClause:
 
 def clauses(text: str) -> dict[str, str]:
     """The clauses of `engine_full` by their first words; '' is the engine itself."""
+    return parts(text, _CLAUSES)
+
+
+def parts(text: str, words: Collection[str]) -> dict[str, str]:
+    """`text` cut before those of `words` that stand outside of brackets and quotes; '' is what comes before all."""
     found: dict[str, list[str]] = {"": []}
     name, depth = "", 0
     for token in _TOKEN.findall(text):
         depth += (token in "([") - (token in ")]")
-        if depth == 0 and token in _CLAUSES:
+        if depth == 0 and token in words:
             name = token
             found[name] = []
         else:
@@ -79,6 +84,11 @@ def engine(text: str, database: str) -> EngineClause:
 
 def _quoted(name: str) -> str:
     return "'" + name.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def unquoted(text: str) -> str:
+    """What stands between the quotes of a literal."""
+    return re.sub(r"\\(.)", r"\1", text[1:-1], flags=re.S) if text.startswith("'") else text
 
 
 def plain(expression: str) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -49,6 +50,7 @@ EXACT_BELOW = 2_000_000
 _SKIP, _EXACT = "use_skip_indexes_if_final", "use_skip_indexes_if_final_exact_mode"
 _OTHERS = "SELECT count() AS n FROM system.processes WHERE is_initial_query"
 _ENGINE = "SELECT engine FROM system.tables WHERE database = currentDatabase() AND name = {}"
+LockStore = locks.KeeperStore | locks.ClaimStore
 # Read whole ticks and bytes instead of texts and datetimes cut to microseconds.
 _FORMATS = {"DateTime64*": "int"}
 
@@ -252,35 +254,52 @@ class ClickHouseClient:
         self._take("temporal-visibility schema unlock", 0.0, owner).release()
 
     def _take(self, owner: str, seconds: float, forced: str | None) -> locks.ClickHouseLease:
-        held = locks.take(self._store(self._connection), owner, seconds, forced)
-        self._lease = locks.ClickHouseLease(self._store(self._connection), held, seconds, self._beating)
+        store = self._store()
+        held = locks.take(store, owner, seconds, forced, lambda: self._elsewhere(store))
+        self._lease = locks.ClickHouseLease(store, held, seconds, lambda: self._beating(store))
         self.journal().create()
         return self._lease
 
-    def _beating(self) -> tuple[locks.Store, Callable[[], None]]:
+    def _beating(self, store: LockStore) -> tuple[locks.Store, Callable[[], None]]:
+        """The same store as the lease's: another one may have come since."""
         connection = self._open()
-        return self._store(connection), lambda: _close(connection)
+        return replace(store, **self._asking(connection)), lambda: _close(connection)
 
-    def _store(self, connection: Connection) -> locks.Store:
-        """Where the lock is: in Keeper, unless the engine is embedded or the URL says that there is one server only.
-        A lock that is in Keeper already is honoured in any case."""
-
+    def _asking(self, connection: Connection) -> dict[str, Any]:
         def ask(query: str) -> list[dict[str, Any]]:
             return self._ask_on(connection, query)
 
         def run(text: str) -> None:
             self._command_on(connection, text)
 
+        return {"ask": ask, "run": run}
+
+    def _store(self) -> LockStore:
+        """Where the lock is: in Keeper, unless the engine is embedded or the URL says that there is one server only.
+        A lock that is in Keeper already is honoured in any case."""
         embedded = self._target.transport == "chdb"
         if embedded or (own_option(self._target, "lock") == "table" and not self._has(LOCK)):
-            return locks.ClaimStore(ask, run, embedded)
-        return locks.KeeperStore(ask, run, self._database, self._placement.cluster)
+            return locks.ClaimStore(**self._asking(self._connection), embedded=embedded)
+        return self._keeper()
+
+    def _keeper(self) -> locks.KeeperStore:
+        asking = self._asking(self._connection)
+        return locks.KeeperStore(**asking, database=self._database, cluster=self._placement.cluster)
+
+    def _elsewhere(self, store: LockStore) -> LockStore | None:
+        """Where a run would have the lock whose URL differs in `lock`, if there has been one."""
+        if isinstance(store, locks.KeeperStore):
+            claims = locks.ClaimStore(**self._asking(self._connection), embedded=False)
+            return claims if self._has(CLAIMS) else None
+        return self._keeper() if not store.embedded and self._has(LOCK) else None
 
     def holder(self) -> Holder | None:
         """See `toolkit.engines.online.Coordinated.holder`."""
-        store = self._store(self._connection)
+        store = self._store()
         there = self._has(LOCK if isinstance(store, locks.KeeperStore) else CLAIMS)
-        return locks.holder(store) if there else None
+        found = locks.holder(store) if there else None
+        other = self._elsewhere(store) if found is None or found.expired else None
+        return (locks.holder(other) if other else None) or found
 
     def journal(self) -> ClickHouseJournal:
         """See `toolkit.engines.online.Coordinated.journal`."""

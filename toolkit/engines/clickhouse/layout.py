@@ -25,12 +25,14 @@ FIXED = ("engine", "replicated", "order_by", "primary_key", "partition_by", "sam
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where and how the tables stand: on which cluster, with which time to live in days, on which storage policy."""
+    """Where and how the tables stand: on which cluster, with which time to live in days, on which storage policy.
+    `own_ttl`: a time to live of the operator's own, as the server spells it, where `ttl_days` is None."""
 
     cluster: str | None = None
     ttl_days: str | None = None
     storage_policy: str | None = None
     replication: tuple[str, str] | None = None
+    own_ttl: str | None = None
 
     @staticmethod
     def of(settings: ClickHouseSettings) -> Placement:
@@ -147,7 +149,7 @@ def _stored(
     settings = dict(rules.settings)
     if placement.storage_policy is not None:
         settings["storage_policy"] = literal(placement.storage_policy)
-    ttl = None if placement.ttl_days is None else rules.ttl.replace("{days}", placement.ttl_days)
+    ttl = placement.own_ttl if placement.ttl_days is None else rules.ttl.replace("{days}", placement.ttl_days)
     facts: dict[str, Json] = {
         "engine": rules.engine,
         "order_by": list(rules.order_by),

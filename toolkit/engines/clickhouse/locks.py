@@ -43,6 +43,8 @@ class Held:
     expired: bool
 
 
+# The store in which a lock may be besides, if its table is there by now.
+Elsewhere = Callable[[], "Store | None"]
 FREE = Held(0, "", "", "", "", "", True)
 
 
@@ -280,25 +282,48 @@ class ClickHouseLease:
                 self._beats[1]()
 
 
-def take(store: Store, owner: str, seconds: float, forced: str | None = None) -> Held:
-    """Take the lock; `forced` names a holder it may be taken from before it expires. LockHeld when somebody has it,
-    Unsupported without Keeper."""
+def take(
+    store: Store, owner: str, seconds: float, forced: str | None = None, elsewhere: Elsewhere = lambda: None
+) -> Held:
+    """Take the lock; `forced` names a holder it may be taken from before it expires. `elsewhere`: where a run with
+    another URL would have it. LockHeld when somebody has it, Unsupported without Keeper."""
+    _bar(elsewhere(), owner, forced)
     store.create()
     for _ in range(_TRIES):
         before = store.held()
-        if before.owner and not before.expired and before.owner != forced:
-            raise LockHeld(
-                "TV5101",
-                f"{before.owner} is working on this store since {before.taken[:19]} UTC",
-                "Wait for it. If it is gone for good: its lock expires by itself, and `schema unlock` takes it away.",
-            )
+        _refuse(before, forced)
         token = uuid.uuid4().hex
         store.claim(before, token, owner, seconds)
         after = store.held()
         if after.token == token:
+            try:
+                # Who claims there looks here after his claim, too: of two at once at least one sees the other.
+                _bar(elsewhere(), owner, forced)
+            except LockHeld:
+                store.release(after)
+                raise
             return after
         time.sleep(random.uniform(0.02, 0.2))
     raise LockHeld("TV5101", "several runs want to begin on this store at once", "Run the same command again.")
+
+
+def _refuse(held: Held, forced: str | None) -> None:
+    if held.owner and not held.expired and held.owner != forced:
+        raise LockHeld(
+            "TV5101",
+            f"{held.owner} is working on this store since {held.taken[:19]} UTC",
+            "Wait for it. If it is gone for good: its lock expires by itself, and `schema unlock` takes it away.",
+        )
+
+
+def _bar(store: Store | None, owner: str, forced: str | None) -> None:
+    """Nobody goes on under the lock in `store`: LockHeld when somebody has it; who slept past its end has lost it."""
+    if store is None:
+        return
+    held = store.held()
+    _refuse(held, forced)
+    if held.owner:
+        store.release(take(store, owner, 0.0, forced))
 
 
 def holder(store: Store) -> Holder | None:

@@ -36,9 +36,9 @@ WHERE database = currentDatabase() AND NOT is_done AND startsWith(table, {})
 """
 _DISKS = """
 SELECT sum(free_space) AS free FROM system.disks WHERE name IN (
-  SELECT arrayJoin(disks) FROM system.storage_policies WHERE policy_name = (
-    SELECT storage_policy FROM system.tables WHERE database = currentDatabase() AND name = {}))
+  SELECT arrayJoin(disks) FROM system.storage_policies WHERE policy_name = {})
 """
+_POLICY = "(SELECT storage_policy FROM system.tables WHERE database = currentDatabase() AND name = {})"
 
 
 def check(
@@ -51,7 +51,7 @@ def check(
     if placement.cluster is not None:
         found += _cluster(ask, placement.cluster, table)
     if plan.kept and plan.rollback:
-        found += _rebuild(ask, table)
+        found += _rebuild(ask, table, placement.storage_policy)
     return tuple(sorted(found, key=lambda problem: not problem.fatal))
 
 
@@ -117,7 +117,7 @@ def _cluster(ask: Ask, cluster: str, table: str) -> Iterator[Problem]:
         yield Problem("TV4211", f"the servers of {cluster} differ: {text}", "Make them equal first.")
 
 
-def _rebuild(ask: Ask, table: str) -> Iterator[Problem]:
+def _rebuild(ask: Ask, table: str, policy: str | None) -> Iterator[Problem]:
     rows = ask(
         "SELECT name, coalesce(total_bytes, 0) AS bytes, dependencies_table AS views FROM system.tables"
         f" WHERE database = currentDatabase() AND name IN ({literal(table)}, {literal(OTHER)})"
@@ -129,7 +129,7 @@ def _rebuild(ask: Ask, table: str) -> Iterator[Problem]:
     live = by_name.get(table)
     if live is None:
         return
-    yield from _room(ask, table, int(live["bytes"]))
+    yield from _room(ask, table, policy, int(live["bytes"]))
     if live["views"]:
         text = f"materialized views read from {table} and follow its name: {', '.join(live['views'][:5])}"
         yield Problem("TV4212", text, "They see new rows only, as before; the copy does not pass through them.", False)
@@ -144,8 +144,9 @@ def _rebuild(ask: Ask, table: str) -> Iterator[Problem]:
             yield Problem("TV5206", text, "Drop the projections before, and create them again afterwards.")
 
 
-def _room(ask: Ask, table: str, size: int) -> Iterator[Problem]:
-    rows = ask(_DISKS.format(literal(table)))
+def _room(ask: Ask, table: str, policy: str | None, size: int) -> Iterator[Problem]:
+    """Where the copy will be: on the policy that is wished, else on the live table's."""
+    rows = ask(_DISKS.format(literal(policy) if policy else _POLICY.format(literal(table))))
     free = int(rows[0]["free"] or 0) if rows else 0
     if free and free < size * ROOM:
         text = (

@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 
 from toolkit.catalog import Json
 from toolkit.definition import Definition
+from toolkit.engines.clickhouse import carrying, planner, render, shadow, traits, versions
 from toolkit.engines.clickhouse import layout as layouts
-from toolkit.engines.clickhouse import planner, render, shadow, traits, versions
+from toolkit.engines.clickhouse import ttl as ttls
 from toolkit.engines.clickhouse.layout import Placed, Placement
 from toolkit.engines.clickhouse.names import OTHER
 from toolkit.engines.clickhouse.typemap import Profile
@@ -53,7 +54,7 @@ def route(
 ) -> Route:
     """The way beside live writes. Raises Unsupported when the live table lacks what tells versions of a run apart."""
     goal = layouts.layout(wanted, rules, placement)
-    work = _work(goal, observed, rules, placement)
+    work = _work(goal, observed, wanted, rules, placement)
     if work is None:
         return Route(planner.steps(observed, wanted, rules, placement, migrations, before))
     catalog = observed.catalog.without([("tables", work.live)]) if work.moved else observed.catalog
@@ -65,6 +66,7 @@ def route(
     further = (work.placed.table.name,) if work.moved else ()
     entrance = _entrance(goal, placement) if work.moved else ()
     undone = (
+        _same(work),
         *planner.reverses(parts.changes),
         *_back(work),
         _drop(work, "Drop the newer table", further, placement.cluster),
@@ -80,7 +82,9 @@ def route(
     )
 
 
-def _work(goal: Sequence[Placed], observed: Observed, rules: Profile, placement: Placement) -> _Work | None:
+def _work(
+    goal: Sequence[Placed], observed: Observed, wanted: Definition, rules: Profile, placement: Placement
+) -> _Work | None:
     """What is to be rebuilt; None: nothing."""
     placed = goal[0]
     have = observed.catalog.children(("tables", placed.table.name))
@@ -94,15 +98,16 @@ def _work(goal: Sequence[Placed], observed: Observed, rules: Profile, placement:
     if facts is None or not observed.catalog.children(("tables", live)):
         raise Unsupported("TV4201", f"table {live} has {why}; no ALTER can change that", planner.NO_WAY)
     known = traits.decode(facts)
-    _refuse_without_versions(known, live, why)
+    carrying.refuse(known, live, why, moved, placement)
     sizes = observed.traits["sizes"]
     assert isinstance(sizes, dict)
     pair = _pair(placed, live, moved, known, plain if moved else have, rules, placement)
     mine = observed.catalog.children(("tables", live))
+    shadowed = layouts.layout(wanted, rules, carrying.kept(known, placement))[0]
     return _Work(
         placed=placed, live=live, moved=moved, facts=facts, uuid=known.uuid,
         rows=_number(sizes["rows"]), bytes=_number(sizes["bytes"]),
-        create=_create(placed, goal, known, mine, moved, placement), pair=pair,
+        create=_create(shadowed, goal, known, mine, moved, placement), pair=pair,
         light=shadow.NEEDED[:-1], engine="ENGINE = MergeTree" if moved else versions.everywhere(placement), why=why,
     )  # fmt: skip
 
@@ -138,16 +143,6 @@ def _number(value: Json) -> int:
     return value if isinstance(value, int) else 0
 
 
-def _refuse_without_versions(known: traits.TableTraits, live: str, why: str) -> None:
-    missing = [name for name in shadow.NEEDED if name not in known.columns]
-    if missing:
-        raise Unsupported(
-            "TV4201",
-            f"table {live} has {why}, and no column {', '.join(missing)} that tells versions of a run apart",
-            planner.NO_WAY,
-        )
-
-
 def _pair(
     placed: Placed, live: str, moved: bool, known: traits.TableTraits, have: Mapping[str, Json], rules: Profile,
     placement: Placement,
@@ -159,7 +154,7 @@ def _pair(
     # A move reads the old table by its own name, and the new ones by the name of the distributed table beside it.
     cluster = None if moved else placement.cluster
     final = have.get("engine") == rules.engine
-    ttl = {_condition(str(facts["ttl"])) for facts in (have, placed.table.catalog) if facts.get("ttl")}
+    ttl = {c for text in (known.ttl, str(placed.table.catalog.get("ttl", ""))) for c in ttls.conditions(text)}
     return shadow.Pair(
         live=live,
         cluster=cluster,
@@ -178,12 +173,6 @@ def _ours(have: Mapping[str, Json]) -> set[str]:
     return set(columns) if isinstance(columns, dict) else set()
 
 
-def _condition(ttl: str) -> str:
-    """When a row may be gone: after its time, as far as the condition holds."""
-    expression, _, condition = ttl.partition(" WHERE ")
-    return f"{expression} <= now() AND {condition}" if condition else f"{expression} <= now()"
-
-
 def _cut(order: Sequence[str], columns: Mapping[str, str]) -> dict[str, str]:
     """The beginning of the sorting key whose columns never change and are never missing."""
     found: dict[str, str] = {}
@@ -199,7 +188,8 @@ def _create(
     placed: Placed, goal: Sequence[Placed], known: traits.TableTraits, mine: Mapping[str, Json], moved: bool,
     placement: Placement,
 ) -> tuple[Sql, ...]:  # fmt: skip
-    """The shadow as the wanted version has it, with the columns, indexes and settings that others have added."""
+    """The shadow as the wanted version has it, with the columns, indexes and settings that others have added. `placed`:
+    with the live table's own time to live and storage policy, where the operator wishes no other."""
     wanted, cluster = placed.table, placement.cluster
     ours, indexes = _ours(mine), mine.get("indexes")
     mine_indexes = set(indexes) if isinstance(indexes, dict) else set()
@@ -269,10 +259,11 @@ def _forward(work: _Work, placement: Placement) -> tuple[Step, ...]:
         Step(
             f"rebuild.{name}.swap", f"Swap: the shadow becomes {name}, which stays as {OTHER}",
             "one act; the view then keeps the old table current", StepClass.REBUILD, SHORT,
-            (*shadow.pending(pair), shadow.exchange(pair)), (), (Expect(_OTHER, work.uuid),), mode=Mode.SWAP,
+            (*shadow.pending(pair), shadow.mark("swapping", "swap"), shadow.exchange(pair)), (),
+            (Expect(_OTHER, work.uuid),), mode=Mode.SWAP,
             needs=(Expect(_TABLE, work.facts),),
         ),
-        *_divided(work, "swapped"),
+        *_divided(work, "swapped", "swapping"),
     )  # fmt: skip
 
 
@@ -283,8 +274,9 @@ def _settled(work: _Work, what: str, title: str) -> Step:
     )  # fmt: skip
 
 
-def _divided(work: _Work, what: str) -> tuple[Step, ...]:
-    """An insert that resolved one name before the swap and one after it has both its rows in one table."""
+def _divided(work: _Work, what: str, since: str) -> tuple[Step, ...]:
+    """An insert that resolved one name before the swap and one after it has both its rows in one table. `since`: the
+    mark of the moment before the swap."""
     pair = _turned(work.pair)
     return (
         Step(
@@ -295,8 +287,8 @@ def _divided(work: _Work, what: str) -> tuple[Step, ...]:
         Step(
             f"rebuild.{work.live}.{what}.compare", "Give each table what only the other one has",
             "an insert may have met the swap half-way", StepClass.ONLINE, NO_LOCK,
-            (shadow.bound(pair), shadow.compare(pair, work.light), shadow.copy(pair, "repair"), shadow.copy_back(pair),
-             shadow.size(pair)),
+            (shadow.bound(pair), shadow.compare(pair, work.light), shadow.meddled(pair, since),
+             shadow.copy(pair, "repair"), shadow.copy_back(pair), shadow.size(pair)),
             (), (), mode=Mode.COMPARE, estimate=Estimate(rows=work.rows),
         ),
     )  # fmt: skip
@@ -311,11 +303,25 @@ def _turned(pair: shadow.Pair) -> shadow.Pair:
 def _back(work: _Work) -> tuple[Step, ...]:
     swap = Step(
         f"rebuild.{work.live}.back", f"Swap back: {OTHER} becomes {work.live} again", "the view kept it current",
-        StepClass.REBUILD, SHORT, (*shadow.pending(work.pair), shadow.exchange(work.pair)), (),
+        StepClass.REBUILD, SHORT,
+        (*shadow.pending(work.pair), shadow.mark("swapping back", "swap"), shadow.exchange(work.pair)), (),
         (Expect((*_TABLE, "uuid"), work.uuid),),
         mode=Mode.SWAP, needs=(Expect(_OTHER, work.uuid),),
     )  # fmt: skip
-    return (swap, *_divided(work, "swapped.back"))
+    return (swap, *_divided(work, "swapped.back", "swapping back"))
+
+
+def _same(work: _Work) -> Step:
+    """No view passes on what a mutation did: a change is copied, and a run that only the old table has stops the way
+    back before anything is done."""
+    pair = _turned(work.pair)
+    return Step(
+        f"rebuild.{work.live}.same", f"See that {OTHER} has what {work.live} has, and no more",
+        "what somebody took away since the swap must not come back", StepClass.ONLINE, NO_LOCK,
+        (shadow.bound(pair), shadow.compare(pair, tuple(pair.columns), "compare kept"), shadow.copy(pair, "repair"),
+         shadow.size(pair)),
+        (), (), mode=Mode.COMPARE, estimate=Estimate(rows=work.rows),
+    )  # fmt: skip
 
 
 def _drop(work: _Work, title: str, further: Sequence[str] = (), cluster: str | None = None) -> Step:

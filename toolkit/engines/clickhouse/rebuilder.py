@@ -7,15 +7,18 @@ own (mutations, other replicas) is waited for by looking, never by holding a req
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from toolkit.engines.clickhouse.locks import ClickHouseLease
+from toolkit.engines.clickhouse.names import OTHER
 from toolkit.engines.rebuilding import Busy, Compared, Copied, Key, Ran, Replayed, Swapped, Tick
 from toolkit.errors import EngineError
 from toolkit.plan import Sql, Step
 
 Values = Mapping[str, str | int]
+# A run, and a mark of what it is on one side.
+Marked = tuple[str, ...]
 # Runs a query with bound values and gives its rows.
 Ask = Callable[[str, Values], Sequence[Mapping[str, Any]]]
 # Runs a statement with bound values, and waits for what it starts.
@@ -96,14 +99,24 @@ class ClickHouseRebuilder:
             if not left:
                 break
             # Most of what differs is just being written: a second look is cheaper than a second copy.
-            for part in ("repair", "repair back") if number else ():
-                self._lease.check()
-                self._part(step, part, values)
+            if number:
+                self._repair(step, values, left)
             time.sleep(_ROUND_SECONDS * 2**number)
             left = left & self._differing(step, values)
         compared = self._rows(rows) if upto else self._number(_one(step, "size"), values)
+        if left and _comparing(step).part == "compare kept":
+            raise _meddled(step, left)
         different = tuple(sorted({key[:-1] for key in left}))
         return Compared(upto, compared, (time.monotonic() - began) / PATIENCE, different)
+
+    def _repair(self, step: Step, values: Values, left: Collection[Marked]) -> None:
+        """Each side gets what it lacks; unless it may lack it because somebody has taken it away."""
+        self._lease.check()
+        if any(self._number(statement, {}) for statement in _sql(step) if statement.part == "meddled"):
+            raise _meddled(step, left)
+        self._part(step, "repair", values)
+        self._lease.check()
+        self._part(step, "repair back", values)
 
     def replay(self, step: Step, keys: int) -> Replayed:
         """See `Rebuilding.replay`: the view has passed everything on already."""
@@ -131,8 +144,8 @@ class ClickHouseRebuilder:
                 )
             time.sleep(_ROUND_SECONDS)
 
-    def _differing(self, step: Step, values: Values) -> frozenset[tuple[str, ...]]:
-        rows = self._ask(_one(step, "compare").text, values)
+    def _differing(self, step: Step, values: Values) -> frozenset[Marked]:
+        rows = self._ask(_comparing(step).text, values)
         return frozenset(tuple(str(value) for value in row.values()) for row in rows)
 
     def _bound(self, step: Step, after: Key | None, rows: int) -> Key | None:
@@ -159,6 +172,20 @@ def _patience(error: EngineError) -> Busy:
     if any(word in error.message for word in _PATIENCE):
         return Busy(error.message[:200])
     raise error
+
+
+def _comparing(step: Step) -> Sql:
+    return next(s for s in _sql(step) if s.part.startswith("compare"))
+
+
+def _meddled(step: Step, left: Collection[Marked]) -> EngineError:
+    runs = sorted({"/".join(key[:-1]) for key in left})
+    return EngineError(
+        "TV4214",
+        f"{step.title!r}: {len(runs)} runs are in one of both tables only, or other there ({', '.join(runs[:3])}):"
+        " somebody has deleted or changed rows since the swap, by a mutation or whole partitions",
+        f"They would be back. Do the same to {OTHER}, and give the same command again: it goes on from here.",
+    )
 
 
 def _sql(step: Step) -> list[Sql]:

@@ -72,18 +72,15 @@ def capture(pair: Pair) -> Sql:
     )
 
 
-def mark(what: str) -> Sql:
+def mark(what: str, part: str = "") -> Sql:
     """Write down that `what` has happened by now."""
-    return Sql(f"INSERT INTO {MARKS} SELECT {literal(what)}, now64(6, 'UTC')")
+    return Sql(f"INSERT INTO {MARKS} SELECT {literal(what)}, now64(6, 'UTC')", part=part)
 
 
 def wait(pair: Pair, what: str) -> Sql:
     """How many inserts are under way that began before `what`."""
-    processes = "system.processes"
-    if pair.cluster is not None:
-        processes = f"clusterAllReplicas({literal(pair.cluster)}, {processes})"
     return Sql(
-        f"SELECT count() AS n FROM {processes}\n"
+        f"SELECT count() AS n FROM {_everywhere(pair, 'system.processes')}\n"
         f"WHERE query_kind IN ('Insert', 'AsyncInsertFlush') AND position(query, {literal(pair.live)}) > 0\n"
         "  AND now64(6, 'UTC') - toIntervalMillisecond(toUInt64(elapsed * 1000))\n"
         f"      < (SELECT min(at) FROM {MARKS} WHERE what = {literal(what)})",
@@ -91,19 +88,42 @@ def wait(pair: Pair, what: str) -> Sql:
     )
 
 
+def meddled(pair: Pair, what: str) -> Sql:
+    """How many mutations have taken or changed rows of the live table since `what`: no view passes them on. Where that
+    happened, a row that only the other table has may be one that somebody deleted."""
+    return Sql(
+        f"SELECT count() AS n FROM {_everywhere(pair, 'system.mutations')}\n"
+        f"WHERE database = currentDatabase() AND table = {literal(pair.live)}\n"
+        f"  AND create_time >= (SELECT toDateTime(max(at)) FROM {MARKS} WHERE what = {literal(what)})\n"
+        "  AND match(command, '\\\\b(DELETE|UPDATE)\\\\b')",
+        part="meddled",
+    )
+
+
+def _everywhere(pair: Pair, table: str) -> str:
+    return table if pair.cluster is None else f"clusterAllReplicas({literal(pair.cluster)}, {table})"
+
+
 def prove(pair: Pair) -> tuple[Sql, Sql]:
     """A row that is deleted from the beginning goes into the live table, and must arrive in the other one."""
     place = f"namespace_id = {literal(MARKER_NAMESPACE)} AND run_id = {literal(MARKER_RUN)}"
-    columns = ", ".join(identifier(name) for name in NEEDED)
+    times = _times(pair)
+    columns = ", ".join(identifier(name) for name in (*IDENTITY, VERSION, DELETED, *times))
     newest = f"(SELECT max({VERSION}) FROM {{}} WHERE {place})"
     return (
         Sql(
             f"INSERT INTO {pair.now.write} ({columns})\n"
-            f"SELECT {literal(MARKER_NAMESPACE)}, {literal(MARKER_RUN)}, toDateTime64(0, 6, 'UTC'),"
-            " toUInt64(toUnixTimestamp64Nano(now64(9))), 1"
+            f"SELECT {literal(MARKER_NAMESPACE)}, {literal(MARKER_RUN)}, toUInt64(toUnixTimestamp64Nano(now64(9))), 1"
+            + ", now64(6, 'UTC')"
+            * len(times)
         ),
         Sql(f"SELECT toUInt8({newest.format(pair.now.read)} != {newest.format(pair.beside.read)}) AS n", part="prove"),
     )
+
+
+def _times(pair: Pair) -> list[str]:
+    """Columns that have a time in every row: the present, or a time to live may take the proof before it arrives."""
+    return [name for name, type in pair.columns.items() if type.startswith("DateTime")]
 
 
 def bound(pair: Pair) -> Sql:
@@ -140,7 +160,7 @@ def size(pair: Pair) -> Sql:
     return Sql(f"SELECT count() AS n FROM {pair.now.read}\nWHERE {_chunk(pair)}", part="size")
 
 
-def compare(pair: Pair, columns: Sequence[str]) -> Sql:
+def compare(pair: Pair, columns: Sequence[str], part: str = "compare") -> Sql:
     """Runs of a chunk whose newest rows are not equal in `columns` on both sides, with a mark of what they are."""
     hashed = ", ".join(_hashable(name, pair) for name in columns)
     each = f"  SELECT {', '.join(IDENTITY)}, cityHash64({hashed}) AS mark FROM "
@@ -148,13 +168,13 @@ def compare(pair: Pair, columns: Sequence[str]) -> Sql:
     return Sql(
         f"SELECT {', '.join(IDENTITY)}, toString(mark) AS mark FROM (\n{sides}\n)\n"
         f"GROUP BY {', '.join(IDENTITY)}, mark HAVING count() != 2 LIMIT {SHOWN}",
-        part="compare",
+        part=part,
     )
 
 
 def _newest(pair: Pair, side: Side) -> str:
     """What a reader sees of a chunk; rows that may go by themselves at any moment are left out."""
-    stays = "".join(f" AND NOT ({condition})" for condition in pair.ttl)
+    stays = "".join(f" AND NOT ifNull({condition}, 0)" for condition in pair.ttl)
     if side.final:
         return f"{side.read} FINAL WHERE {_chunk(pair)}{stays}"
     inner = f"SELECT * FROM {side.read} WHERE {_chunk(pair)} ORDER BY {VERSION} DESC LIMIT 1 BY {', '.join(IDENTITY)}"

@@ -31,9 +31,13 @@ class Extra:
 @dataclass(frozen=True, slots=True)
 class TableTraits:
     """One live table. `columns`: name → type of those that hold values; `settings`: those of its own; `views`:
-    materialized views that read from it; `projections` would be lost by a swap."""
+    materialized views that read from it; `projections` would be lost by a swap; `ttl`: as the server spells it, "" when
+    there is none; `policy`: the storage policy of its own, None: the usual one."""
 
     uuid: str
+    replicated: bool
+    ttl: str
+    policy: str | None
     columns: Mapping[str, str]
     settings: Mapping[str, str]
     views: tuple[str, ...]
@@ -48,7 +52,8 @@ def read(ask: Ask, seen: Look, table: str) -> dict[str, Json]:
     if table not in seen.tables:
         return {}
     row = seen.tables[table]
-    settings: dict[str, Json] = dict(clauses.settings(clauses.clauses(row["engine_full"]).get("SETTINGS", "")))
+    parts = clauses.clauses(row["engine_full"])
+    settings: dict[str, Json] = dict(clauses.settings(parts.get("SETTINGS", "")))
     columns: Json = [
         [r["name"], r["type"], r["default_kind"], r["default_expression"], r["compression_codec"]]
         for r in _of(seen.columns, table)
@@ -66,6 +71,8 @@ def read(ask: Ask, seen: Look, table: str) -> dict[str, Json]:
         "settings": settings,
         "views": [view for view in sorted(row["views"]) if view != CAPTURE],
         "mutation": str(ask(_MUTATION.format(literal(table)))[0]["id"]),
+        # A run that began before this was looked at finds its table unchanged.
+        **({"ttl": parts["TTL"]} if "TTL" in parts else {}),
     }
     return {
         "table": facts,
@@ -84,8 +91,12 @@ def decode(value: Json) -> TableTraits:
     """The traits in `Observed.traits["table"]`."""
     assert isinstance(value, dict)
     facts: dict[str, Any] = dict(value)
+    policy = facts["settings"].get("storage_policy")
     return TableTraits(
         uuid=facts["uuid"],
+        replicated=facts["engine"].startswith("Replicated"),
+        ttl=facts.get("ttl", ""),
+        policy=clauses.unquoted(policy) if policy else None,
         columns={name: type for name, type, kind, _, _ in facts["columns"] if kind not in ("ALIAS", "MATERIALIZED")},
         settings=facts["settings"],
         views=tuple(facts["views"]),
