@@ -44,6 +44,7 @@ from toolkit.apply.task import Options
 from toolkit.definition import Definition
 from toolkit.engines import elasticsearch as chosen
 from toolkit.engines.elasticsearch import shadow
+from toolkit.engines.elasticsearch.client import SearchClient
 from toolkit.engines.elasticsearch.names import BOOKS
 from toolkit.engines.elasticsearch.transport import Answer
 from toolkit.engines.online import Entry
@@ -368,6 +369,10 @@ def test_every_request_that_changes_anything_is_in_the_plan(engine: Handle) -> N
         assert step.title in dry.out
 
 
+def codes(client: SearchClient, plan: Plan) -> set[str]:
+    return {problem.code for problem in client.preflight(plan) if problem.fatal}
+
+
 def test_what_stands_in_the_way_is_found_before_anything_is_done(engine: Handle) -> None:
     version, name = prepared(engine, 100), name_of(engine)
     with opened(engine) as client:
@@ -377,9 +382,12 @@ def test_what_stands_in_the_way_is_found_before_anything_is_done(engine: Handle)
         assert told.value.code == "TV4517"
         ask(engine, "PUT", f"/{name}/_settings", {"index.blocks.write": None})
         plan = planned(client, version)
+        ask(engine, "PUT", f"/{name}/_settings", {"index.max_result_window": 1000})
+        assert codes(client, plan) == codes(client, planned(client, version, offline=True)) == {"TV4524"}
+        ask(engine, "PUT", f"/{name}/_settings", {"index.max_result_window": None})
         fresh = next(s for p in plan.steps for s in p.statements if isinstance(s, Request) and s.part == "create").path
         ask(engine, "PUT", fresh, {})
-        assert "TV4520" in {problem.code for problem in client.preflight(plan) if problem.fatal}
+        assert "TV4520" in codes(client, plan)
         # The next plan takes another name.
         brought(client, version)
         assert client.observe().names.holder == f"{fresh[1:]}-2"
