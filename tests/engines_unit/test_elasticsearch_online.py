@@ -192,6 +192,16 @@ def test_health(status: str, wanted: list[tuple[str, bool]]) -> None:
     assert codes(preflight.health({"status": status}, "i")) == wanted
 
 
+def test_the_first_cause_is_told() -> None:
+    cause: Json = {"type": "t", "reason": "is set to false"}
+    error: Json = {"root_cause": [cause], "type": "search_phase_execution_exception", "reason": "all shards failed"}
+    refused = Answer(400, {"error": error})
+    assert refused.reason == "search_phase_execution_exception: all shards failed: is set to false"
+    assert codes(preflight.ranges(refused, "i")) == [("TV4524", True)]
+    assert codes(preflight.ranges(Answer(200, {}), "i")) == codes(preflight.ranges(Answer(403, {}), "i")) == []
+    assert Answer(400, {"error": {**cause, "root_cause": [cause]}}).reason == "t: is set to false"
+
+
 def test_rights() -> None:
     lacks = {
         "username": "me", "has_all_requested": False, "cluster": {"monitor": True},

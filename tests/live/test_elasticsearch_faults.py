@@ -154,6 +154,20 @@ def test_the_network_is_cut_in_the_middle(engine: Handle) -> None:
     check(engine, writer, ROWS)
 
 
+@pytest.mark.faults
+def test_a_cluster_that_takes_no_ranges_of_words_is_found_before(elasticsearch: Handle) -> None:
+    """It has a setting of the whole cluster for that. The plain way asks for none."""
+    version = prepared(elasticsearch, 100)
+    dear = "search.allow_expensive_queries"
+    ask(elasticsearch, "PUT", "/_cluster/settings", {"transient": {dear: False}})
+    with opened(elasticsearch) as client:
+        with pytest.raises(EngineError, match=dear) as told:
+            brought(client, version)
+        assert (told.value.code, indices(elasticsearch)) == ("TV4524", [name_of(elasticsearch)])
+        brought(client, version, offline=True)
+        assert client.count() == 100
+
+
 @pytest.mark.engines("elasticsearch", "opensearch")
 @pytest.mark.parametrize("before", ["/_search", "/_mget", "/_clone/"])
 def test_a_shard_is_lost_in_the_middle(engine: Handle, before: str, monkeypatch: pytest.MonkeyPatch) -> None:

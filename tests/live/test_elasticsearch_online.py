@@ -43,6 +43,8 @@ from toolkit.apply.runner import perform
 from toolkit.apply.task import Options
 from toolkit.definition import Definition
 from toolkit.engines import elasticsearch as chosen
+from toolkit.engines.elasticsearch import shadow
+from toolkit.engines.elasticsearch.client import SearchClient
 from toolkit.engines.elasticsearch.names import BOOKS
 from toolkit.engines.elasticsearch.transport import Answer
 from toolkit.engines.online import Entry
@@ -367,6 +369,10 @@ def test_every_request_that_changes_anything_is_in_the_plan(engine: Handle) -> N
         assert step.title in dry.out
 
 
+def codes(client: SearchClient, plan: Plan) -> set[str]:
+    return {problem.code for problem in client.preflight(plan) if problem.fatal}
+
+
 def test_what_stands_in_the_way_is_found_before_anything_is_done(engine: Handle) -> None:
     version, name = prepared(engine, 100), name_of(engine)
     with opened(engine) as client:
@@ -376,12 +382,45 @@ def test_what_stands_in_the_way_is_found_before_anything_is_done(engine: Handle)
         assert told.value.code == "TV4517"
         ask(engine, "PUT", f"/{name}/_settings", {"index.blocks.write": None})
         plan = planned(client, version)
+        ask(engine, "PUT", f"/{name}/_settings", {"index.max_result_window": 1000})
+        assert codes(client, plan) == codes(client, planned(client, version, offline=True)) == {"TV4524"}
+        ask(engine, "PUT", f"/{name}/_settings", {"index.max_result_window": None})
         fresh = next(s for p in plan.steps for s in p.statements if isinstance(s, Request) and s.part == "create").path
         ask(engine, "PUT", fresh, {})
-        assert "TV4520" in {problem.code for problem in client.preflight(plan) if problem.fatal}
+        assert "TV4520" in codes(client, plan)
         # The next plan takes another name.
         brought(client, version)
         assert client.observe().names.holder == f"{fresh[1:]}-2"
+
+
+@pytest.mark.parametrize("cloned", [False, True], ids=["index", "clone"])
+def test_an_index_of_somebody_else_is_not_dropped(engine: Handle, cloned: bool) -> None:
+    """It got the name that the old index was to have, while a run stood still: a new one, or a copy made for safety."""
+    version, name = prepared(engine, 50), name_of(engine)
+
+    def cut(action: Action, outcome: Outcome | None) -> None:
+        if isinstance(action, Swap) and outcome is None:
+            raise KeyboardInterrupt
+
+    with opened(engine) as client:
+        steps = planned(client, version).steps
+        swap = next(step for step in steps if step.id == "rebuild.swap")
+        theirs = shadow.clone_name(shadow.part(swap.statements, "clone"))
+        with pytest.raises(KeyboardInterrupt):
+            brought(client, version, options=watching(cut))
+    if cloned:
+        ask(engine, "PUT", f"/{name}/_block/write")
+        ask(engine, "PUT", f"/{name}/_clone/{theirs}", {"settings": {"index.blocks.write": None}})
+        ask(engine, "PUT", f"/{name}/_settings", {"index.blocks.write": None})
+    ask(engine, "PUT", f"/{theirs}/_doc/1?refresh=true", {"mine": "precious"})
+    with opened(engine) as client:
+        with pytest.raises(EngineError) as told:
+            brought(client, version)
+        assert told.value.code == "TV4520"
+        task = ways_back.rollback(chosen, client, released(), TWO_SHARDS)
+        perform(client, task, lambda *_: None, time.monotonic, QUICK)
+    assert indices(engine) == [name, theirs]
+    assert ask(engine, "GET", f"/{theirs}/_doc/1")["_source"] == {"mine": "precious"}
 
 
 @pytest.mark.parametrize("offline", [False, True], ids=["online", "offline"])

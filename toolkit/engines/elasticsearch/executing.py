@@ -8,8 +8,9 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable
+from urllib.parse import unquote
 
-from toolkit.engines.elasticsearch import inspect, refusals, render, transport
+from toolkit.engines.elasticsearch import inspect, refusals, render, shadow, transport
 from toolkit.engines.elasticsearch.books import Ask
 from toolkit.engines.elasticsearch.transport import Answer
 from toolkit.engines.rebuilding import Tick
@@ -53,6 +54,8 @@ class Executing:
             self._copy(request, check)
         elif request.part == "create":
             self._create(request)
+        elif request.part == "if ours":
+            self._drop_ours(request)
         elif request.part == "health":
             while self._ask(request.method, request.path, request.body, (408,)).body.get("initializing_shards"):
                 check()
@@ -72,6 +75,12 @@ class Executing:
             raise transport.refused(answer, self._target)
         self._ask("DELETE", request.path, None, (404,))
         self._ask(request.method, request.path, request.body, ())
+
+    def _drop_ours(self, request: Request) -> None:
+        found = self._ask("GET", request.path, None, (404,)).body
+        assert isinstance(request.body, dict)
+        if shadow.ours(found, unquote(request.path[1:]), str(request.body["made_of"])):
+            self._ask(request.method, request.path, None, (404,))
 
     def _copy(self, request: Request, check: Callable[[], None]) -> None:
         """Start a copy, wait for its end, and see that it is whole."""

@@ -8,17 +8,19 @@ from typing import Any
 from urllib.parse import unquote
 
 from toolkit.catalog import Json
-from toolkit.engines.elasticsearch import render, rights
+from toolkit.engines.elasticsearch import render, rights, shadow
 from toolkit.engines.elasticsearch.books import Ask
 from toolkit.engines.elasticsearch.inspect import flat_settings
 from toolkit.engines.elasticsearch.rebuild import COMPUTED
 from toolkit.engines.elasticsearch.store import SearchStore
+from toolkit.engines.elasticsearch.transport import Answer, forbidden
 from toolkit.engines.online import Problem
 from toolkit.plan import Observed, Plan, Request
 
 OLDEST = (7, 10)
 # A node that is fuller than this gets no new shards, unless the cluster says otherwise.
 FULL = 0.85
+RANGE: Json = {"size": 0, "query": {"range": {"RunId": {"gte": "0"}}}}
 _NEVER = (400, 401, 403, 404, 405, 500)
 
 
@@ -33,13 +35,18 @@ def check(ask: Ask, plan: Plan, observed: Observed) -> tuple[Problem, ...]:
         answer = ask("GET", f"/_ilm/policy{render.path(policy)}", None, _NEVER)
         found += managed(policy, answer.status, answer.body)
     if observed.exists:
-        found += health(ask("GET", f"/_cluster/health{holder}", None, (403, 408)).body, observed.names.holder)
+        state = ask("GET", f"/_cluster/health{holder}", None, (403, 408)).body
+        found += health(state, observed.names.holder)
         facts = next(iter(ask("GET", holder, None, ()).body.values()))
         # A plain rebuild that was cut off left a block of ours; the plan takes it back.
         mended = {step.id.removeprefix("settings.blocks.") for step in plan.steps}
         found += () if observed.interrupted else blocks(facts, observed.names.holder, mended)
+        if _copied(plan):
+            found += pages(facts, observed.names.holder)
         if plan.kept:
             found += source(facts, observed.names.holder)
+        if plan.kept and state.get("status") != "red":
+            found += ranges(ask("POST", f"{holder}/_search", RANGE, _NEVER), observed.names.holder)
     found += forgotten(plan, observed)
     if plan.kept:
         found += [*version(observed.server), *taken(plan, observed)]
@@ -101,6 +108,26 @@ def source(facts: Mapping[str, Any], index: str) -> Iterator[Problem]:
     if found.get("enabled", True) in (False, "false") or found.get("includes") or found.get("excludes"):
         hint = "Its documents cannot be copied: fill a new index from another store, or from Temporal itself."
         yield Problem("TV4518", f"{index} does not keep the whole _source of its documents", hint)
+
+
+def _copied(plan: Plan) -> bool:
+    requests = [s for step in plan.steps for s in step.statements if isinstance(s, Request)]
+    return any(request.path.startswith("/_reindex?") for request in requests)
+
+
+def pages(facts: Mapping[str, Any], index: str) -> Iterator[Problem]:
+    """Documents are read so many at once."""
+    most = flat_settings(facts.get("settings") or {}).get("max_result_window")
+    if most is not None and int(str(most)) < shadow.PAGE:
+        hint = f"Set it to {shadow.PAGE} or more, or give it its default back."
+        yield Problem("TV4524", f"index.max_result_window of {index} is {most}", hint)
+
+
+def ranges(answer: Answer, index: str) -> Iterator[Problem]:
+    """Both indices are compared by ranges of run ids."""
+    if answer.status >= 400 and not forbidden(answer):
+        hint = "Allow it for the time of the rebuild, or use --offline, which asks for no ranges."
+        yield Problem("TV4524", f"{index} takes no search by a range of RunId: {answer.reason[:400]}", hint)
 
 
 def version(server: str) -> Iterator[Problem]:

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
-from toolkit.engines.elasticsearch import render, shadow
+from toolkit.engines.elasticsearch import inspect, render, shadow
 from toolkit.engines.elasticsearch.books import Ask, Books, SearchLease
 from toolkit.engines.elasticsearch.comparing import Comparing
 from toolkit.engines.elasticsearch.following import Bulk, Following, Positions
@@ -204,6 +204,13 @@ class SearchRebuilder:
             return
         self._lease.check()
         name = shadow.clone_name(shadow.part(work.statements, "clone"))
+        uuid = inspect.uuid(self._ask("GET", render.path(work.source), None, ()).body[work.source])
+        found = self._ask("GET", render.path(name), None, (404,))
+        if found.status == 200 and not shadow.ours(found.body, name, uuid):
+            hint = (
+                "It is not of this run. Give it another name; then the same command goes on, or `schema rollback` does."
+            )
+            raise EngineError("TV4520", f"there is an index or alias {name} already", hint)
         self._ask("DELETE", render.path(name), None, (404,))
         if not work.send("clone").body.get("shards_acknowledged"):
             # It lives on the files of the old index until it is whole.

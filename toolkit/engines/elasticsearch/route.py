@@ -229,8 +229,8 @@ def _back(work: _Work) -> tuple[Step, ...]:
 
 
 def _abandon(work: _Work) -> Step:
-    holder = work.store.names.holder
-    drops = (render.delete_index(work.fresh), *((render.delete_index(work.kept),) if work.cloned else ()))
+    holder, uuid = work.store.names.holder, work.store.uuid
+    drops = tuple(shadow.drop_ours(name, uuid) for name in (work.fresh, *((work.kept,) if work.cloned else ())))
     return Step(
         "rebuild.abandon", f"Drop {work.fresh}, which nobody reads yet", "", StepClass.METADATA, NO_LOCK,
         (replace(render.allow_writes(holder), part="if there"), *drops), (), (),

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from urllib.parse import unquote
 
 from toolkit.catalog import Json
-from toolkit.engines.elasticsearch import render
+from toolkit.engines.elasticsearch import inspect, render
 from toolkit.plan import Request
 
 # How long the index that is being filled remembers what was deleted, so that no late copy brings it back.
@@ -175,6 +175,23 @@ def clone(source: str, target: str, settings: Mapping[str, Json]) -> Request:
 def clone_name(request: Request) -> str:
     """The name a clone gets."""
     return unquote(request.path.rpartition("/")[2])
+
+
+def drop_ours(name: str, uuid: str) -> Request:
+    """Drop an index that a run has made of the index with that number; one of somebody else with that name stays."""
+    return Request("DELETE", render.path(name), {"made_of": uuid}, "if ours")
+
+
+def ours(found: Mapping[str, Json], name: str, uuid: str) -> bool:
+    """Whether `GET /name` tells of an index that a run has made of the one with that number: the new one, which says so
+    itself, or the clone. Somebody else's clone does not remember deletes as ours does."""
+    facts = found.get(name)
+    if not isinstance(facts, dict):
+        return False
+    note, settings = inspect.meta(facts).get(render.NOTE), facts.get("settings")
+    flat = inspect.flat_settings(settings) if isinstance(settings, dict) else {}
+    made = isinstance(note, dict) and note.get("made_for") == uuid
+    return made or (flat.get("resize.source.uuid") == uuid and flat.get("gc_deletes") == REMEMBER)
 
 
 def healthy(index: str) -> Request:

@@ -47,8 +47,9 @@ class Answer:
         if isinstance(error, dict):
             causes = error.get("root_cause") or [error]
             inner = error.get("caused_by") or {}
-            parts = [error.get("type"), error.get("reason") or causes[0].get("reason"), inner.get("reason")]
-            return ": ".join(str(p) for p in parts if p)
+            # "All shards failed" is a reason, and says nothing: the first cause does.
+            parts = [error.get("type"), error.get("reason"), inner.get("reason"), causes[0].get("reason")]
+            return ": ".join(dict.fromkeys(str(p) for p in parts if p))
         return str(error or self.body or f"HTTP status {self.status}")
 
 
