@@ -194,6 +194,25 @@ def test_values_at_the_edges(engine: Handle | EmbeddedHandle) -> None:
         assert list(found.values()) == unordered([kept(r, NEWEST) for r in (first, second, third)], found)
 
 
+@both
+def test_a_text_that_is_none_is_no_other_text(engine: Handle | EmbeddedHandle) -> None:
+    """ClickHouse's texts are bytes, of which its driver makes hexadecimal digits where they are no UTF-8."""
+    with journeys.opened(engine.url) as (chosen, client):
+        journeys.upgrade(chosen, client, NEWEST)
+        list(client.write(NEWEST, [Record("n", "good", "caf\u00e9", "t", 0, 0, 1, memo=b"\xe9")]))
+        for number, text in enumerate(("workflow_id = 'x'", "keyword01 = 'x'", "keywordlist01 = ['a', 'x']")):
+            assert [r.workflow_id for r in client.read(NEWEST)] == ["caf\u00e9"]
+            column, _, value = text.partition(" = ")
+            value = value.replace("'x'", "concat('caf', unhex('E9'))")
+            row = f"'n', 'bad', toDateTime64(0, 6, 'UTC'), {value}, {2 * number + 1}"
+            columns = f"namespace_id, run_id, start_time, {column}, _version"
+            sql(engine.url, f"INSERT INTO {TABLE} ({columns}) SELECT {row}", "SELECT 1")
+            with pytest.raises(EngineError, match="n/bad") as refused:
+                list(client.read(NEWEST))
+            assert refused.value.code == "TV4215"
+            list(client.write(NEWEST, [Deletion("n", "bad", "w", 2 * number + 2, 0)]))
+
+
 def chosen_family() -> Any:
     return engine.FAMILY
 
