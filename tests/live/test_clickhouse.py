@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
@@ -13,6 +14,7 @@ from typing import Any
 
 import clickhouse_connect
 import pytest
+from clickhouse_connect.driver.exceptions import ProgrammingError
 from clickhouse_migrations.connection import ClickhouseConnectConnection
 from clickhouse_migrations.migration import MigrationStorage
 from clickhouse_migrations.migrator import Migrator
@@ -192,6 +194,61 @@ def test_values_at_the_edges(engine: Handle | EmbeddedHandle) -> None:
         list(client.write(NEWEST, [first, second, third]))
         found = read(client, NEWEST)
         assert list(found.values()) == unordered([kept(r, NEWEST) for r in (first, second, third)], found)
+
+
+@both
+def test_a_text_that_is_none_is_no_other_text(engine: Handle | EmbeddedHandle) -> None:
+    """ClickHouse's texts are bytes, of which its driver makes hexadecimal digits where they are no UTF-8."""
+    with journeys.opened(engine.url) as (chosen, client):
+        journeys.upgrade(chosen, client, NEWEST)
+        list(client.write(NEWEST, [Record("n", "good", "caf\u00e9", "t", 0, 0, 1, memo=b"\xe9")]))
+        for number, text in enumerate(("workflow_id = 'x'", "keyword01 = 'x'", "keywordlist01 = ['a', 'x']")):
+            assert [r.workflow_id for r in client.read(NEWEST)] == ["caf\u00e9"]
+            column, _, value = text.partition(" = ")
+            value = value.replace("'x'", "concat('caf', unhex('E9'))")
+            row = f"'n', 'bad', toDateTime64(0, 6, 'UTC'), {value}, {2 * number + 1}"
+            columns = f"namespace_id, run_id, start_time, {column}, _version"
+            sql(engine.url, f"INSERT INTO {TABLE} ({columns}) SELECT {row}", "SELECT 1")
+            with pytest.raises(EngineError, match="n/bad") as refused:
+                list(client.read(NEWEST))
+            assert refused.value.code == "TV4215"
+            list(client.write(NEWEST, [Deletion("n", "bad", "w", 2 * number + 2, 0)]))
+
+
+@both
+def test_a_profile_of_the_account_changes_nothing(
+    engine: Handle | EmbeddedHandle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A session has the profile's settings where it does not choose its own."""
+    profile = ("aggregate_functions_null_for_empty", "data_type_default_nullable", "join_use_nulls",
+               "empty_result_for_aggregation_by_empty_set")  # fmt: skip
+    real = clickhouse_connect.get_client
+
+    def profiled(settings: dict[str, str | int], **options: Any) -> Any:
+        return real(settings={**dict.fromkeys(profile, 1), **settings}, **options)
+
+    monkeypatch.setattr(clickhouse_connect, "get_client", profiled)
+    with journeys.opened(engine.url) as (chosen, client):
+        journeys.upgrade(chosen, client, CHAIN[0])
+        journeys.upgrade(chosen, client, NEWEST)
+        journeys.at(chosen, client, NEWEST, ours)
+
+
+def test_a_profile_that_is_readonly_is_told(chdb: EmbeddedHandle, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(**options: Any) -> Any:
+        raise ProgrammingError("Setting insert_deduplicate is readonly")
+
+    monkeypatch.setattr(clickhouse_connect, "get_client", refused)
+    with pytest.raises(ConnectionFailed) as failed:
+        opener(parse_url("clickhouse+http://u:p@localhost:1/v", {}))()
+    assert "readonly = 2" in failed.value.hint
+
+
+def test_a_database_may_have_braces_in_its_name(chdb: EmbeddedHandle) -> None:
+    url = re.sub("database=[^&]*", "database=x{a:y}", chdb.url)
+    assert url != chdb.url
+    ran = temporal_visibility("schema", "upgrade", url, "--yes", "--to", "1.9")
+    assert ran.code == 0, ran.err
 
 
 def chosen_family() -> Any:

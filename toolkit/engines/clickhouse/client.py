@@ -71,7 +71,7 @@ class ClickHouseClient:
         self._target = target
         self._rules = rules
         self._placement = Placement.of(target.overlay.clickhouse)
-        self._byte_columns = dict.fromkeys(rows.byte_columns(rules), "bytes")
+        self._byte_columns = dict.fromkeys((*rows.byte_columns(rules), rows.GROUPED), "bytes")
         self._lease: locks.ClickHouseLease | None = None
 
     def _ask(self, query: str, values: Mapping[str, str | int] | None = None) -> list[dict[str, Any]]:

@@ -52,7 +52,11 @@ _SETTINGS: Mapping[str, str | int] = {
     "insert_deduplicate": 0,
     "materialize_ttl_after_modify": 0,
     "final": 0,
+    # What an account's profile may have otherwise, and a statement here would not be what it says.
     "join_use_nulls": 0,
+    "aggregate_functions_null_for_empty": 0,
+    "data_type_default_nullable": 0,
+    "empty_result_for_aggregation_by_empty_set": 0,
     # A plan in the journal is longer than what the server usually takes.
     "max_query_size": 2**26,
 }
@@ -138,6 +142,8 @@ def _no_server(target: Target, error: Exception) -> NoReturn:
     hint = "Is the server up, and are host, port, user and password right?"
     if "UNKNOWN_DATABASE" in text:
         hint = "Create the database first: CREATE DATABASE …"
+    if "readonly" in text:
+        hint = "This account's profile has readonly = 1, so that no session may choose its settings: use readonly = 2."
     raise ConnectionFailed("TV4001", f"cannot connect to {target.shown}: {text}", hint) from None
 
 

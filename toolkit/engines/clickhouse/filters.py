@@ -67,7 +67,9 @@ def counting(question: Question) -> Statement:
     if question.filter.group_by is None:
         return numbered(f"SELECT count() AS number FROM {table} WHERE {where.text}", where.parameters)
     column = _expression(question.filter.group_by)
-    text = f"SELECT {column} AS value, count() AS number FROM {table} WHERE {where.text} GROUP BY value"
+    text = (
+        f"SELECT {column} AS {rows.GROUPED}, count() AS number FROM {table} WHERE {where.text} GROUP BY {rows.GROUPED}"
+    )
     return numbered(text, where.parameters)
 
 
@@ -85,7 +87,12 @@ def records(question: Question, rows_: Rows) -> list[Record]:
 
 def counts(question: Question, rows_: Rows) -> dict[object, int]:
     """See `Filters.counts`."""
-    return {row.get("value"): int(row["number"]) for row in rows_}
+    return {_grouped(row.get(rows.GROUPED)): int(row["number"]) for row in rows_}
+
+
+def _grouped(value: object) -> object:
+    """A text that is no UTF-8 is seen as what it is, such as caf\\xe9."""
+    return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else value
 
 
 def explained(question: Question, rows_: Rows) -> Explained:

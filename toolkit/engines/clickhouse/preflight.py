@@ -69,9 +69,9 @@ def _server(ask: Ask, version: str, plan: Plan) -> Iterator[Problem]:
 def _rights(ask: Ask, granted: Granted, plan: Plan) -> Iterator[Problem]:
     rights = REBUILD_RIGHTS if plan.kept else RIGHTS
     database = ask("SELECT currentDatabase() AS v")[0]["v"]
-    asked = f"CHECK GRANT {{}} ON {identifier(database)}.*"
+    place = f"{identifier(database)}.*"
     try:
-        answers = {right: granted(asked.format(right)) for right in rights.split(", ")}
+        answers = {right: granted(f"CHECK GRANT {right} ON {place}") for right in rights.split(", ")}
     except EngineError:
         # Older servers do not know the question.
         return

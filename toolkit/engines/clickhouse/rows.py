@@ -7,7 +7,7 @@ version, so that late writes of the same run lose against it in whatever order t
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,9 +16,14 @@ from toolkit.definition import Definition, Field, SearchAttribute
 from toolkit.engines.clickhouse.layout import attribute_column, column_name
 from toolkit.engines.clickhouse.render import identifier
 from toolkit.engines.clickhouse.typemap import Profile
+from toolkit.errors import EngineError
 from toolkit.records import MEMBERS, Deletion, Moment, Record, Write
 
 DELETED = "is_deleted"
+# Whether all texts of a row are what the driver makes of them.
+VALID = "texts_are_valid"
+# What a count is grouped by; the client reads texts of this name as bytes.
+GROUPED = "value"
 _PRECISION = re.compile(r"DateTime64\((\d)")
 _NANOSECOND_DIGITS = 9
 
@@ -54,10 +59,12 @@ class Form:
         parts = [_field_part(f, rules) for f in part.fields if f.type is not FieldType.ATTRIBUTES]
         parts += [_attribute_part(a, rules) for a in part.attributes]
         listed = ", ".join(identifier(p.column) for p in parts)
+        # Texts are bytes there: of one that is no UTF-8 the driver makes hexadecimal digits without a word.
+        valid = " AND ".join(_valid(identifier(p.column), p.type) for p in parts if _is_text(p, rules))
         return Form(
             columns=(*(p.column for p in parts), DELETED),
             types=(*(p.type for p in parts), rules.own_columns[DELETED].type),
-            select=f"SELECT {listed} FROM {identifier(rules.table)} FINAL",
+            select=f"SELECT {listed}, {valid} AS {VALID} FROM {identifier(rules.table)} FINAL",
             parts=tuple(parts),
         )
 
@@ -67,15 +74,19 @@ class Form:
         return [*columns, [int(isinstance(write, Deletion)) for write in writes]]
 
     def record(self, row: Sequence[Any]) -> Record:
-        """The record in a row of `select`. An empty list is the same as none: no array can be null here."""
+        """The record in a row of `select`. An empty list is the same as none: no array can be null here. Raises
+        EngineError when a text of it is no UTF-8."""
         members: dict[str, Any] = {}
         attributes: dict[str, Any] = {}
-        for part, value in zip(self.parts, row, strict=True):
+        *values, valid = row
+        for part, value in zip(self.parts, values, strict=True):
             found = None if value is None else part.decode(value)
             if isinstance(part.source, Field):
                 members[MEMBERS[part.source.name]] = found
             elif found is not None and found != ():
                 attributes[part.source.name] = found
+        if not valid:
+            raise _no_text(members)
         return Record(attributes=attributes, **members)
 
 
@@ -148,6 +159,25 @@ def _blank(type: str) -> object:
     if "Nullable(" in type:
         return None
     return "" if "String" in type else 0
+
+
+def _is_text(part: _Part, rules: Profile) -> bool:
+    return "String" in part.type and part.column not in byte_columns(rules)
+
+
+def _valid(column: str, type: str) -> str:
+    if type.startswith("Array("):
+        return f"arrayAll(v -> isValidUTF8(v), {column})"
+    return f"isValidUTF8(ifNull({column}, ''))" if "Nullable(" in type else f"isValidUTF8({column})"
+
+
+def _no_text(members: Mapping[str, Any]) -> EngineError:
+    run = f"{members['namespace_id']}/{members['run_id']}"
+    return EngineError(
+        "TV4215",
+        f"run {run} has a text that is no UTF-8, as no Temporal server writes it",
+        "NOT isValidUTF8(…) finds its column. Write the run anew with a greater version, or delete it.",
+    )
 
 
 def byte_columns(rules: Profile) -> tuple[str, ...]:
