@@ -105,13 +105,14 @@ def _kept(engine: Engine, client: Client, observed: Observed) -> tuple[Run, Run 
 
 
 def _untouched(run: Run, old: Run, observed: Observed) -> bool:
-    """Whether `run` is a rollback of `old` that begins with a swap, which was not done: the store is as `old` left
-    it."""
-    if run.kind != "rollback" or run.of != old.id:
+    """Whether `run` is a rollback of `old` that has done nothing before its swap but compare, and has not swapped: live
+    tables are as `old` left them."""
+    at = step_of(resumable(from_json(run.state))) if run.kind == "rollback" and run.of == old.id else None
+    if at is None:
         return False
-    steps, original = plan_json.load(run.plan).steps, plan_json.load(old.plan)
-    before = step_of(resumable(from_json(run.state))) == 0 and steps[0].mode is Mode.SWAP
-    return before and _swapped(original, observed)
+    begun_with = plan_json.load(run.plan).steps[: at + 1]
+    harmless = all(step.mode in (Mode.COMPARE, Mode.SWAP) for step in begun_with)
+    return harmless and _swapped(plan_json.load(old.plan), observed)
 
 
 def _swapped(plan: Plan, observed: Observed) -> bool:

@@ -327,6 +327,10 @@ class ClickHouseClient:
         """See `toolkit.engines.online.Throttling.set_throttle`."""
         self.journal().ask(run, asked)
 
+    def undivided(self) -> bool:
+        """See `toolkit.engines.online.Undivided`: servers of a cluster exchange their tables one by one."""
+        return self._placement.cluster is None
+
     def preflight(self, plan: Plan) -> tuple[Problem, ...]:
         """See `toolkit.engines.online.Checking.preflight`."""
         version = str(self._connection.server_version)
