@@ -18,7 +18,7 @@ import pytest
 from tests.bench import filling
 from tests.engines.embedded import EmbeddedHandle
 from tests.engines.handles import Handle
-from tests.query.test_corpus import entries
+from tests.query.test_corpus import ALIASES, entries
 from tests.support import filter_grammar, filter_injections, journeys
 from tests.support.filter_records import NAMESPACES, records
 from tests.support.filter_sheet import Sheet
@@ -36,7 +36,6 @@ from toolkit.records import Record
 pytestmark = pytest.mark.needs("scaled_float")  # attributes of every type
 
 QUICK, FULL = 2_000, 100_000
-ALIASES = {**filter_grammar.ALIASES, "select": "Keyword03", "a`b": "Keyword04"}
 
 
 @dataclass(frozen=True)

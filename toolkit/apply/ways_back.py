@@ -5,7 +5,7 @@ It reads the journal and decides which of the plan's ways back applies; it chang
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from toolkit.apply import plan_json
@@ -27,7 +27,8 @@ def rollback(engine: Engine, client: Client, chain: Sequence[Definition], overla
     run = _open(engine, client, "rollback")
     original = plan_json.load(run.plan)
     observed = client.observe()
-    _no_records_lost(client, run, original, observed)
+    tables = engine.catalog(chain[0]).children(("tables",))
+    _no_records_lost(client, run, [s for s in original.steps if _makes_a_store(s, tables)], observed)
     before = original.found[-1] if original.found else original.recorded or "nothing"
     task_plan = replace(
         original,
@@ -136,12 +137,12 @@ def _way_back(run: Run, plan: Plan, observed: Observed) -> tuple[Step, ...]:
     return tuple(_reversed(step) for step in reversed(done) if step.reverse)
 
 
-def _no_records_lost(client: Client, run: Run, original: Plan, observed: Observed) -> None:
-    """A run that began with nothing, and whose table has records by now, is not taken back: whoever wrote them would
-    lose them. Once a rollback has begun there is no other way."""
+def _no_records_lost(client: Client, run: Run, making: Sequence[Step], observed: Observed) -> None:
+    """A run that began without the table of records, and made it in `making`, is not taken back when there are records
+    by now: whoever wrote them would lose them. Once a rollback has begun there is no other way."""
     view = observed.view()
-    made = [step for step in original.steps if _makes_a_table(step) and not _reversed(step).is_done(view)]
-    if original.found or not made or (isinstance(client, Coordinated) and begun(client, "rollback")):
+    made = [step for step in making if not _reversed(step).is_done(view)]
+    if not made or (isinstance(client, Coordinated) and begun(client, "rollback")):
         return
     count = client.count()
     if count:
@@ -150,6 +151,12 @@ def _no_records_lost(client: Client, run: Run, original: Plan, observed: Observe
             f"run {run.id} began with an empty store, which has {count} records now: to take it back would drop them",
             f"Go on with it: {going_on(run)}.",
         )
+
+
+def _makes_a_store(step: Step, tables: Collection[str]) -> bool:
+    """Whether to take `step` back is to drop one of `tables`, which are those that every version has, or an index."""
+    named = {path[2] for e in step.done if (path := e.path)[:2] == ("catalog", "tables") and len(path) > 2}
+    return _makes_a_table(step) and (not named or not named.isdisjoint(tables))
 
 
 def _makes_a_table(step: Step) -> bool:
