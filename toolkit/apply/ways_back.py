@@ -28,7 +28,9 @@ def rollback(engine: Engine, client: Client, chain: Sequence[Definition], overla
     original = plan_json.load(run.plan)
     observed = client.observe()
     tables = engine.catalog(chain[0]).children(("tables",))
-    _no_records_lost(client, run, [s for s in original.steps if _makes_a_store(s, tables)], observed)
+    # Who rebuilds a table has the live one besides.
+    making = () if original.abandon else [step for step in original.steps if _makes_a_store(step, tables)]
+    _no_records_lost(client, run, making, observed)
     before = original.found[-1] if original.found else original.recorded or "nothing"
     task_plan = replace(
         original,
@@ -154,9 +156,10 @@ def _no_records_lost(client: Client, run: Run, making: Sequence[Step], observed:
 
 
 def _makes_a_store(step: Step, tables: Collection[str]) -> bool:
-    """Whether to take `step` back is to drop one of `tables`, which are those that every version has, or an index."""
-    named = {path[2] for e in step.done if (path := e.path)[:2] == ("catalog", "tables") and len(path) > 2}
-    return _makes_a_table(step) and (not named or not named.isdisjoint(tables))
+    """Whether to take `step` back is to drop one of `tables`, which are those that every version has; on search engines
+    there is one index, and no table in the catalog."""
+    named = {e.path[2] for e in step.done if e.path[:2] == ("catalog", "tables") and len(e.path) > 2}
+    return _makes_a_table(step) and (not named.isdisjoint(tables) if tables else True)
 
 
 def _makes_a_table(step: Step) -> bool:
