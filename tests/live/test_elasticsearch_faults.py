@@ -160,12 +160,15 @@ def test_a_cluster_that_takes_no_ranges_of_words_is_found_before(elasticsearch: 
     version = prepared(elasticsearch, 100)
     dear = "search.allow_expensive_queries"
     ask(elasticsearch, "PUT", "/_cluster/settings", {"transient": {dear: False}})
-    with opened(elasticsearch) as client:
-        with pytest.raises(EngineError, match=dear) as told:
-            brought(client, version)
-        assert (told.value.code, indices(elasticsearch)) == ("TV4524", [name_of(elasticsearch)])
-        brought(client, version, offline=True)
-        assert client.count() == 100
+    try:
+        with opened(elasticsearch) as client:
+            with pytest.raises(EngineError, match=dear) as told:
+                brought(client, version)
+            assert (told.value.code, indices(elasticsearch)) == ("TV4524", [name_of(elasticsearch)])
+            brought(client, version, offline=True)
+            assert client.count() == 100
+    finally:
+        ask(elasticsearch, "PUT", "/_cluster/settings", {"transient": {dear: None}})
 
 
 @pytest.mark.engines("elasticsearch", "opensearch")

@@ -5,7 +5,7 @@ It reads the journal and decides which of the plan's ways back applies; it chang
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from toolkit.apply import plan_json
@@ -27,10 +27,7 @@ def rollback(engine: Engine, client: Client, chain: Sequence[Definition], overla
     run = _open(engine, client, "rollback")
     original = plan_json.load(run.plan)
     observed = client.observe()
-    tables = engine.catalog(chain[0]).children(("tables",))
-    # Who rebuilds a table has the live one besides.
-    making = () if original.abandon else [step for step in original.steps if _makes_a_store(step, tables)]
-    _no_records_lost(client, run, making, observed)
+    _no_records_lost(client, run, _making(engine, chain, original), observed)
     before = original.found[-1] if original.found else original.recorded or "nothing"
     task_plan = replace(
         original,
@@ -155,11 +152,15 @@ def _no_records_lost(client: Client, run: Run, making: Sequence[Step], observed:
         )
 
 
-def _makes_a_store(step: Step, tables: Collection[str]) -> bool:
-    """Whether to take `step` back is to drop one of `tables`, which are those that every version has; on search engines
-    there is one index, and no table in the catalog."""
-    named = {e.path[2] for e in step.done if e.path[:2] == ("catalog", "tables") and len(e.path) > 2}
-    return _makes_a_table(step) and (not named.isdisjoint(tables) if tables else True)
+def _making(engine: Engine, chain: Sequence[Definition], plan: Plan) -> Sequence[Step]:
+    """The steps of `plan` that make what records are in. To take back a rebuild leaves the live table or index."""
+    if plan.abandon:
+        return ()
+    tables = engine.catalog(chain[0]).children(("tables",))
+    if not tables:  # a search engine: the catalog is one index
+        return [step for step in plan.steps if _makes_a_table(step)] if plan.base == fingerprint(engine.empty()) else ()
+    named = {s.id: {e.path[2] for e in s.done if e.path[:2] == ("catalog", "tables")} for s in plan.steps}
+    return [step for step in plan.steps if _makes_a_table(step) and not named[step.id].isdisjoint(tables)]
 
 
 def _makes_a_table(step: Step) -> bool:
