@@ -433,7 +433,8 @@ def test_a_busy_server_makes_a_copy_wait(postgresql: Handle) -> None:
         def watch(action: Action, outcome: Outcome | None) -> None:
             if isinstance(action, CopyChunk) and outcome is None and not asleep.ident:
                 asleep.start()
-                with psycopg.connect(url) as looking:
+                # Within a transaction the view of sessions would stay as it was first seen.
+                with psycopg.connect(url, autocommit=True) as looking:
                     until(lambda: looking.execute(_SLEEPS).fetchone() is not None)
             if isinstance(action, Pause) and outcome is None:
                 reasons.append(action.reason)
@@ -522,7 +523,7 @@ def test_a_second_ctrl_c_ends_an_action_that_waits(postgresql: Handle) -> None:
     with psycopg.connect(url) as blocker, command("schema", "upgrade", url, "--yes") as running:
         until(lambda: begun(url))
         blocker.execute("LOCK TABLE executions_visibility IN ACCESS EXCLUSIVE MODE")
-        with psycopg.connect(url) as looking:
+        with psycopg.connect(url, autocommit=True) as looking:
             until(lambda: looking.execute(_WAITS).fetchone() is not None or running.poll() is not None)
         running.send_signal(signal.SIGINT)
         time.sleep(0.5)

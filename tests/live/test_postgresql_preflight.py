@@ -102,8 +102,8 @@ REFUSED: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "subscription own_subscription": (
         (
             "CREATE SUBSCRIPTION own_subscription CONNECTION 'host=nowhere' PUBLICATION p WITH (connect = false)",
-            "INSERT INTO pg_subscription_rel (srsubid, srrelid, srsubstate) "
-            f"SELECT oid, '{TABLE}'::regclass, 'r' FROM pg_subscription WHERE subname = 'own_subscription'",
+            "INSERT INTO pg_subscription_rel (srsubid, srrelid, srsubstate, srsublsn) "
+            f"SELECT oid, '{TABLE}'::regclass, 'r', '0/0' FROM pg_subscription WHERE subname = 'own_subscription'",
         ),
         (
             "DELETE FROM pg_subscription_rel",
