@@ -195,7 +195,7 @@ class ListFilter(Dialect):
             match token.token_type:
                 case TokenType.IDENTIFIER if token.text:
                     pass
-                case TokenType.VAR if _NAME.fullmatch(token.text):
+                case TokenType.VAR if _is_name(token):
                     self._refuse_known_words()
                 case TokenType.STRING | TokenType.NUMBER:
                     self._fail("TV7001", "a condition starts with a name, but here is a value",
@@ -245,7 +245,7 @@ class ListFilter(Dialect):
                     self._fail("TV7001", "NULL is not a value", "Use IS NULL or IS NOT NULL.")
                 case TokenType.L_PAREN:
                     self._fail("TV7001", "a list stands only behind IN", "Use IN (…), or one value without brackets.")
-                case TokenType.VAR if not _NAME.fullmatch(token.text):
+                case TokenType.VAR if not _is_name(token):
                     self._unexpected("a value")
                 case TokenType.VAR | TokenType.IDENTIFIER:
                     self._refuse_known_words()

@@ -29,6 +29,11 @@ def on_cluster(cluster: str | None) -> str:
     return f" ON CLUSTER {identifier(cluster)}" if cluster else ""
 
 
+def everywhere(cluster: str | None, table: str) -> str:
+    """A system table as all servers of the cluster have it; without one, as this server does."""
+    return table if cluster is None else f"clusterAllReplicas({literal(cluster)}, {table})"
+
+
 def storage(
     engine: str, order_by: Sequence[str], partition_by: str, ttl: str | None, settings: Mapping[str, str]
 ) -> str:

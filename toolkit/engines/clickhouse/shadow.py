@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from toolkit.engines.clickhouse.names import CAPTURE, MARKER_NAMESPACE, MARKER_RUN, MARKS, OTHER
-from toolkit.engines.clickhouse.render import identifier, literal, on_cluster
+from toolkit.engines.clickhouse.render import everywhere, identifier, literal, on_cluster
 from toolkit.plan import Sql
 
 IDENTITY = ("namespace_id", "run_id")
@@ -80,7 +80,7 @@ def mark(what: str, part: str = "") -> Sql:
 def wait(pair: Pair, what: str) -> Sql:
     """How many inserts are under way that began before `what`."""
     return Sql(
-        f"SELECT count() AS n FROM {_everywhere(pair, 'system.processes')}\n"
+        f"SELECT count() AS n FROM {everywhere(pair.cluster, 'system.processes')}\n"
         f"WHERE query_kind IN ('Insert', 'AsyncInsertFlush') AND position(query, {literal(pair.live)}) > 0\n"
         "  AND now64(6, 'UTC') - toIntervalMillisecond(toUInt64(elapsed * 1000))\n"
         f"      < (SELECT min(at) FROM {MARKS} WHERE what = {literal(what)})",
@@ -92,16 +92,12 @@ def meddled(pair: Pair, what: str) -> Sql:
     """How many mutations have taken or changed rows of the live table since `what`: no view passes them on. Where that
     happened, a row that only the other table has may be one that somebody deleted."""
     return Sql(
-        f"SELECT count() AS n FROM {_everywhere(pair, 'system.mutations')}\n"
+        f"SELECT count() AS n FROM {everywhere(pair.cluster, 'system.mutations')}\n"
         f"WHERE database = currentDatabase() AND table = {literal(pair.live)}\n"
         f"  AND create_time >= (SELECT toDateTime(max(at)) FROM {MARKS} WHERE what = {literal(what)})\n"
         "  AND match(command, '\\\\b(DELETE|UPDATE)\\\\b')",
         part="meddled",
     )
-
-
-def _everywhere(pair: Pair, table: str) -> str:
-    return table if pair.cluster is None else f"clusterAllReplicas({literal(pair.cluster)}, {table})"
 
 
 def prove(pair: Pair) -> tuple[Sql, Sql]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from toolkit.engines.clickhouse import replicas
-from toolkit.engines.clickhouse.render import literal, on_cluster
+from toolkit.engines.clickhouse.render import everywhere, literal, on_cluster
 from toolkit.errors import EngineError
 
 Ask = Callable[[str], Sequence[Mapping[str, Any]]]
@@ -71,9 +71,7 @@ class Background:
                 self._killed(which[0], seen[which])
 
     def _mutations(self, query: str) -> str:
-        source = "system.mutations"
-        if self.cluster is not None:
-            source = f"clusterAllReplicas({literal(self.cluster)}, {source})"
+        source = everywhere(self.cluster, "system.mutations")
         listed = ", ".join(literal(name) for name in self.tables)
         return query.format(source=source, database=literal(self.database), tables=listed)
 

@@ -237,8 +237,8 @@ class SearchClient:
     def ask(self, statement: Search) -> list[dict[str, Any]]:
         """See `toolkit.engines.filtering.Asking`: the whole answer is the only row."""
         # Counts have no such option; they are looked at.
-        whole = "?allow_partial_search_results=false" if statement.path == "_search" else ""
-        return [self._ask("POST", f"{render.path(self._index)}/{statement.path}{whole}", dict(statement.body)).body]
+        path = render.SEARCH if statement.path == "_search" else statement.path
+        return [self._ask("POST", f"{render.path(self._index)}/{path}", dict(statement.body)).body]
 
     def measure(self, plan: Plan) -> dict[str, Estimate]:
         """See `toolkit.engines.measuring.Measuring`."""

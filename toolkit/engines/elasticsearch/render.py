@@ -15,6 +15,8 @@ from toolkit.plan import Request
 
 # The key of our own note in a mapping's `_meta`.
 NOTE = "temporal_visibility"
+# What some of the shards say would be taken for all there is.
+SEARCH = "_search?allow_partial_search_results=false"
 PIPELINES = ("default_pipeline", "final_pipeline")
 NO_PIPELINE = "_none"
 

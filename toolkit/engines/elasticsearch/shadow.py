@@ -22,8 +22,6 @@ COPY_SIZE = 2000
 PAGE = 2000
 RUNS_PAGE = 10_000
 GREEN_SECONDS = 30
-# What some of the shards say would be taken for all there is.
-_SEARCH = "_search?allow_partial_search_results=false"
 
 # A hash of start (milliseconds; the first layout has nanoseconds) and version for each document, added up: the order of
 # documents does not count. Run ids are what slices are made of; as texts in a script they would take ten times as long.
@@ -90,7 +88,7 @@ def follow(pair: Pair) -> tuple[Request, ...]:
         Request("POST", f"{render.path(pair.source)}/{refresh}", None, "refresh source"),
         Request("POST", "/_reindex?require_alias=true&refresh=false&timeout=1m", body, "copy"),
         Request(
-            "POST", f"{render.path(pair.source)}/{_SEARCH}&preference=_shards:%(shard)s", changed, "changed"
+            "POST", f"{render.path(pair.source)}/{render.SEARCH}&preference=_shards:%(shard)s", changed, "changed"
         ),
         Request("POST", f"{render.path(pair.target)}/{mget}", {"ids": "%(ids)s"}, "arrived"),
         Request("POST", f"{render.path(pair.target)}/{refresh}", None, "refresh target"),
@@ -114,7 +112,7 @@ def compare(pair: Pair) -> tuple[Request, ...]:
     }  # fmt: skip
     found: list[Request] = []
     for side, index in (("source", pair.source), ("target", pair.target)):
-        search = f"{render.path(index)}/{_SEARCH}"
+        search = f"{render.path(index)}/{render.SEARCH}"
         only: dict[str, Json] = {"size": 0, "track_total_hits": False, "query": "%(together)s"}
         counted: Json = {**only, "aggs": {"slice": {"filters": {"filters": "%(slices)s"}}}}
         marked: Json = {

@@ -81,13 +81,13 @@ _RELEASE = """
 UPDATE temporal_visibility_lock SET owner = NULL, pid = NULL, expires_at = NULL WHERE name = 'schema' AND fencing = %s
 """
 _CHECK = "SELECT 1 AS v FROM temporal_visibility_lock WHERE name = 'schema' AND fencing = %s FOR KEY SHARE"
-_END_SESSIONS = """
+# The lock's own number tells apart stores in several schemas of one database.
+_NAME = "format('temporal-visibility %%s/%%s', %s::bigint, 'temporal_visibility_lock'::regclass::oid)"
+_END_SESSIONS = f"""
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 WHERE datname = current_database() AND pid <> pg_backend_pid() AND usename = current_user
-  AND (application_name = %s OR (pid = %s AND backend_start = %s))
+  AND (application_name = {_NAME} OR (pid = %s AND backend_start = %s))
 """
-# The lock's own number tells apart stores in several schemas of one database.
-_NAME = "SELECT format('temporal-visibility %%s/%%s', %s::bigint, 'temporal_visibility_lock'::regclass::oid) AS name"
 _RUNS = """
 SELECT r.id, r.kind, r.status, r.wanted, r.owner, r.started::text AS started, r.ended::text AS ended, r.plan, r.of,
        j.state, coalesce(j.note, '') AS note
@@ -115,14 +115,9 @@ _CLOSE = "UPDATE temporal_visibility_run SET status = %s, ended = clock_timestam
 _CLOSE_OTHER = "UPDATE temporal_visibility_run SET status = %s WHERE id = %s"
 
 
-def session_name(connection: Connection, fencing: int) -> str:
-    """What the sessions of one holder call themselves, so that the next holder can end them."""
-    return str(connection.execute(_NAME, (fencing,)).fetchall()[0]["name"])
-
-
 def name_session(connection: Connection, fencing: int) -> None:
-    """Call this session one of that holder's."""
-    connection.execute("SELECT set_config('application_name', %s, false)", (session_name(connection, fencing),))
+    """Call this session one of that holder's, so that the next holder can end it."""
+    connection.execute(f"SELECT set_config('application_name', {_NAME}, false)", (fencing,))
 
 
 def lost() -> LockHeld:
@@ -232,8 +227,7 @@ def _take_from(connection: Connection, row: Mapping[str, Any], owner: str, secon
     """The new fencing number; None when somebody else was faster."""
     if row["owner"] is not None:
         # A process number alone may be somebody else's by now.
-        holder = (session_name(connection, row["fencing"]), row["pid"], row["backend_start"])
-        connection.execute(_END_SESSIONS, holder)
+        connection.execute(_END_SESSIONS, (row["fencing"], row["pid"], row["backend_start"]))
     with connection.transaction():
         # What the former holder has under way is waited for: it holds this row with FOR KEY SHARE.
         connection.execute("SELECT 1 FROM temporal_visibility_lock WHERE name = 'schema' FOR UPDATE")
