@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,9 +12,11 @@ import pytest
 from tests.engines.handles import Handle
 from tests.support import journeys
 from tests.support.command import here
-from toolkit.apply.runner import plan_store
+from toolkit.apply.actions import Action, Outcome, Swap
+from toolkit.apply.runner import Options, perform, plan_store, upgrade_task
 from toolkit.engines.online import Checking, Problem
 from toolkit.engines.postgresql import preflight
+from toolkit.errors import EngineError
 from toolkit.overlay import NO_OVERLAY
 from toolkit.sample import generate
 from toolkit.versions import chain, find
@@ -337,6 +340,34 @@ def test_a_rollback_loses_nothing_that_was_made_since(postgresql: Handle) -> Non
         ran = here("schema", "rollback", url, "--yes")
         assert ran.code == 0, ran.err
         assert connection.execute("SELECT to_regclass('own_index') IS NOT NULL").fetchone() == (True,)
+
+
+def test_writes_that_no_trigger_saw_are_not_lost(postgresql: Handle) -> None:
+    """Whoever loads data with all triggers disabled: neither a swap nor a rollback brings back the rows of before."""
+    url = postgresql.url
+    prepared(url)
+    disabled, enabled = (f"ALTER TABLE {TABLE} {word} TRIGGER ALL" for word in ("DISABLE", "ENABLE"))
+    load = f"{disabled}; UPDATE {TABLE} SET status = 7; {enabled}"
+
+    def watch(action: Action, outcome: Outcome | None) -> None:
+        if isinstance(action, Swap) and outcome is None:
+            connection.execute(load.encode())
+
+    with psycopg.connect(url, autocommit=True) as connection:
+        with journeys.opened(url) as (chosen, client):
+            task = upgrade_task(
+                chosen, plan_store(chosen, client, find("1.14"), chain(), NO_OVERLAY), find("1.14"), NO_OVERLAY
+            )
+            with pytest.raises(EngineError, match="not recorded all the time"):
+                perform(client, task, lambda *_: None, time.monotonic, Options(watch=watch))
+        for words in (("rollback",), ("upgrade",)):
+            ran = here("schema", *words, url, "--yes")
+            assert ran.code == 0, ran.err
+        connection.execute(load.replace("7", "8").encode())
+        ran = here("schema", "rollback", url, "--yes")
+        assert (ran.code, "TV5213" in ran.err, "schema finish" in ran.err) == (1, True, True), ran.err
+        assert here("schema", "finish", url, "--yes").code == 0
+        assert connection.execute(f"SELECT DISTINCT status FROM {TABLE}").fetchall() == [(8,)]
 
 
 @pytest.mark.parametrize("key", [None, "(run_id, namespace_id)", "(namespace_id, run_id) DEFERRABLE"])

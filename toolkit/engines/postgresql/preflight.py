@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from toolkit.engines.online import Problem
-from toolkit.engines.postgresql import returning, traits
+from toolkit.engines.postgresql import returning, shadow, traits
 from toolkit.engines.postgresql.layout import PRIMARY_KEY
-from toolkit.engines.postgresql.names import OLD
+from toolkit.engines.postgresql.names import CAPTURE, OLD
 from toolkit.plan import Mode, Plan, Sql, Step
 
 Ask = Callable[[str, Sequence[object]], Sequence[Mapping[str, Any]]]
@@ -173,6 +173,9 @@ def _returned(ask: Ask, back: Step, table: str) -> Iterator[Problem]:
         text = f"these belong to {table} and would be lost when the old table is swapped back"
         hint = f"Drop them before and create them again afterwards. {keep}"
         yield Problem("TV5206", f"{text}: {', '.join(live.obstacles)}", hint)
+    if not ask(shadow.recording(table), ()):
+        text = f"changes of {table} were not recorded all the time: its trigger {CAPTURE} was dropped or disabled"
+        yield Problem("TV5213", text, f"The old table lacks them. {keep}")
     if not back.objects:
         return
     if lacking := returning.gone(live, kept, back.objects):

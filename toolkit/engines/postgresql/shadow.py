@@ -285,6 +285,7 @@ def swap(
     new name), and changes are recorded on the new live table. An index of `live` that somebody has dropped is none."""
     table = identifier(live)
     return (
+        _followed(live),
         Sql(f"DROP TRIGGER {CAPTURE} ON {table}", part="swap"),
         Sql(f"DROP TRIGGER {TRUNCATE} ON {table}", part="swap"),
         *(_rename(old, new, " IF EXISTS") for old, new in live_names.items()),
@@ -293,6 +294,22 @@ def swap(
         Sql(f"ALTER TABLE {coming} RENAME TO {table}", part="swap"),
         *(Sql(statement.text, part="swap") for statement in capture(live)),
     )
+
+
+def _followed(live: str) -> Sql:
+    """Whoever disables all triggers of a table, as loads of data do, leaves this one disabled, or ALWAYS no more."""
+    said = "changes of this table were not recorded all the time: its trigger was dropped or disabled"
+    hint = "The copy lacks them. Before the swap `schema rollback` drops it, afterwards `schema finish` does."
+    return Sql(
+        f"DO $do$\nBEGIN\n  IF NOT EXISTS ({recording(live)}) THEN\n"
+        f"    RAISE EXCEPTION {literal(said)}\n      USING HINT = {literal(hint)};\n  END IF;\nEND\n$do$",
+        part="swap",
+    )
+
+
+def recording(live: str) -> str:
+    """A query that has a row while the trigger records every change of the live table, as it was made to."""
+    return f"{_has_trigger(live)} AND tgenabled = 'A'"
 
 
 def _rename(old: str, new: str, condition: str = "") -> Sql:
