@@ -385,6 +385,22 @@ def test_without_its_primary_key_a_table_is_not_rebuilt(postgresql: Handle, key:
             assert here("schema", command, url).code in (0, 3), command
 
 
+def test_a_unique_index_in_which_copied_rows_can_meet_is_refused(postgresql: Handle) -> None:
+    """One running execution a workflow, say; the plain way is open, and one that contains the key is carried over."""
+    url = postgresql.url
+    prepared(url)
+    with psycopg.connect(url, autocommit=True) as connection:
+        for name, keys in (
+            ("own_run", "run_id) INCLUDE (namespace_id"),
+            ("own_expression", "namespace_id, run_id, (status + 1)"),
+            ("own_whole", "run_id, status, namespace_id"),
+        ):
+            connection.execute(f"CREATE UNIQUE INDEX {name} ON {TABLE} ({keys})".encode())
+        (problem,) = [p for p in looked(url) if p.fatal]
+        assert (problem.code, problem.message.partition(": ")[2]) == ("TV5215", "own_run")
+        assert not [p for p in looked(url, offline=True) if p.fatal]
+
+
 def test_a_role_that_may_not_record_the_version_is_told_before(postgresql: Handle) -> None:
     """Not after the swap."""
     url, me = postgresql.url, f"own_{postgresql.database}"

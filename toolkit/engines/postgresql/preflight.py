@@ -49,6 +49,15 @@ _KEY = """
 SELECT pg_get_constraintdef(k.oid) AS key FROM pg_constraint k
 WHERE k.contype = 'p' AND k.conrelid = to_regclass(quote_ident(current_schema()) || '.' || quote_ident(%s))
 """
+# Not those that contain the whole key: two rows cannot meet in them.
+_UNIQUE = """
+SELECT x.relname AS name FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
+WHERE i.indrelid = to_regclass(quote_ident(current_schema()) || '.' || quote_ident(%s)) AND i.indisunique
+  AND NOT EXISTS (SELECT 1 FROM pg_constraint k WHERE k.conindid = x.oid AND k.contype IN ('p', 'u', 'x'))
+  AND NOT %s::text[] <@ ARRAY(SELECT a.attname::text FROM pg_attribute a
+          WHERE a.attrelid = i.indrelid AND a.attnum = ANY((i.indkey::int2[])[0:i.indnkeyatts - 1]))
+ORDER BY x.relname
+"""
 # What the last steps of a plan do to the books of Temporal's tool and of Alembic, where these are there.
 _BOOKS = """
 SELECT w.name, string_agg(w.privilege, ', ') AS lacking
@@ -143,6 +152,10 @@ def _carried(ask: Ask, table: str) -> Iterator[Problem]:
     if not any(row["key"] == wanted for row in ask(_KEY, (table,))):
         hint = "Give it that key, or use --offline, which changes the table in place."
         yield Problem("TV5214", f"{table} has no {wanted}, by which its rows are copied and followed", hint)
+    if unique := [row["name"] for row in ask(_UNIQUE, (table, list(PRIMARY_KEY)))]:
+        text = f"{table} has unique indexes that do not contain its key, in which copied rows can meet"
+        hint = "Drop them before and create them again after `schema finish`, or use --offline."
+        yield Problem("TV5215", f"{text}: {', '.join(unique)}", hint)
     if live.obstacles:
         yield Problem(
             "TV5206",
