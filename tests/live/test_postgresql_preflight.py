@@ -401,6 +401,25 @@ def test_a_unique_index_in_which_copied_rows_can_meet_is_refused(postgresql: Han
         assert not [p for p in looked(url, offline=True) if p.fatal]
 
 
+def test_names_that_are_taken_are_told_before(postgresql: Handle) -> None:
+    """A table that was renamed keeps its indexes' names: neither a rebuild nor a new table gets them."""
+    url = postgresql.url
+    prepared(url)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("CREATE TABLE own_other (a INT); CREATE INDEX by_temporal_bool_01 ON own_other (a)")
+        for offline in (False, True):
+            (problem,) = [p for p in looked(url, offline) if p.fatal]
+            assert (problem.code, "by_temporal_bool_01 of own_other" in problem.message) == ("TV5209", True)
+        connection.execute("DROP TABLE own_other")
+        assert not [p for p in looked(url) if p.fatal]
+        connection.execute(f"ALTER TABLE {TABLE} RENAME TO own_backup")
+        ran = here("schema", "upgrade", url, "--yes")
+        assert (ran.code, "by_batcher_user of own_backup" in ran.err) == (1, True), ran.err
+        connection.execute("DROP TABLE own_backup")
+        ran = here("schema", "upgrade", url, "--yes")
+        assert ran.code == 0, ran.err
+
+
 def test_a_role_that_may_not_record_the_version_is_told_before(postgresql: Handle) -> None:
     """Not after the swap."""
     url, me = postgresql.url, f"own_{postgresql.database}"

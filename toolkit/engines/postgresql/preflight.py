@@ -45,6 +45,13 @@ _PARTITIONED = """
 SELECT relkind = 'p' AS partitioned FROM pg_class
 WHERE oid = to_regclass(quote_ident(current_schema()) || '.' || quote_ident(%s))
 """
+# CREATE … IF NOT EXISTS passes over them, and a swap cannot rename to them.
+_TAKEN = """
+SELECT concat_ws(' of ', x.relname, t.relname) AS name FROM pg_class x
+LEFT JOIN pg_index i ON i.indexrelid = x.oid LEFT JOIN pg_class t ON t.oid = i.indrelid
+WHERE x.relnamespace = current_schema()::regnamespace AND x.relname = ANY(%s) AND t.relname IS DISTINCT FROM %s
+ORDER BY x.relname
+"""
 _KEY = """
 SELECT pg_get_constraintdef(k.oid) AS key FROM pg_constraint k
 WHERE k.contype = 'p' AND k.conrelid = to_regclass(quote_ident(current_schema()) || '.' || quote_ident(%s))
@@ -78,7 +85,8 @@ def check(ask: Ask, plan: Plan, table: str) -> tuple[Problem, ...]:
     if not plan.steps:
         return ()
     server = ask(_SERVER, ())[0]
-    found = [*_server(server), *_rights(ask, server, plan, table), *_shape(ask, plan, table), *_waiting(ask)]
+    found = [*_server(server), *_rights(ask, server, plan, table), *_shape(ask, plan, table)]
+    found += [*_names(ask, plan, table), *_waiting(ask)]
     if plan.kept:
         found += _carried(ask, table)
     elif back := next((step for step in plan.steps if step.mode is Mode.SWAP), None):
@@ -122,6 +130,25 @@ def _shape(ask: Ask, plan: Plan, table: str) -> Iterator[Problem]:
     if concurrent and any(row["partitioned"] for row in ask(_PARTITIONED, (table,))):
         text = f"{table} is partitioned, and PostgreSQL builds no index concurrently on such a table"
         yield Problem("TV5211", text, "Temporal's table is a plain one: move the records into one first.")
+
+
+def _names(ask: Ask, plan: Plan, table: str) -> Iterator[Problem]:
+    """An old table that was renamed keeps the names of its indexes, which are those of the whole schema."""
+    wanted = {name for step in plan.steps for name in _made(step, table)}
+    if taken := [row["name"] for row in ask(_TAKEN, (sorted(wanted), table))]:
+        more = f" and {len(taken) - 3} more" if len(taken) > 3 else ""
+        text = f"names that {table} and its indexes shall have are taken: {', '.join(taken[:3])}{more}"
+        yield Problem("TV5209", text, "Rename or drop these.")
+
+
+def _made(step: Step, table: str) -> tuple[str, ...]:
+    """Names of tables and indexes that a step makes."""
+    if step.id == f"table.{table}":
+        return table, f"{table}_pkey"
+    if step.mode is Mode.PARALLEL:
+        return step.objects
+    kind, _, name = step.id.partition(".")
+    return (name,) if kind == "index" and not name.endswith(".drop") else ()
 
 
 def _extends(step: Step) -> bool:
