@@ -8,6 +8,7 @@ import sys
 from argparse import Namespace
 from pathlib import Path
 
+import psycopg
 import pytest
 from alembic import command
 from alembic.config import Config
@@ -130,6 +131,18 @@ def test_sqlite_turns(sqlite: Handle) -> None:
 
 def test_postgresql_script(postgresql: Handle, tmp_path: Path) -> None:
     offline_script("postgresql", postgresql.url, tmp_path)
+
+
+def test_postgresql_builds_again_what_was_cut_off(postgresql: Handle) -> None:
+    """A concurrent build that fails leaves an invalid index, which IF NOT EXISTS takes for a good one."""
+    url = postgresql.url
+    alembic(url, "upgrade", "head")
+    with psycopg.connect(url, autocommit=True) as own:
+        left = "'by_temporal_external_payload_count'::regclass"
+        own.execute(f"UPDATE pg_index SET indisvalid = false WHERE indexrelid = {left}")
+        own.execute("UPDATE schema_version SET curr_version = '1.13'; UPDATE alembic_version SET version_num = '1.13'")
+    alembic(url, "upgrade", "head")
+    assert differences(observe(url).catalog, engine("postgresql").catalog(released()[-1])) == ()
 
 
 def test_mysql_script(mysql: Handle, tmp_path: Path) -> None:

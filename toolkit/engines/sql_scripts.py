@@ -21,10 +21,10 @@ ALEMBIC_STEP = "record.alembic"
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """What the scripts need from an engine. `guard(before, after)`: statements that stop a wrong run; `fit(steps)`: the
-    same where a store has rows and these steps are for another program than the one that wrote them;
-    `uninstall`: what removes the first version, its books included; `shell`: a line for the engine's own command-line
-    client, beginning with a dot, which is no SQL and which other runners leave out; `finish`: the last statements."""
+    """What the scripts need from an engine. `guard(before, after)`: statements that stop a wrong run; `fit(steps)`:
+    what else these steps need before them where a store is there already; `uninstall`: what removes the first version,
+    its books included; `shell`: a line for the engine's own command-line client, beginning with a dot, which is no SQL
+    and which other runners leave out; `finish`: the last statements."""
 
     name: str
     catalog: Callable[[Definition], Catalog]

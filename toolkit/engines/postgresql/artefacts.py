@@ -11,6 +11,7 @@ from toolkit.definition import Definition
 from toolkit.engines import sql_scripts
 from toolkit.engines.postgresql import layout, planner, render, versions
 from toolkit.engines.postgresql.typemap import Profile
+from toolkit.plan import Sql, Step
 
 
 def files(chain: Sequence[Definition], rules: Profile) -> Mapping[str, str]:
@@ -21,6 +22,13 @@ def files(chain: Sequence[Definition], rules: Profile) -> Mapping[str, str]:
         empty=layout.EMPTY,
         steps=lambda observed, wanted: planner.steps(observed, wanted, rules),
         guard=lambda before, after: (versions.guard(before, after),),
+        fit=lambda steps: _rebuilt(steps, rules.table),
         uninstall=(render.drop_table(rules.table), versions.forget()),
     )
     return sql_scripts.files(chain, dialect)
+
+
+def _rebuilt(steps: Sequence[Step], table: str) -> tuple[Sql, ...]:
+    """A script that is repeated builds again what a build that was cut off has left."""
+    names = [name for step in steps if (name := step.id.removeprefix("index.")) != step.id and name[-5:] != ".drop"]
+    return (render.drop_invalid(table, names),) if names else ()

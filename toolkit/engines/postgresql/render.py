@@ -123,3 +123,14 @@ def drop_index(name: str, concurrently: bool) -> Sql:
     """The opposite of `create_index`."""
     how = "CONCURRENTLY " if concurrently else ""
     return Sql(f"DROP INDEX {how}IF EXISTS {identifier(name)}", autocommit=concurrently)
+
+
+def drop_invalid(table: str, names: Sequence[str]) -> Sql:
+    """Away with those indexes that a concurrent build which failed has left: IF NOT EXISTS takes them for good ones."""
+    listed = ",\n        ".join(literal(name) for name in names)
+    return Sql(
+        "DO $$\nDECLARE\n  broken TEXT;\nBEGIN\n"
+        "  FOR broken IN SELECT x.oid::regclass::text FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid\n"
+        f"      WHERE i.indrelid = to_regclass({literal(identifier(table))}) AND NOT i.indisvalid AND x.relname IN (\n"
+        f"        {listed}) LOOP\n    EXECUTE 'DROP INDEX ' || broken;\n  END LOOP;\nEND\n$$"
+    )

@@ -15,6 +15,24 @@ BEGIN
 END
 $$;
 
+DO $$
+DECLARE
+  broken TEXT;
+BEGIN
+  FOR broken IN SELECT x.oid::regclass::text FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
+      WHERE i.indrelid = to_regclass('"executions_visibility"') AND NOT i.indisvalid AND x.relname IN (
+        'by_type_start_time',
+        'by_workflow_id_start_time',
+        'by_status_by_start_time',
+        'by_type_close_time',
+        'by_workflow_id_close_time',
+        'by_status_by_close_time',
+        'by_close_time_by_status') LOOP
+    EXECUTE 'DROP INDEX ' || broken;
+  END LOOP;
+END
+$$;
+
 -- Drop index by_batcher_user
 -- outside a transaction
 DROP INDEX CONCURRENTLY IF EXISTS "by_batcher_user";

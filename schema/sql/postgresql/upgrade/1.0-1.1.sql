@@ -15,6 +15,18 @@ BEGIN
 END
 $$;
 
+DO $$
+DECLARE
+  broken TEXT;
+BEGIN
+  FOR broken IN SELECT x.oid::regclass::text FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
+      WHERE i.indrelid = to_regclass('"executions_visibility"') AND NOT i.indisvalid AND x.relname IN (
+        'by_close_time_by_status') LOOP
+    EXECUTE 'DROP INDEX ' || broken;
+  END LOOP;
+END
+$$;
+
 -- Build index by_close_time_by_status
 -- outside a transaction
 CREATE INDEX CONCURRENTLY IF NOT EXISTS "by_close_time_by_status" ON "executions_visibility" ("namespace_id", "close_time" DESC, "run_id", "status");

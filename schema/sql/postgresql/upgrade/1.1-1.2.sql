@@ -15,6 +15,59 @@ BEGIN
 END
 $$;
 
+DO $$
+DECLARE
+  broken TEXT;
+BEGIN
+  FOR broken IN SELECT x.oid::regclass::text FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
+      WHERE i.indrelid = to_regclass('"executions_visibility"') AND NOT i.indisvalid AND x.relname IN (
+        'default_idx',
+        'by_execution_time',
+        'by_workflow_id',
+        'by_workflow_type',
+        'by_status',
+        'by_history_length',
+        'by_task_queue',
+        'by_temporal_change_version',
+        'by_binary_checksums',
+        'by_batcher_user',
+        'by_temporal_scheduled_start_time',
+        'by_temporal_scheduled_by_id',
+        'by_temporal_schedule_paused',
+        'by_temporal_namespace_division',
+        'by_bool_01',
+        'by_bool_02',
+        'by_bool_03',
+        'by_datetime_01',
+        'by_datetime_02',
+        'by_datetime_03',
+        'by_double_01',
+        'by_double_02',
+        'by_double_03',
+        'by_int_01',
+        'by_int_02',
+        'by_int_03',
+        'by_keyword_01',
+        'by_keyword_02',
+        'by_keyword_03',
+        'by_keyword_04',
+        'by_keyword_05',
+        'by_keyword_06',
+        'by_keyword_07',
+        'by_keyword_08',
+        'by_keyword_09',
+        'by_keyword_10',
+        'by_text_01',
+        'by_text_02',
+        'by_text_03',
+        'by_keyword_list_01',
+        'by_keyword_list_02',
+        'by_keyword_list_03') LOOP
+    EXECUTE 'DROP INDEX ' || broken;
+  END LOOP;
+END
+$$;
+
 -- Create extension btree_gin
 DO $$
 BEGIN

@@ -15,6 +15,31 @@ BEGIN
 END
 $$;
 
+DO $$
+DECLARE
+  broken TEXT;
+BEGIN
+  FOR broken IN SELECT x.oid::regclass::text FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
+      WHERE i.indrelid = to_regclass('"executions_visibility"') AND NOT i.indisvalid AND x.relname IN (
+        'by_temporal_bool_01',
+        'by_temporal_bool_02',
+        'by_temporal_datetime_01',
+        'by_temporal_datetime_02',
+        'by_temporal_double_01',
+        'by_temporal_double_02',
+        'by_temporal_int_01',
+        'by_temporal_int_02',
+        'by_temporal_keyword_01',
+        'by_temporal_keyword_02',
+        'by_temporal_keyword_03',
+        'by_temporal_keyword_04',
+        'by_temporal_keyword_list_01',
+        'by_temporal_keyword_list_02') LOOP
+    EXECUTE 'DROP INDEX ' || broken;
+  END LOOP;
+END
+$$;
+
 -- Add 14 columns to executions_visibility
 ALTER TABLE "executions_visibility"
   ADD COLUMN IF NOT EXISTS "temporalbool01" BOOLEAN GENERATED ALWAYS AS ((search_attributes -> 'TemporalBool01')::BOOLEAN) STORED,

@@ -15,6 +15,19 @@ BEGIN
 END
 $$;
 
+DO $$
+DECLARE
+  broken TEXT;
+BEGIN
+  FOR broken IN SELECT x.oid::regclass::text FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
+      WHERE i.indrelid = to_regclass('"executions_visibility"') AND NOT i.indisvalid AND x.relname IN (
+        'by_temporal_external_payload_size_bytes',
+        'by_temporal_external_payload_count') LOOP
+    EXECUTE 'DROP INDEX ' || broken;
+  END LOOP;
+END
+$$;
+
 -- Add 2 columns to executions_visibility
 ALTER TABLE "executions_visibility"
   ADD COLUMN IF NOT EXISTS "temporalexternalpayloadsizebytes" BIGINT GENERATED ALWAYS AS ((search_attributes -> 'TemporalExternalPayloadSizeBytes')::BIGINT) STORED,

@@ -15,6 +15,21 @@ BEGIN
 END
 $$;
 
+DO $$
+DECLARE
+  broken TEXT;
+BEGIN
+  FOR broken IN SELECT x.oid::regclass::text FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
+      WHERE i.indrelid = to_regclass('"executions_visibility"') AND NOT i.indisvalid AND x.relname IN (
+        'by_execution_duration',
+        'by_state_transition_count',
+        'by_parent_workflow_id',
+        'by_parent_run_id') LOOP
+    EXECUTE 'DROP INDEX ' || broken;
+  END LOOP;
+END
+$$;
+
 -- Add 4 columns to executions_visibility
 ALTER TABLE "executions_visibility"
   ADD COLUMN IF NOT EXISTS "execution_duration" BIGINT,

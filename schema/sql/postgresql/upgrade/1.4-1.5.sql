@@ -15,6 +15,19 @@ BEGIN
 END
 $$;
 
+DO $$
+DECLARE
+  broken TEXT;
+BEGIN
+  FOR broken IN SELECT x.oid::regclass::text FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
+      WHERE i.indrelid = to_regclass('"executions_visibility"') AND NOT i.indisvalid AND x.relname IN (
+        'by_root_workflow_id',
+        'by_root_run_id') LOOP
+    EXECUTE 'DROP INDEX ' || broken;
+  END LOOP;
+END
+$$;
+
 -- Add 2 columns to executions_visibility
 ALTER TABLE "executions_visibility"
   ADD COLUMN IF NOT EXISTS "root_workflow_id" VARCHAR(255),

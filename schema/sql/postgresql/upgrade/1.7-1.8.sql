@@ -15,6 +15,20 @@ BEGIN
 END
 $$;
 
+DO $$
+DECLARE
+  broken TEXT;
+BEGIN
+  FOR broken IN SELECT x.oid::regclass::text FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
+      WHERE i.indrelid = to_regclass('"executions_visibility"') AND NOT i.indisvalid AND x.relname IN (
+        'by_temporal_worker_deployment_version',
+        'by_temporal_workflow_versioning_behavior',
+        'by_temporal_worker_deployment') LOOP
+    EXECUTE 'DROP INDEX ' || broken;
+  END LOOP;
+END
+$$;
+
 -- Add 3 columns to executions_visibility
 ALTER TABLE "executions_visibility"
   ADD COLUMN IF NOT EXISTS "temporalworkerdeploymentversion" VARCHAR(255) GENERATED ALWAYS AS (search_attributes ->> 'TemporalWorkerDeploymentVersion') STORED,
