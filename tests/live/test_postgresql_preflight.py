@@ -135,6 +135,16 @@ REFUSED: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         (f"ALTER TABLE {TABLE} ALTER COLUMN status SET STATISTICS 500",),
         (f"ALTER TABLE {TABLE} ALTER COLUMN status SET STATISTICS -1",),
     ),
+    "access method own_way": (
+        (
+            "CREATE ACCESS METHOD own_way TYPE TABLE HANDLER heap_tableam_handler",
+            f"UPDATE pg_class SET relam = (SELECT oid FROM pg_am WHERE amname = 'own_way') WHERE relname = '{TABLE}'",
+        ),
+        (
+            f"UPDATE pg_class SET relam = (SELECT oid FROM pg_am WHERE amname = 'heap') WHERE relname = '{TABLE}'",
+            "DROP ACCESS METHOD own_way",
+        ),
+    ),
     f"unlogged table {TABLE}": ((f"ALTER TABLE {TABLE} SET UNLOGGED",), (f"ALTER TABLE {TABLE} SET LOGGED",)),
 }
 # Everything that moves to the new table, as the server's own catalog says it.
@@ -232,8 +242,8 @@ def objects(connection: psycopg.Connection[Any]) -> list[Any]:
 
 
 def test_what_moves_to_the_new_table(postgresql: Handle) -> None:
-    """Owner, grants, options, comments, checks, own indexes, replica identity: as before, after, and back again.
-    Rights that tables get by default are not among them: they may have been taken away."""
+    """Owner, grants, options, comments, checks, own indexes, replica identity, place: as before, after, and back again.
+    Rights that tables get by default are not among them: they may have been taken away. Nor is a place by default."""
     url = postgresql.url
     prepared(url)
     with psycopg.connect(url, autocommit=True) as connection:
@@ -253,6 +263,7 @@ def test_what_moves_to_the_new_table(postgresql: Handle) -> None:
             f"CREATE UNIQUE INDEX own_unique ON {TABLE} (namespace_id, run_id, start_time) INCLUDE (status)",
         ):
             connection.execute(statement)
+        connection.execute(f"ALTER DATABASE {postgresql.database} SET default_tablespace = pg_global".encode())
         before = connection.execute(CARRIED).fetchone()
         oid = connection.execute(f"SELECT '{TABLE}'::regclass::oid").fetchone()
         for words in (("upgrade",), ("rollback",), ("upgrade",), ("finish",)):

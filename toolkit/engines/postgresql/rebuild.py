@@ -178,7 +178,7 @@ def _steps(work: _Work) -> tuple[Step, ...]:
             f"rebuild.{name}.indexes", f"Build {len(work.indexes)} indexes on the shadow",
             "plainly and several at a time, as nobody waits for the shadow",
             StepClass.REBUILD, NO_LOCK,
-            (*(_build(index, n) for n, index in enumerate(work.indexes, 1)), Sql(f"ANALYZE {SHADOW}")),
+            (shadow.PLACE, *(_build(index, n) for n, index in enumerate(work.indexes, 1)), Sql(f"ANALYZE {SHADOW}")),
             (), (), tuple(i.name for i in work.indexes if i.name not in work.live.indexes), mode=Mode.PARALLEL,
         ),
         _replay(work, "catchup", "Refresh what changed meanwhile, again"),

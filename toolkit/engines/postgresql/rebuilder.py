@@ -195,7 +195,8 @@ class PostgresRebuilder:
 
     def _parallel(self, statements: Sequence[Sql], tick: Tick) -> None:
         """Several sessions share the statements; the last one, which looks at the result of all, runs at the end."""
-        *shared, last = statements
+        settings = [s for s in statements if s.part == "set"]
+        *shared, last = (s for s in statements if s.part != "set")
         sessions = [self._open_session() for _ in range(min(JOBS, max(1, len(shared))))]
         free = list(sessions)
 
@@ -204,7 +205,8 @@ class PostgresRebuilder:
             try:
                 with session.transaction():
                     PostgresLease(session, self._open_session, self._failed, self._lease.fencing, 0).check()
-                    session.execute(statement.text)
+                    for one in (*settings, statement):
+                        session.execute(one.text)
             finally:
                 free.append(session)
 
@@ -212,7 +214,7 @@ class PostgresRebuilder:
             with ThreadPoolExecutor(len(sessions)) as pool:
                 waiting = [pool.submit(run, statement) for statement in shared]
                 try:
-                    for number, done in enumerate(as_completed(waiting), 1):
+                    for number, done in enumerate(as_completed(waiting), 1 + len(settings)):
                         done.result()
                         tick(number)
                 except BaseException:

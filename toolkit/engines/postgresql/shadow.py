@@ -17,7 +17,8 @@ from toolkit.plan import Sql
 CHUNK = tuple(Sql(f"SET LOCAL {name} = off", part="set") for name in ("enable_seqscan", "jit"))
 # A replay touches few rows: whole-table plans, which missing statistics invite, would be wrong every time.
 NARROW = (*CHUNK, *(Sql(f"SET LOCAL enable_{way} = off", part="set") for way in ("hashjoin", "mergejoin")))
-
+# Tables and indexes in tablespaces of their own are obstacles.
+PLACE = Sql("SET LOCAL default_tablespace = ''", part="set")
 
 # Letters of pg_class.relreplident; another index than the primary key is an obstacle.
 _REPLICA = {"f": "FULL", "n": "NOTHING"}
@@ -60,10 +61,13 @@ def plain(source: str, target: str, key: Mapping[str, str], columns: Sequence[st
 
 
 def create(live: str) -> tuple[Sql, ...]:
-    """The shadow with the live table's columns, defaults and checks; one that an earlier run left goes first."""
+    """The shadow with the live table's columns, defaults and checks; one that an earlier run left goes first. What a
+    database or role prefers for new tables must not move one that is there."""
+    what = "INCLUDING ALL EXCLUDING INDEXES EXCLUDING STATISTICS"
     return (
+        PLACE,
         Sql(f"DROP TABLE IF EXISTS {SHADOW}"),
-        Sql(f"CREATE TABLE {SHADOW} (LIKE {identifier(live)} INCLUDING ALL EXCLUDING INDEXES EXCLUDING STATISTICS)"),
+        Sql(f"CREATE TABLE {SHADOW} (LIKE {identifier(live)} {what}) USING heap"),
     )
 
 
@@ -117,6 +121,7 @@ def log(schema: str, key: Mapping[str, str]) -> tuple[Sql, ...]:
     new, old = (", ".join(f"{row}.{identifier(name)}" for name in key) for row in ("NEW", "OLD"))
     insert = f"INSERT INTO {identifier(schema)}.{LOG} ({names}) VALUES"
     return (
+        PLACE,
         Sql(f"CREATE TABLE IF NOT EXISTS {LOG} (id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, {columns})"),
         private(LOG),
         Sql(

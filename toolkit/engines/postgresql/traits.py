@@ -100,6 +100,7 @@ SELECT json_build_object(
       UNION ALL SELECT 'unlogged table', c.relname WHERE c.relpersistence <> 'p'
       UNION ALL SELECT 'replica identity by index', x.relname FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
         WHERE i.indrelid = c.oid AND i.indisreplident
+      UNION ALL SELECT 'access method', m.amname FROM pg_am m WHERE m.oid = c.relam AND m.amname <> 'heap'
       UNION ALL SELECT 'tablespace of', x.relname FROM pg_class x
         WHERE x.reltablespace <> 0 AND (x.oid = c.oid
               OR x.oid IN (SELECT i.indexrelid FROM pg_index i WHERE i.indrelid = c.oid))
