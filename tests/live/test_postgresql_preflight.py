@@ -317,7 +317,11 @@ SINCE: Mapping[str, tuple[str, str]] = {
     ),
     "INSERT of pg_monitor was revoked": (
         f"REVOKE INSERT ON {TABLE} FROM pg_monitor",
-        f"GRANT INSERT ON {TABLE} TO pg_monitor",
+        f"GRANT INSERT ON {TABLE} TO pg_monitor WITH GRANT OPTION",
+    ),
+    "check constraint own_check is new": (
+        f"ALTER TABLE {TABLE} ADD CONSTRAINT own_check CHECK (status < 100)",
+        f"ALTER TABLE {TABLE} DROP CONSTRAINT own_check",
     ),
     "comment was changed": (f"COMMENT ON TABLE {TABLE} IS 'new'", f"COMMENT ON TABLE {TABLE} IS NULL"),
     "gone from executions_visibility: own_column": (
@@ -334,7 +338,11 @@ def test_a_rollback_loses_nothing_that_was_made_since(postgresql: Handle) -> Non
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(f"ALTER TABLE {TABLE} ADD COLUMN own_column TEXT")
         connection.execute(f"CREATE INDEX own_index ON {TABLE} (own_column)")
-        connection.execute(f"GRANT INSERT ON {TABLE} TO pg_monitor")
+        connection.execute(f"GRANT INSERT ON {TABLE} TO pg_monitor WITH GRANT OPTION")
+        for grantee in ("pg_monitor WITH GRANT OPTION", "pg_signal_backend WITH GRANT OPTION"):
+            connection.execute(f"GRANT DELETE ON {TABLE} TO {grantee}".encode())
+        # By another role, too, which comes later in the list and passes on less.
+        connection.execute(f"SET ROLE pg_monitor; GRANT DELETE ON {TABLE} TO pg_signal_backend; RESET ROLE")
         assert here("schema", "upgrade", url, "--yes").code == 0
         for said, (make, unmake) in SINCE.items():
             connection.execute(make.encode())

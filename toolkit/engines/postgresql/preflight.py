@@ -56,6 +56,12 @@ _KEY = """
 SELECT pg_get_constraintdef(k.oid) AS key FROM pg_constraint k
 WHERE k.contype = 'p' AND k.conrelid = to_regclass(quote_ident(current_schema()) || '.' || quote_ident(%s))
 """
+_CHECKS = """
+SELECT k.conname AS name FROM pg_constraint k WHERE k.contype = 'c' AND k.conrelid = to_regclass(quote_ident(%s))
+AND NOT EXISTS (SELECT 1 FROM pg_constraint o WHERE o.conrelid = to_regclass(quote_ident(%s)) AND o.conname = k.conname
+                AND pg_get_constraintdef(o.oid) = pg_get_constraintdef(k.oid))
+ORDER BY k.conname
+"""
 # Not those that contain the whole key: two rows cannot meet in them.
 _UNIQUE = """
 SELECT x.relname AS name FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
@@ -221,7 +227,8 @@ def _returned(ask: Ask, back: Step, table: str) -> Iterator[Problem]:
     if lacking := returning.gone(live, kept, back.objects):
         text = f"columns that the old table has are gone from {table}: {', '.join(lacking)}"
         yield Problem("TV5213", text, f"Add them again. {keep}")
-    if since := returning.changed(live, kept, back.objects):
+    checks = [f"check constraint {row['name']} is new" for row in ask(_CHECKS, (table, OLD))]
+    if since := [*returning.changed(live, kept, back.objects), *checks]:
         text = f"what was changed on {table} since would be taken back with it: {'; '.join(since)}"
         hint = f"Drop what is new; grant, revoke and set on {OLD} what was changed. {keep}"
         yield Problem("TV5213", text, hint)

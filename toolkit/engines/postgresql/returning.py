@@ -23,7 +23,7 @@ def _new(live: TableTraits, made: Sequence[str]) -> Iterator[str]:
 
 
 def _rights(live: TableTraits, kept: TableTraits) -> Iterator[str]:
-    here, there = ({(c, who, right): grantable for c, who, right, grantable in t.grants} for t in (live, kept))
+    here, there = _granted(live), _granted(kept)
     for key in sorted(here.keys() | there.keys(), key=str):
         column, who, right = key
         # A column of the kept table alone comes back with its rights.
@@ -31,6 +31,14 @@ def _rights(live: TableTraits, kept: TableTraits) -> Iterator[str]:
             continue
         how = "granted" if key not in there else "revoked" if key not in here else "changed"
         yield f"{right}{f' ({column})' if column else ''} of {who} was {how}"
+
+
+def _granted(table: TableTraits) -> dict[tuple[str | None, str, str], bool]:
+    """Column, role, right → whether it may be passed on. Several may have granted it, and a copy has all from one."""
+    found: dict[tuple[str | None, str, str], bool] = {}
+    for column, who, right, grantable in table.grants:
+        found[column, who, right] = grantable or found.get((column, who, right), False)
+    return found
 
 
 def _settings(live: TableTraits, kept: TableTraits) -> Iterator[str]:
