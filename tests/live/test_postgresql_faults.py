@@ -23,6 +23,7 @@ from tests.support.catalogs import LAST, published
 from tests.support.command import temporal_visibility
 from tests.support.one_more import fill, filler, small_file_system
 from tests.support.online import ROOT, go, paused, prepared
+from tests.support.pooler import pooler
 from tests.support.replica import replica
 from tests.support.writing import NAMESPACE, PostgresWriter, Truth
 from toolkit.apply.actions import Action, CopyChunk, Outcome, Pause, Replay, RunStep, Swap
@@ -600,3 +601,22 @@ def test_who_takes_a_lock_over_ends_the_holder_alone(postgresql: Handle) -> None
         holder.execute("SELECT 1")
     for connection in (stranger, holder, other):
         connection.close()
+
+
+def test_a_pooler_must_leave_a_run_its_sessions(postgresql: Handle) -> None:
+    """In transaction mode no setting and no lock would hold: told in the plan, and refused. Reading goes on."""
+    url = postgresql.url
+    prepared(url, 60)
+    with pooler(url, by_transaction=True) as divided:
+        assert "TV5216" in temporal_visibility("schema", "plan", divided).out
+        ran = temporal_visibility("schema", "upgrade", divided, "--yes")
+        assert (ran.code, "TV5216" in ran.err) == (1, True), ran.err
+        for words in (
+            ("schema", "status", divided),
+            ("query", divided, "--namespace", NAMESPACE, "WorkflowType = 'x'"),
+        ):
+            assert temporal_visibility(*words).code == 0, words
+    with pooler(url, by_transaction=False) as whole:
+        ran = temporal_visibility("schema", "upgrade", whole, "--yes")
+        assert ran.code == 0, ran.err
+    finished(url)

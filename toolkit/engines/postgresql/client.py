@@ -30,6 +30,11 @@ from toolkit.targets import Target
 CONNECT_TIMEOUT = "10"
 # A network that is gone is noticed within a minute; by itself TCP would wait for hours.
 _KEEPALIVES = {"keepalives_idle": "30", "keepalives_interval": "10", "keepalives_count": "3"}
+DIVIDED = Problem(
+    "TV5216",
+    "a pooler gives each transaction of this connection another session, in which no setting and no lock holds",
+    "Connect to the server itself, or through a pool in session mode.",
+)
 _VERSION = "SELECT curr_version AS v FROM schema_version WHERE version_partition = 0 AND db_name = current_database()"
 _ALEMBIC = "SELECT version_num AS v FROM alembic_version"
 _ROWS = "SELECT greatest(reltuples, 0)::bigint AS v FROM pg_class WHERE oid = to_regclass(%s)"
@@ -63,7 +68,12 @@ def _open(conninfo: str) -> psycopg.Connection[dict[str, Any]]:
     connection = psycopg.connect(conninfo, autocommit=True, row_factory=dict_row)
     try:
         # As statements: poolers refuse most settings at the start of a session.
-        connection.execute(";\n".join((*session.pinned(), f"SELECT {session.ALONE}")))
+        said = connection.execute(";\n".join((*session.pinned(), f"SELECT {session.ALONE}", session.NUMBER)))
+        while said.nextset():
+            pass
+        if said.fetchall()[0]["pid"] != connection.info.backend_pid:
+            # Behind a pooler: what one statement prepares may be in another session than the next.
+            connection.prepare_threshold = None
     except psycopg.Error:
         connection.close()
         raise
@@ -175,6 +185,8 @@ class PostgresClient:
 
     def _take(self, owner: str, seconds: float, forced: str | None) -> books.PostgresLease:
         try:
+            if self._divided():
+                raise EngineError(DIVIDED.code, f"{self._target.shown}: {DIVIDED.message}", DIVIDED.hint)
             self._prepare(self._connection)
             fencing = books.take(self._connection, owner, seconds, forced)
         except psycopg.Error as error:
@@ -183,13 +195,35 @@ class PostgresClient:
         self._end_rebuilding()
         return self._lease
 
+    def _divided(self) -> bool:
+        """Whether our transactions are spread over sessions: in one that another has just now, or has left, is no other
+        of ours."""
+        if self._connection.prepare_threshold is not None:
+            return False
+        seen = {self._ask(session.NUMBER)[0]["pid"]}
+        other = self._opened()
+        try:
+            with other.transaction():
+                other.execute("SET LOCAL idle_in_transaction_session_timeout = '2s'")
+                seen.add(self._ask(session.NUMBER)[0]["pid"])
+            seen.add(self._ask(session.NUMBER)[0]["pid"])
+        except psycopg.Error:
+            # In a pool of one we have waited until the server ended the other.
+            return True
+        finally:
+            other.close()
+        return len(seen) > 1
+
+    def _opened(self) -> psycopg.Connection[dict[str, Any]]:
+        try:
+            return _open(self._conninfo)
+        except psycopg.OperationalError as error:
+            raise self._failed(error) from None
+
     def _session(self) -> psycopg.Connection[dict[str, Any]]:
         """Another session of the lock's holder."""
         assert self._lease is not None
-        try:
-            connection = _open(self._conninfo)
-        except psycopg.OperationalError as error:
-            raise self._failed(error) from None
+        connection = self._opened()
         self._prepare(connection)
         books.name_session(connection, self._lease.fencing)
         return connection
@@ -248,7 +282,8 @@ class PostgresClient:
 
     def preflight(self, plan: Plan) -> tuple[Problem, ...]:
         """See `toolkit.engines.online.Checking.preflight`."""
-        return preflight.check(self._ask, plan, self._rules.table)
+        divided = (DIVIDED,) if plan.steps and self._divided() else ()
+        return (*divided, *preflight.check(self._ask, plan, self._rules.table))
 
     def undivided(self) -> bool:
         """See `toolkit.engines.online.Undivided`: a swap is one transaction."""

@@ -27,6 +27,8 @@ PINNED: Mapping[str, str] = {
 # Only the current schema on the path: whatever is asked for is there or nowhere, and the server writes the names in
 # expressions unqualified. To be put behind SELECT, or behind PERFORM in a block.
 ALONE = "set_config('search_path', quote_ident(current_schema()), false)"
+# Which session of the server answers. A pooler has told the client another number.
+NUMBER = "SELECT pg_backend_pid() AS pid"
 # Limits that are meant for queries; which of them there are depends on the server's version.
 _LIMITS = (
     "statement_timeout",
