@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 
 from tests.engines.handles import Handle
 from tests.support import journeys
 from tests.support.command import here
+from toolkit.apply import plan_json
 from toolkit.apply.actions import Action, Outcome, Swap
 from toolkit.apply.runner import Options, perform, plan_store, upgrade_task
-from toolkit.engines.online import Checking, Problem
+from toolkit.engines.online import Checking, Coordinated, Problem
 from toolkit.engines.postgresql import preflight
 from toolkit.errors import EngineError
 from toolkit.overlay import NO_OVERLAY
@@ -387,6 +390,34 @@ def test_writes_that_no_trigger_saw_are_not_lost(postgresql: Handle) -> None:
         assert (ran.code, "TV5213" in ran.err, "schema finish" in ran.err) == (1, True, True), ran.err
         assert here("schema", "finish", url, "--yes").code == 0
         assert connection.execute(f"SELECT DISTINCT status FROM {TABLE}").fetchall() == [(8,)]
+
+
+def test_nor_after_a_run_that_did_not_write_down_what_it_made(postgresql: Handle) -> None:
+    """As those of earlier releases: downwards, too, where columns go that the old table has."""
+    url = postgresql.url
+    prepared(url)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"ALTER TABLE {TABLE} ADD COLUMN own_column TEXT")
+        connection.execute(f"ALTER TABLE {TABLE} ALTER COLUMN workflow_type_name TYPE TEXT")
+        connection.execute(f"CREATE INDEX own_index ON {TABLE} (own_column)")
+        assert here("schema", "downgrade", url, "--to", "1.4", "--yes").code == 0
+        with journeys.opened(url) as (_, client):
+            assert isinstance(client, Coordinated)
+            run = client.journal().runs()[-1]
+        plan = plan_json.load(run.plan)
+        assert "own_index" in plan.rollback[0].objects
+        older = replace(plan, rollback=tuple(replace(step, objects=()) for step in plan.rollback))
+        connection.execute(
+            "UPDATE temporal_visibility_run SET plan = %s WHERE id = %s", (Jsonb(plan_json.dump(older)), run.id)
+        )
+        for said in ("column own_notes is new", "index own_later is new", f"gone from {TABLE}: own_column"):
+            make, unmake = SINCE[said]
+            connection.execute(make.encode())
+            ran = here("schema", "rollback", url, "--yes")
+            assert (ran.code, said in ran.err) == (1, True), ran.err
+            connection.execute(unmake.encode())
+        ran = here("schema", "rollback", url, "--yes")
+        assert ran.code == 0, ran.err
 
 
 @pytest.mark.parametrize("key", [None, "(run_id, namespace_id)", "(namespace_id, run_id) DEFERRABLE"])

@@ -209,7 +209,7 @@ def _carried(ask: Ask, table: str) -> Iterator[Problem]:
 
 
 def _returned(ask: Ask, back: Step, table: str) -> Iterator[Problem]:
-    """What a swap back would lose. A run of an earlier release did not write down what it had made."""
+    """What a swap back would lose."""
     seen, old = traits.read(ask, table), traits.read(ask, OLD)
     if not seen or not old:
         return
@@ -222,13 +222,12 @@ def _returned(ask: Ask, back: Step, table: str) -> Iterator[Problem]:
     if not ask(shadow.recording(table), ()):
         text = f"changes of {table} were not recorded all the time: its trigger {CAPTURE} was dropped or disabled"
         yield Problem("TV5213", text, f"The old table lacks them. {keep}")
-    if not back.objects:
-        return
-    if lacking := returning.gone(live, kept, back.objects):
+    made = back.objects or returning.unlisted(back, live, kept)
+    if lacking := returning.gone(live, kept, made):
         text = f"columns that the old table has are gone from {table}: {', '.join(lacking)}"
         yield Problem("TV5213", text, f"Add them again. {keep}")
     checks = [f"check constraint {row['name']} is new" for row in ask(_CHECKS, (table, OLD))]
-    if since := [*returning.changed(live, kept, back.objects), *checks]:
+    if since := [*returning.changed(live, kept, made), *checks]:
         text = f"what was changed on {table} since would be taken back with it: {'; '.join(since)}"
         hint = f"Drop what is new; grant, revoke and set on {OLD} what was changed. {keep}"
         yield Problem("TV5213", text, hint)

@@ -4,7 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from toolkit.engines.postgresql import layout
+from toolkit.engines.postgresql.render import identifier
 from toolkit.engines.postgresql.traits import TableTraits
+from toolkit.engines.postgresql.typemap import profile
+from toolkit.plan import Sql, Step
+from toolkit.versions import chain
+
+
+def unlisted(back: Step, live: TableTraits, kept: TableTraits) -> tuple[str, ...]:
+    """What the live table had when it came, of a run of an earlier release, which did not write it down: what the swap
+    back names, and all that published versions have."""
+    rules = profile()
+    tables = [table for definition in chain() for table in layout.layout(definition, rules)]
+    published = {column.name for table in tables for column in table.columns}
+    indexes = {index.name for table in tables for index in table.indexes}
+    text = "\n".join(s.text for s in back.statements if isinstance(s, Sql))
+    named = (name for name in (*kept.columns, *live.indexes) if identifier(name) in text)
+    return (*published.difference(kept.plain_columns), *indexes, *named)
 
 
 def gone(live: TableTraits, kept: TableTraits, made: Sequence[str]) -> list[str]:
