@@ -35,7 +35,10 @@ def run_script(url: str, script: str, folder: Path) -> None:
         address = f"{parts.scheme.rpartition('+')[2]}://{parts.netloc}{parts.path.rpartition('/')[0]}"
         _command(["sh", str(file)], {**os.environ, "URL": address})
     elif kind == "postgresql":
-        _command([*psql(), "--no-psqlrc", "--quiet", "-v", "ON_ERROR_STOP=1", "-f", str(file), url], None)
+        mine = folder / "psqlrc"
+        mine.write_text("\\set AUTOCOMMIT off\n")
+        words = [*psql(), "--quiet", "-v", "ON_ERROR_STOP=1", "-f", str(file), url]
+        _command(words, {**os.environ, "PSQLRC": str(mine)})
     elif kind == "sqlite" and shutil.which("sqlite3"):
         _command(["sh", "-c", f'sqlite3 "{parts.path.removeprefix("/")}" < "{file}"'], None)
     elif kind == "sqlite":

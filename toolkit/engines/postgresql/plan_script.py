@@ -52,7 +52,8 @@ def script(plan: Plan, observed: Observed, goal: Catalog) -> str:
     reached = scripting.with_foreign(goal, observed.catalog, plan.foreign)
     tables, label = scripting.tables(observed.catalog, reached), scripting.recorded(plan, observed)
     before = (
-        Sql("\\set ON_ERROR_STOP on\n" + ";\n".join(session.pinned())),
+        # Whatever the user's own psqlrc prefers; no index is built concurrently in a transaction that psql begins.
+        Sql("\\set ON_ERROR_STOP on\n\\set AUTOCOMMIT on\n" + ";\n".join(session.pinned())),
         Sql(f"DO $do$ BEGIN PERFORM {session.unlimited()}; END $do$"),
         Sql(f"SET lock_timeout = {literal(LOCK_TIMEOUT)}"),
         Sql(f"DO $do$ BEGIN PERFORM {session.ALONE}; END $do$"),
