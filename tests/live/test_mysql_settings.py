@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import re
+import time
+from dataclasses import replace
+
+import pytest
 
 from tests.engines.handles import Handle
 from tests.engines.servers import mysql as server
 from tests.support import journeys
+from tests.support.catalogs import LAST, released
 from tests.support.command import temporal_visibility
 from tests.support.mysql import CSA, EV, account, ask, driver, sql
 from tests.support.mysql_servers import another
 from tests.support.online import prepared
+from toolkit.apply.runner import Options, perform, plan_store, upgrade_task
+from toolkit.attributes import AttributeType
 from toolkit.engines.mysql import others
 from toolkit.engines.mysql.connection import session
 from toolkit.engines.mysql.refusals import MORE_RIGHTS, PLAIN_RIGHTS
+from toolkit.errors import EngineError
+from toolkit.overlay import NO_OVERLAY
+from toolkit.versions import find
 
 
 def ran(url: str, *words: str) -> None:
@@ -82,3 +92,12 @@ def test_a_server_that_is_not_strict(mysql: Handle) -> None:
             ran(url, *words)
         assert sql(url, f"SELECT COUNT(*) FROM {EV}") == [(19,)]
         stored(4)
+        # The type of a column is changed strictly even so: 0 would be found for every text.
+        newest = find(LAST)
+        attributes = (replace(a, type=AttributeType.INT) if a.name == "Keyword01" else a for a in newest.attributes)
+        changed = replace(newest, attributes=tuple(attributes))
+        with journeys.opened(url) as (chosen, client):
+            plan = plan_store(chosen, client, changed, released(), NO_OVERLAY)
+            task = upgrade_task(chosen, plan, changed, NO_OVERLAY)
+            with pytest.raises(EngineError, match="does not fit its column"):
+                perform(client, task, lambda *_: None, time.monotonic, Options())
