@@ -25,7 +25,7 @@ from toolkit.definition import USUAL_STORES, Definition, SearchAttribute, defaul
 from toolkit.diff import AddAttribute
 from toolkit.engines import mysql
 from toolkit.engines.mysql import client as clients
-from toolkit.engines.mysql import connection, inspect, layout, others, preflight, render
+from toolkit.engines.mysql import connection, inspect, layout, others, preflight, refusals, render
 from toolkit.engines.mysql.artefacts import repeatable
 from toolkit.engines.mysql.typemap import profile
 from toolkit.errors import DefinitionError, TargetError
@@ -234,7 +234,8 @@ def test_expressions_are_read_free_of_the_session_that_wrote_them(printed: str, 
     assert inspect.expression(printed) == read
 
 
-VERBS = {"ALTER", "CREATE", "DELETE", "DROP", "DO", "INSERT", "UPDATE", "SET", "PREPARE", "EXECUTE", "DEALLOCATE"}
+VERBS = {"ALTER", "CREATE", "DELETE", "DROP", "DO", "INSERT", "UPDATE", "SET", "PREPARE", "EXECUTE", "DEALLOCATE",
+         "COMMIT"}  # fmt: skip
 
 
 def test_scripts_never_need_a_delimiter_and_end_every_statement() -> None:
@@ -244,7 +245,7 @@ def test_scripts_never_need_a_delimiter_and_end_every_statement() -> None:
         assert text.endswith(";\n")
         for paragraph in text.strip().split(";\n\n"):
             words = [line for line in paragraph.splitlines() if line and not line.startswith("--")]
-            assert words[0].split()[0] in VERBS, name
+            assert words[0].rstrip(";").split()[0] in VERBS, name
 
 
 def test_a_script_asks_for_all_that_a_step_makes() -> None:
@@ -362,15 +363,35 @@ def test_rights_by_the_lines_of_show_grants() -> None:
         assert problems((f"GRANT {plain}, {more} ON {place} TO `own`@`%`", role)) == fatal, place
 
 
+@pytest.mark.parametrize(
+    ("number", "text", "code", "told"),
+    [
+        (1406, "Data too long for column 'BatcherUser' at row 1", "TV4311", "->> '$.BatcherUser') > 255."),
+        (
+            3156,
+            "Invalid JSON value for CAST to INTEGER from column json_extract at row 1",
+            "TV4311",
+            "not of its column",
+        ),
+        (1665, "impossible to write to binary log since BINLOG_FORMAT = STATEMENT", "TV4304", "binlog_format to ROW"),
+    ],
+)
+def test_what_the_server_refuses_says_what_to_do(number: int, text: str, code: str, told: str) -> None:
+    found = refusals.coded(pymysql.err.OperationalError(number, text), parse_url("mysql://u@h/d", {}))
+    assert found.code == code
+    assert text in found.message
+    assert told in str(found.hint)
+
+
 def test_transactions_are_asked_for_again() -> None:
     """MySQL 9 refuses the list as long as any session's statement has an emoji in it."""
-    refusals = [pymysql.err.OperationalError(3854, "Cannot convert string 'x' from utf8mb4 to utf8mb3")] * 3
+    refused = [pymysql.err.OperationalError(3854, "Cannot convert string 'x' from utf8mb4 to utf8mb3")] * 3
 
     def ask(query: str, values: Sequence[object]) -> list[dict[str, Any]]:
         if query == others.SHOWN:
             return [{"Id": 7, "User": "temporal"}]
-        if refusals:
-            raise refusals.pop()
+        if refused:
+            raise refused.pop()
         return [{"id": 7, "seconds": 61}, {"id": 8, "seconds": 60}]
 
     assert others.transactions(ask, 60) == [

@@ -5,6 +5,7 @@ The writer keeps its own truth: what it inserted, changed and deleted is what mu
 
 from __future__ import annotations
 
+import re
 import time
 from itertools import pairwise
 
@@ -207,6 +208,21 @@ def test_a_table_that_no_shadow_can_follow_is_refused(mysql: Handle, made: list[
     assert "PRIMARY KEY (`namespace_id`,`run_id`)" in after
     assert ("UNIQUE KEY `mine`" in after) == ("mine" in made[0])
     assert sql(url, f"SELECT COUNT(*) FROM {EV} JOIN {CSA} USING (namespace_id, run_id)") == [(50,)]
+
+
+def test_a_value_that_no_strict_session_stores_is_named(mysql: Handle) -> None:
+    """Which rows to look at; once they are mended, the same command goes on."""
+    url, lax = mysql.url, "SET SESSION sql_mode = ''"
+    prepared(url, 50)
+    sql(url, lax, f"UPDATE {EV} SET search_attributes = JSON_OBJECT('BatcherUser', REPEAT('x', 300)) LIMIT 3")
+    stopped = temporal_visibility("schema", "upgrade", url, "--yes")
+    assert (stopped.code, "TV4311" in stopped.err) == (1, True), stopped.err
+    (query,) = re.findall(r"SELECT .+ > 255", " ".join(stopped.err.split()))
+    assert len(sql(url, query)) == 3
+    sql(url, lax, query.replace("SELECT namespace_id, run_id", "DELETE"))
+    ran(url, "upgrade")
+    ran(url, "finish")
+    assert sql(url, f"SELECT COUNT(*) FROM {EV}") == [(47,)]
 
 
 @pytest.mark.short

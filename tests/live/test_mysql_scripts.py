@@ -17,6 +17,8 @@ from tests.support.shells import feed
 from toolkit.catalog import differences
 from toolkit.engines import mysql as engine
 
+CAREFUL = "SET SESSION sql_safe_updates = 1, autocommit = 0;\n"
+
 
 def test_every_script_reaches_its_version(mysql: Handle, tmp_path: Any) -> None:
     versions = [d.version for d in released()]
@@ -63,9 +65,18 @@ def test_a_plan_as_a_script_beside_a_table_of_any_name(mysql: Handle, tmp_path: 
     feed(mysql.url, script("install/1.1"), tmp_path)
     sql(mysql.url, "CREATE TABLE `reports of 2024.07` (`a.b c` INT PRIMARY KEY)")
     planned = temporal_visibility("schema", "plan", mysql.url, "--to", "1.2", "--format", "sql")
-    feed(mysql.url, f"SET SESSION sql_safe_updates = 1;\n{planned.out}", tmp_path)
+    feed(mysql.url, f"{CAREFUL}{planned.out}", tmp_path)
     with journeys.opened(mysql.url) as (_, client):
-        assert client.observe().recorded == "1.2"
+        seen = client.observe()
+        assert (seen.recorded, seen.marks) == ("1.2", {"alembic": "1.2"})
+
+
+def test_a_careful_client_records_the_version(mysql: Handle, tmp_path: Any) -> None:
+    """One that commits nothing by itself, and refuses updates of many rows."""
+    for path, version in {"install/1.5": "1.5", "upgrade/1.5-1.6": "1.6", "downgrade/1.6-1.5": "1.5"}.items():
+        feed(mysql.url, CAREFUL + script(path), tmp_path)
+        with journeys.opened(mysql.url) as (_, client):
+            assert client.observe().recorded == version
 
 
 LASTING = ("CREATE", "ALTER", "EXECUTE", "INSERT", "UPDATE")

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import re
+import time
+from dataclasses import replace
+
+import pytest
 
 from tests.engines.handles import Handle
 from tests.engines.servers import mysql as server
 from tests.support import journeys
+from tests.support.catalogs import LAST, released
 from tests.support.command import temporal_visibility
 from tests.support.mysql import CSA, EV, account, ask, driver, sql
 from tests.support.mysql_servers import another
 from tests.support.online import prepared
+from toolkit.apply.runner import Options, perform, plan_store, upgrade_task
+from toolkit.attributes import AttributeType
 from toolkit.engines.mysql import others
 from toolkit.engines.mysql.connection import session
 from toolkit.engines.mysql.refusals import MORE_RIGHTS, PLAIN_RIGHTS
+from toolkit.errors import EngineError
+from toolkit.overlay import NO_OVERLAY
+from toolkit.versions import find
 
 
 def ran(url: str, *words: str) -> None:
@@ -49,15 +59,17 @@ def test_a_server_that_is_careful_with_its_clients(mysql: Handle) -> None:
         server.create(address, "visibility")
         url = server.url(address, "visibility")
         prepared(url, 20)
-        careful = {"sql_safe_updates": 1, "sql_quote_show_create": 0, "sql_select_limit": 5}
+        careful = {"sql_safe_updates": 1, "sql_quote_show_create": 0, "sql_select_limit": 5, "max_execution_time": 1,
+                   "max_join_size": 30, "transaction_read_only": 1, "completion_type": 1, "autocommit": 0}  # fmt: skip
         sql(url, *(f"SET GLOBAL {name} = {value}" for name, value in careful.items()))
         ran(url, "upgrade")
         ran(url, "rollback")
-        assert sql(url, f"SELECT COUNT(*) FROM {EV}") == [(20,)]
+        assert sql(url, "SET max_execution_time = 0", f"SELECT COUNT(*) FROM {EV}") == [(20,)]
 
 
 def test_a_server_that_is_not_strict(mysql: Handle) -> None:
-    """Writers store what is too long for a generated column, which is cut: so it is in the copies, on every way."""
+    """Writers store what is too long for a generated column, or no number, which is cut or 0: so it is in the copies,
+    on every way, and such rows can be deleted."""
     with another(mysql, ("--sql-mode=NO_ENGINE_SUBSTITUTION",)) as address:
         server.create(address, "visibility")
         url = server.url(address, "visibility")
@@ -66,7 +78,8 @@ def test_a_server_that_is_not_strict(mysql: Handle) -> None:
         def stored(number: int) -> None:
             sql(
                 url,
-                f"UPDATE {EV} SET search_attributes = JSON_OBJECT('BatcherUser', REPEAT('x', 300)) LIMIT {number}",
+                f"UPDATE {EV} SET search_attributes = JSON_OBJECT('BatcherUser', REPEAT('x', 300), "
+                f"'TemporalSchedulePaused', 'no') LIMIT {number}",
                 f"UPDATE {CSA} SET search_attributes = JSON_OBJECT('Keyword01', REPEAT('x', 300)) LIMIT {number}",
             )
             full = "SUM(LENGTH(search_attributes ->> '$.BatcherUser') = 300)"
@@ -74,5 +87,17 @@ def test_a_server_that_is_not_strict(mysql: Handle) -> None:
 
         for number, words in enumerate((("upgrade",), ("rollback",), ("upgrade", "--offline")), 1):
             stored(number)
+            if words == ("rollback",):
+                sql(url, f"DELETE FROM {EV} WHERE BatcherUser = REPEAT('x', 255) LIMIT 1")
             ran(url, *words)
+        assert sql(url, f"SELECT COUNT(*) FROM {EV}") == [(19,)]
         stored(4)
+        # The type of a column is changed strictly even so: 0 would be found for every text.
+        newest = find(LAST)
+        attributes = (replace(a, type=AttributeType.INT) if a.name == "Keyword01" else a for a in newest.attributes)
+        changed = replace(newest, attributes=tuple(attributes))
+        with journeys.opened(url) as (chosen, client):
+            plan = plan_store(chosen, client, changed, released(), NO_OVERLAY)
+            task = upgrade_task(chosen, plan, changed, NO_OVERLAY)
+            with pytest.raises(EngineError, match="does not fit its column"):
+                perform(client, task, lambda *_: None, time.monotonic, Options())

@@ -87,7 +87,7 @@ def alteration(table: Table, observed: Catalog) -> Alteration:
         fulltext=any(_fact(facts, "type") == "FULLTEXT" for facts in indexes.values()),
         in_place=all(_fact(have[c.name], n) == _fact(c.catalog, n) for c in altered for n in ("type", "collation"))
         and not any(_fact(have[n], "generated") == "stored" for n in [*gone, *(c.name for c in remade)]),
-        converts=any(_fact(have[c.name], "type") != _fact(c.catalog, "type") for c in altered)
+        converts=any(_fact(have[c.name], "type") != _fact(c.catalog, "type") for c in differing)
         or any(preset(c.catalog) is None for c in filled),
     )
 

@@ -32,6 +32,8 @@ def files(chain: Sequence[Definition], rules: Profile) -> Mapping[str, str]:
         steps=steps,
         guard=versions.guard,
         uninstall=(render.drop_table(rules.table), versions.forget()),
+        # Where clients do not commit by themselves, the version would be forgotten with the session.
+        finish=(Sql("COMMIT"),),
     )
     return sql_scripts.files(chain, dialect)
 

@@ -37,7 +37,7 @@ def script(plan: Plan, observed: Observed, goal: Catalog) -> str:
     tables, label = scripting.tables(observed.catalog, reached), scripting.recorded(plan, observed)
     before = (
         Sql(f"SET SESSION sql_mode = {literal(SQL_MODE)}, time_zone = '+00:00', lock_wait_timeout = {LOCK_SECONDS}"),
-        Sql("SET NAMES utf8mb4, SESSION information_schema_stats_expiry = 0, SESSION sql_safe_updates = 0"),
+        Sql("SET SESSION information_schema_stats_expiry = 0, sql_safe_updates = 0, autocommit = 1, NAMES utf8mb4"),
         # Asking for the recorded version needs a table to ask; both are Temporal's own.
         *create_tables("DATETIME(6)"),
         _assert(scripting.STALE, observed.catalog, tables, observed.recorded),

@@ -121,7 +121,7 @@ def _triggers(server: Mapping[str, Any], have: frozenset[str]) -> Iterator[Probl
         yield Problem("TV4302", "triggers are not allowed while the server writes a binary log", hint)
     if server["format"] == "STATEMENT":
         text = "with binlog_format = STATEMENT replicas would record other keys than the primary"
-        yield Problem("TV4304", text, "Set binlog_format to ROW (Temporal needs it too), or use --offline.")
+        yield Problem("TV4304", text, "Set binlog_format to ROW: Temporal needs it, too.")
 
 
 def _cluster(ask: Ask) -> Iterator[Problem]:

@@ -5,6 +5,7 @@ A table and one look-up; nothing here asks the server.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import pymysql
@@ -39,6 +40,11 @@ _KNOWN: Mapping[int, tuple[str, str, str]] = {
     ER.TABLEACCESS_DENIED_ERROR: _DENIED,
     ER.COLUMNACCESS_DENIED_ERROR: _DENIED,
     ER.SPECIFIC_ACCESS_DENIED_ERROR: _DENIED,
+    1665: (
+        "TV4304",
+        "with binlog_format = STATEMENT this server takes no writes of transactions as Temporal's and ours are",
+        "Set binlog_format to ROW.",
+    ),
     ER.OPTION_PREVENTS_STATEMENT: _READ_ONLY,
     1836: _READ_ONLY,  # ER_READ_ONLY_MODE
     ER.DISK_FULL: _DISK,
@@ -55,6 +61,9 @@ _OUTSIDE: Mapping[int, str] = {
     ER.DBACCESS_DENIED_ERROR: f"{RIGHTS} In some releases of MySQL 8.0 a pattern (`a\\_b`.*) that comes by a role does "
     "not count here: grant it to the account itself, or by the plain name.",
 }
+# What no strict session stores, and what none may change either where it is stored.
+_UNFIT = frozenset({ER.DATA_TOO_LONG, ER.WARN_DATA_OUT_OF_RANGE, 3156})
+_TOO_LONG = re.compile(r"Data too long for column '(\w+)'")
 _NO_SPACE = ("errno: 28", "error 28", "No space left")
 
 
@@ -83,6 +92,23 @@ def coded(error: pymysql.MySQLError, target: Target) -> EngineError:
     if known:
         code, what, hint = known
         return EngineError(code, f"{target.shown}: {what}: {text}", hint)
+    if number in _UNFIT:
+        return EngineError("TV4311", f"{target.shown}: a value does not fit its column: {text}", _which(text))
     waited = number == ER.LOCK_WAIT_TIMEOUT
     hint = "A transaction holds the table; end it, or run the same command again later." if waited else ""
     return EngineError("TV4003", f"{target.shown} refused: {text}", hint)
+
+
+def _which(text: str) -> str:
+    """What to do about a value that does not fit, by the server's words."""
+    found = _TOO_LONG.search(text)
+    longer = f"CHAR_LENGTH(search_attributes ->> '$.{found[1]}') > 255" if found else ""
+    which = (
+        f"Its rows: SELECT namespace_id, run_id FROM executions_visibility WHERE {longer}."
+        if found
+        else "A search attribute has a value that is not of its column's type."
+    )
+    return (
+        f"{which} A session that is not strict has stored it, and only such a one can change or delete it: SET SESSION "
+        "sql_mode = ''. The same command goes on then."
+    )

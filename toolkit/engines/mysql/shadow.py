@@ -22,8 +22,8 @@ BUFFER = Sql("SET /*!80027 SESSION innodb_ddl_buffer_size = 67108864, */ @tempor
 @dataclass(frozen=True, slots=True)
 class Pair:
     """Where rows come from and go to, and the table of recorded keys: `values` maps each column to what is copied into
-    it, as SQL over the source's columns; `text`: columns that are compared byte by byte; `relaxed`: what is too long
-    for a generated column is cut, as writers have it cut."""
+    it, as SQL over the source's columns; `text`: columns that are compared byte by byte; `relaxed`: what does not
+    fit a generated column is cut or changed, as in writers' sessions, and does not keep its row from being deleted."""
 
     source: str
     target: str
@@ -36,7 +36,12 @@ class Pair:
     @property
     def insert(self) -> str:
         """How an INSERT into the target begins."""
-        return f"INSERT {RELAXED_HINT if self.relaxed else ''}INTO {_id(self.target)} ({self.names})"
+        return f"INSERT {self.mode}INTO {_id(self.target)} ({self.names})"
+
+    @property
+    def mode(self) -> str:
+        """What is said after the verb of a statement that changes the target."""
+        return RELAXED_HINT if self.relaxed else ""
 
     @property
     def names(self) -> str:
@@ -195,7 +200,7 @@ def replay(pair: Pair, number: int) -> tuple[Sql, ...]:
             part=f"take {number}",
         ),
         Sql(f"SELECT {pair.keys} FROM {source} {where}", part=f"there {number}"),
-        Sql(f"DELETE FROM {target} {where}", part=f"gone {number}"),
+        Sql(f"DELETE {pair.mode}FROM {target} {where}", part=f"gone {number}"),
         Sql(
             f"{pair.insert}\nSELECT {values} FROM {source} {where}\n"
             f"ON DUPLICATE KEY UPDATE {updates or _nothing(pair)}",

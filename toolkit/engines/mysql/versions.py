@@ -71,7 +71,7 @@ def guard(before: str | None, after: str) -> tuple[Sql, ...]:
         asked = f"version {before}"
     message = f"CONCAT({literal(f'this script needs {asked}, but schema_version says ')}, COALESCE({found}, 'nothing'))"
     return (
-        Sql(f"SET SESSION sql_mode = {literal(SQL_MODE)}"),
+        Sql(f"SET SESSION sql_mode = {literal(SQL_MODE)}, sql_safe_updates = 0"),
         *(CREATE if before is None else ()),
         Sql(f"DO IF(\n  {fits},\n  0,\n  UUID_TO_BIN({message}))"),
     )

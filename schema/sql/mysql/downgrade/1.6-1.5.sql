@@ -1,7 +1,7 @@
 -- Visibility schema on mysql: 1.6 back to 1.5.
 -- Generated from schema/versions; change the definition, not this file.
 
-SET SESSION sql_mode = 'STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION';
+SET SESSION sql_mode = 'STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION', sql_safe_updates = 0;
 
 DO IF(
   (SELECT curr_version FROM schema_version WHERE version_partition = 0 AND db_name = DATABASE()) IN ('1.6', '1.5'),
@@ -25,3 +25,5 @@ INSERT INTO schema_update_history
   (version_partition, year, month, update_time, description, manifest_md5, new_version, old_version)
 SELECT 0, YEAR(t), MONTH(t), t, 'The root of a chain of child workflows becomes searchable.', '', '1.5', '1.6'
 FROM (SELECT UTC_TIMESTAMP(6) AS t) AS clock;
+
+COMMIT;

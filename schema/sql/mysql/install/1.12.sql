@@ -1,7 +1,7 @@
 -- Visibility schema 1.12 on mysql: fresh install.
 -- Generated from schema/versions; change the definition, not this file.
 
-SET SESSION sql_mode = 'STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION';
+SET SESSION sql_mode = 'STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION', sql_safe_updates = 0;
 
 CREATE TABLE IF NOT EXISTS schema_version (
   version_partition      INT          NOT NULL,
@@ -210,3 +210,5 @@ INSERT INTO schema_update_history
   (version_partition, year, month, update_time, description, manifest_md5, new_version, old_version)
 SELECT 0, YEAR(t), MONTH(t), t, 'One more preallocated attribute for CHASM, made for few distinct values and for grouping.', '', '1.12', '0'
 FROM (SELECT UTC_TIMESTAMP(6) AS t) AS clock;
+
+COMMIT;
