@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.engines.embedded import EmbeddedHandle
@@ -9,13 +11,17 @@ from tests.engines.handles import Handle
 from tests.support import journeys
 from tests.support.command import Ran, temporal_visibility
 from tests.support.online import EVENTS, prepared
-from toolkit.apply.actions import Action, Outcome
+from toolkit.apply.actions import Action, Outcome, Verify
 from toolkit.catalog import differences
 from toolkit.cli.running import RunProgress
+from toolkit.engines.postgresql.books import PostgresJournal
+from toolkit.engines.sqlite.books import SqliteJournal
+from toolkit.plan import NO_LOCK, Sql, Step, StepClass
 from toolkit.sample import generate
 from toolkit.versions import find
 
 SQL = pytest.mark.engines("sqlite", "postgresql", "mysql")
+NOTHING = Step("by.hand", "", "", StepClass.METADATA, NO_LOCK, (), (), ())
 
 
 class Killed(BaseException):
@@ -128,3 +134,31 @@ def there(url: str) -> bool:
         goal = chosen.catalog(find("1.9"))
         kind = ("tables",) if "tables" in goal.body else ("properties",)
         return client.observe().catalog.children(kind).keys() == goal.children(kind).keys()
+
+
+@pytest.mark.engines("sqlite", "postgresql")
+def test_a_run_whose_last_look_failed_ends_as_failed_wherever_it_is_cut_off(
+    engine: Handle | EmbeddedHandle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody drops an index in the middle; the process dies between writing the failure down and ending the run."""
+    url = engine.url
+    prepared(url, 5, "1.9")
+    up = ("schema", "upgrade", url, "--to", "1.14", "--yes")
+
+    def drop_an_index(progress: RunProgress, action: Action, outcome: Outcome | None) -> None:
+        if isinstance(action, Verify) and outcome is None:
+            with journeys.opened(url) as (_, client):
+                client.execute(replace(NOTHING, statements=(Sql("DROP INDEX by_temporal_bool_01"),)))
+
+    def die(*_: object, **__: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RunProgress, "watch", drop_an_index)
+        patch.setattr(SqliteJournal, "close", die)
+        patch.setattr(PostgresJournal, "close", die)
+        with pytest.raises(Killed):
+            temporal_visibility(*up)
+    again = temporal_visibility(*up)
+    assert (again.code, "TV5002" in again.err) == (1, True), again.err
+    assert runs(url)[-1] in (("upgrade", "failed"), ("upgrade", "kept"))
