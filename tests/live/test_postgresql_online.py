@@ -288,6 +288,8 @@ def test_a_rollback_that_has_swapped_is_not_ended_by_finish(postgresql: Handle) 
         go(url, kind="rollback", options=Options(watch=watch, stopped=lambda: bool(swapped)))
     ran = temporal_visibility("schema", "finish", url, "--yes")
     assert (ran.code, "TV5106" in ran.err) == (1, True), ran.err
+    shown = temporal_visibility("schema", "rollback", url, "--dry-run", "--output", "json").json("schema-rollback")
+    assert [step["id"] for step in shown["runs"][0]["steps"]][-2:] == ["record.version", "record.alembic"]
     assert temporal_visibility("schema", "rollback", url, "--yes").code == 0
     at_version(url, "1.9")
     assert leftovers(url) == []
