@@ -12,13 +12,17 @@ from tests.support import journeys
 from tests.support.command import Ran, temporal_visibility
 from tests.support.online import EVENTS, prepared
 from toolkit.apply.actions import Action, Outcome, Verify
+from toolkit.apply.runner import Options, perform
+from toolkit.apply.ways_back import rollback
 from toolkit.catalog import differences
 from toolkit.cli.running import RunProgress
 from toolkit.engines.postgresql.books import PostgresJournal
 from toolkit.engines.sqlite.books import SqliteJournal
+from toolkit.errors import StoreChanged
+from toolkit.overlay import NO_OVERLAY
 from toolkit.plan import NO_LOCK, Sql, Step, StepClass
 from toolkit.sample import generate
-from toolkit.versions import find
+from toolkit.versions import chain, find
 
 SQL = pytest.mark.engines("sqlite", "postgresql", "mysql")
 NOTHING = Step("by.hand", "", "", StepClass.METADATA, NO_LOCK, (), (), ())
@@ -106,6 +110,22 @@ def test_a_run_is_taken_back_wherever_it_was_cut_off(engine: Handle | EmbeddedHa
     assert event > 4
     assert temporal_visibility(*up).code == 0
     at_version(url, "1.9")
+
+
+def test_a_rollback_that_was_looked_at_before_the_run_went_on_does_not_begin(sqlite: EmbeddedHandle) -> None:
+    """It would take back the column, and leave the record of the version that somebody else's command has written."""
+    url = sqlite.url
+    prepared(url, 0, "1.8")
+    up = ("schema", "upgrade", url, "--to", "1.9", "--yes")
+    with journeys.opened(url) as (chosen, client):
+        while differences(client.observe().catalog, chosen.catalog(find("1.9"))):
+            assert until(4, *up) is None
+        looked_at = rollback(chosen, client, chain(), NO_OVERLAY)
+        while client.observe().recorded != "1.9":
+            assert until(4, *up) is None
+        with pytest.raises(StoreChanged, match="gone on"):
+            perform(client, looked_at, lambda *_: None, lambda: 0.0, Options())
+    assert temporal_visibility(*up).code == 0
 
 
 @pytest.mark.engines("sqlite", "postgresql", "mysql", "opensearch")
