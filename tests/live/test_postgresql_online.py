@@ -295,6 +295,23 @@ def test_a_rollback_that_has_swapped_is_not_ended_by_finish(postgresql: Handle) 
     assert leftovers(url) == []
 
 
+def test_old_data_that_is_not_there_as_it_was_kept_is_no_way_back(postgresql: Handle) -> None:
+    """As in a store that was restored from a dump: its tables have other numbers."""
+    url = postgresql.url
+    prepared(url, 20)
+    go(url)
+    with psycopg.connect(url) as connection:
+        connection.execute("CREATE TABLE restored (LIKE temporal_visibility_old INCLUDING ALL)")
+        connection.execute("DROP TABLE temporal_visibility_old")
+        connection.execute("ALTER TABLE restored RENAME TO temporal_visibility_old")
+    ran = temporal_visibility("schema", "rollback", url, "--yes")
+    assert (ran.code, "TV5109" in ran.err, "schema finish" in ran.err) == (1, True, True), ran.err
+    ran = temporal_visibility("schema", "finish", url, "--yes")
+    assert ran.code == 0, ran.err
+    at_version(url, LAST)
+    assert leftovers(url) == []
+
+
 def test_a_view_on_the_table_is_not_lost(postgresql: Handle) -> None:
     """A swap would leave the view on the old table: it is refused, and the plain way keeps it."""
     url = postgresql.url

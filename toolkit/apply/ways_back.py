@@ -130,16 +130,28 @@ def _way_back(run: Run, plan: Plan, observed: Observed) -> tuple[Step, ...]:
     """After the swap the plan's rollback, before it its abandon; without a rebuild the reverse of what was done."""
     if _swapped(plan, observed):
         return plan.rollback
+    at, view = step_of(resumable(from_json(run.state))), observed.view()
+    if any(step.mode is Mode.SWAP for step in (plan.steps if at is None else plan.steps[:at])):
+        raise _not_kept(run)
     if plan.abandon:
         return plan.abandon
-    state = resumable(from_json(run.state))
-    at, view = step_of(state), observed.view()
     done = plan.steps if at is None else plan.steps[: at + 1]
     for step in done:
         if not step.reverse and (step is not done[-1] or step.is_done(view)):
             hint = f"Go on with {going_on(run)}."
             raise ToolkitError("TV5110", f"{step.title!r} was done already and has no way back", hint)
     return tuple(_reversed(step) for step in reversed(done) if step.reverse)
+
+
+def _not_kept(run: Run) -> ToolkitError:
+    """`run` has swapped, and the store does not show it. What takes back a run that has not would drop what records
+    changes for the old data, and change nothing else."""
+    ends = "`schema finish` drops what is left of it" if run.status == "kept" else f"Go on with {going_on(run)}"
+    return ToolkitError(
+        "TV5109",
+        f"the old data of run {run.id} is not there as it was kept: it was dropped, or the store restored from a dump",
+        f"{ends}; then `schema upgrade` or `schema downgrade` goes to another version.",
+    )
 
 
 def _no_records_lost(client: Client, run: Run, making: Sequence[Step], observed: Observed) -> None:
