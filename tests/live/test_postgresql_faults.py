@@ -31,7 +31,7 @@ from toolkit.apply.ongoing import unfinished
 from toolkit.apply.runner import Options
 from toolkit.catalog import differences
 from toolkit.engines.online import Sensing
-from toolkit.engines.postgresql import rebuilder
+from toolkit.engines.postgresql import books, rebuilder
 from toolkit.engines.postgresql.client import PostgresClient
 from toolkit.engines.rebuilding import Replayed
 from toolkit.errors import ConnectionFailed, EngineError, LockHeld, ToolkitError
@@ -600,3 +600,30 @@ def test_who_takes_a_lock_over_ends_the_holder_alone(postgresql: Handle) -> None
         holder.execute("SELECT 1")
     for connection in (stranger, holder, other):
         connection.close()
+
+
+def test_a_holder_that_sleeps_in_a_transaction_keeps_nobody_waiting_for_ever(
+    postgresql: Handle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is ended, whatever role the database sets besides; who came as another role is named."""
+    url = f"{postgresql.url}?options=-crole%3Ddeputy"
+    monkeypatch.setattr(books, "LAST_WORDS_SECONDS", 1)
+    with psycopg.connect(postgresql.url, autocommit=True) as own:
+        own.execute("CREATE ROLE deputy SUPERUSER")
+        try:
+            with journeys.opened(url) as (_, sleeper), journeys.opened(url) as (_, client):
+                assert isinstance(sleeper, PostgresClient)
+                assert isinstance(client, PostgresClient)
+                lease = sleeper.take_lock("sleeper@laptop:1", 0.0)
+                sleeper._connection.execute("BEGIN")
+                lease.check()
+                client.take_lock("awake@desk:1", 0.0)
+                with pytest.raises(psycopg.OperationalError):
+                    sleeper._connection.execute("SELECT 1")
+                with own.transaction():
+                    own.execute("SELECT 1 FROM temporal_visibility_lock FOR KEY SHARE")
+                    with pytest.raises(LockHeld, match="awake@desk:1"):
+                        client.take_lock("late@desk:1", 60)
+        finally:
+            own.execute("DROP OWNED BY deputy")
+            own.execute("DROP ROLE deputy")

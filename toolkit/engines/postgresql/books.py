@@ -22,6 +22,8 @@ Failed = Callable[[psycopg.Error], EngineError]
 
 # How long a session that may only be about to notice its client's death keeps a new runner waiting.
 GRACE_SECONDS = 3.0
+# How long the transaction of a former holder is waited for that this role may not end.
+LAST_WORDS_SECONDS = 10
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS temporal_visibility_lock (
@@ -83,10 +85,10 @@ UPDATE temporal_visibility_lock SET owner = NULL, pid = NULL, expires_at = NULL 
 _CHECK = "SELECT 1 AS v FROM temporal_visibility_lock WHERE name = 'schema' AND fencing = %s FOR KEY SHARE"
 # The lock's own number tells apart stores in several schemas of one database.
 _NAME = "format('temporal-visibility %%s/%%s', %s::bigint, 'temporal_visibility_lock'::regclass::oid)"
-_END_SESSIONS = f"""
+_END_SESSIONS = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-WHERE datname = current_database() AND pid <> pg_backend_pid() AND usename = current_user
-  AND (application_name = {_NAME} OR (pid = %s AND backend_start = %s))
+WHERE datname = current_database() AND pid <> pg_backend_pid() AND usename = session_user
+  AND (application_name = %s OR (pid = %s AND backend_start = %s))
 """
 _RUNS = """
 SELECT r.id, r.kind, r.status, r.wanted, r.owner, r.started::text AS started, r.ended::text AS ended, r.plan, r.of,
@@ -223,16 +225,32 @@ def create(connection: Connection) -> None:
             connection.execute(statement)
 
 
+def _end_sessions(connection: Connection, row: Mapping[str, Any]) -> None:
+    """End what is left of a holder that came as the same role. Where another role is set besides, that one may not."""
+    name = connection.execute(f"SELECT {_NAME} AS v", (row["fencing"],)).fetchall()[0]["v"]
+    with connection.transaction():
+        connection.execute("SET LOCAL ROLE NONE")
+        # A process number alone may be somebody else's by now.
+        connection.execute(_END_SESSIONS, (name, row["pid"], row["backend_start"]))
+
+
 def _take_from(connection: Connection, row: Mapping[str, Any], owner: str, seconds: float) -> int | None:
     """The new fencing number; None when somebody else was faster."""
     if row["owner"] is not None:
-        # A process number alone may be somebody else's by now.
-        connection.execute(_END_SESSIONS, (row["fencing"], row["pid"], row["backend_start"]))
-    with connection.transaction():
-        # What the former holder has under way is waited for: it holds this row with FOR KEY SHARE.
-        connection.execute("SELECT 1 FROM temporal_visibility_lock WHERE name = 'schema' FOR UPDATE")
-        values = {"owner": owner, "seconds": seconds, "fencing": row["fencing"]}
-        taken = connection.execute(_TAKE, values).fetchone()
+        _end_sessions(connection, row)
+    try:
+        with connection.transaction():
+            connection.execute("SELECT set_config('lock_timeout', %s, true)", (f"{LAST_WORDS_SECONDS}s",))
+            # What the former holder has under way is waited for: it holds this row with FOR KEY SHARE.
+            connection.execute("SELECT 1 FROM temporal_visibility_lock WHERE name = 'schema' FOR UPDATE")
+            values = {"owner": owner, "seconds": seconds, "fencing": row["fencing"]}
+            taken = connection.execute(_TAKE, values).fetchone()
+    except psycopg.errors.LockNotAvailable:
+        raise LockHeld(
+            "TV5101",
+            f"the former holder of the lock, {row['owner'] or 'a run'}, still has something under way",
+            f"Wait for it. If it is gone for good, as the role it came as: SELECT pg_terminate_backend({row['pid']}).",
+        ) from None
     if taken is None:
         return None
     name_session(connection, taken["fencing"])
