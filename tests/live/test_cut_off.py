@@ -156,6 +156,23 @@ def there(url: str) -> bool:
         return client.observe().catalog.children(kind).keys() == goal.children(kind).keys()
 
 
+@pytest.mark.engines("postgresql", "mysql")
+def test_a_way_back_leaves_no_version_where_none_was_recorded(engine: Handle | EmbeddedHandle) -> None:
+    """As in a database that was restored under another name, and in one that Alembic has never seen."""
+    url = engine.url
+    prepared(url, 5, "1.9")
+    with journeys.opened(url) as (_, client):
+        client.execute(
+            replace(NOTHING, statements=(Sql("DELETE FROM schema_version"), Sql("DROP TABLE alembic_version")))
+        )
+    assert temporal_visibility("schema", "upgrade", url, "--yes").code == 0
+    again_and_again("schema", "rollback", url, "--yes")
+    at_version(url, "1.9")
+    with journeys.opened(url) as (_, client):
+        observed = client.observe()
+    assert (observed.recorded, observed.marks) == (None, {})
+
+
 @pytest.mark.engines("sqlite", "postgresql")
 def test_a_run_whose_last_look_failed_ends_as_failed_wherever_it_is_cut_off(
     engine: Handle | EmbeddedHandle, monkeypatch: pytest.MonkeyPatch
