@@ -19,6 +19,8 @@ TABLES = ("schema_version", "schema_update_history", "alembic_version")
 MAIN_STORE = frozenset({"executions", "current_executions", "history_node", "history_tree", "namespaces", "shards",
                         "cluster_metadata_info", "task_queues", "tasks"})  # fmt: skip
 SHARED = "shared"
+# In `Observed.traits`: the history is not there, though a version is recorded. Somebody dropped it, or never made it.
+NO_HISTORY = "no history"
 _SURE = 3
 # The history's column is no longer; Temporal's own descriptions are short.
 MAX_DESCRIPTION = 255
@@ -66,7 +68,7 @@ def record_steps(observed: Observed, wanted: Definition, time_type: str, record:
     label = wanted.labels.sql or wanted.version
     found = []
     if observed.recorded != label and not observed.traits.get(SHARED):
-        create = create_tables(time_type) if observed.recorded is None else ()
+        create = create_tables(time_type) if observed.recorded is None or observed.traits.get(NO_HISTORY) else ()
         statements = (*create, *record(observed.recorded, label, wanted.summary[:MAX_DESCRIPTION]))
         found.append(_record(label, statements))
     if observed.marks.get("alembic") != wanted.version:

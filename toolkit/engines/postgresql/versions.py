@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from toolkit.definition import Definition
 from toolkit.engines.postgresql.render import literal
-from toolkit.engines.version_tables import SHARED, unmark
+from toolkit.engines.version_tables import NO_HISTORY, SHARED, unmark
 from toolkit.plan import NO_LOCK, Expect, Observed, Sql, Step, StepClass
 
 MIN_COMPATIBLE = "0.1"
@@ -44,7 +44,8 @@ def record_steps(observed: Observed, wanted: Definition) -> tuple[Step, ...]:
     label = wanted.labels.sql or wanted.version
     found = []
     if observed.recorded != label and not observed.traits.get(SHARED):
-        found.append(_record(observed.recorded, label, wanted.summary))
+        create = _CREATE if observed.recorded is None or observed.traits.get(NO_HISTORY) else ()
+        found.append(_record(observed.recorded, label, wanted.summary, create))
     if observed.marks.get("alembic") != wanted.version:
         found.append(_mark(wanted.version))
     return tuple(found)
@@ -67,11 +68,11 @@ def restore_steps(before: Observed, undone: Definition) -> tuple[Step, ...]:
     return tuple(found)
 
 
-def _record(old: str | None, new: str, summary: str) -> Step:
+def _record(old: str | None, new: str, summary: str, create: tuple[Sql, ...] = ()) -> Step:
     # clock_timestamp(), because now() stands still in a transaction and the history's key contains the time.
     now = "clock_timestamp() AT TIME ZONE 'UTC'"
     statements = (
-        *(_CREATE if old is None else ()),
+        *create,
         Sql(
             "INSERT INTO schema_version\n"
             "  (version_partition, db_name, creation_time, curr_version, min_compatible_version)\n"
