@@ -56,10 +56,18 @@ CREATE TABLE IF NOT EXISTS temporal_visibility_journal (
   note    TEXT NOT NULL,
   state   JSONB NOT NULL,
   PRIMARY KEY (run, line)
-);
-INSERT INTO temporal_visibility_lock (name, fencing) VALUES ('schema', 0) ON CONFLICT DO NOTHING
+)
 """
-_EXIST = "SELECT to_regclass('temporal_visibility_journal') IS NOT NULL AS v"
+# Somebody may have taken the row away; no number that a holder had comes back.
+_ROW = """
+INSERT INTO temporal_visibility_lock (name, fencing)
+SELECT 'schema', coalesce(max(fencing), 0) FROM temporal_visibility_journal ON CONFLICT DO NOTHING
+"""
+_LOCK_EXISTS = "SELECT to_regclass('temporal_visibility_lock') IS NOT NULL AS v"
+_RUNS_EXIST = """
+SELECT to_regclass('temporal_visibility_run') IS NOT NULL
+   AND to_regclass('temporal_visibility_journal') IS NOT NULL AS v
+"""
 # A session of another role shows no start time: it counts as alive.
 _HOLDER = """
 SELECT fencing, owner, pid, backend_start, taken_at, expires_at, expires_at < clock_timestamp() AS expired,
@@ -181,7 +189,7 @@ class PostgresLease:
 
 def holder(connection: Connection) -> Holder | None:
     """Who holds the lock; None when nobody does, or its session is gone."""
-    if not connection.execute(_EXIST).fetchall()[0]["v"]:
+    if not connection.execute(_LOCK_EXISTS).fetchall()[0]["v"]:
         return None
     row = connection.execute(_HOLDER).fetchone()
     if row is None or row["owner"] is None or not row["alive"]:
@@ -200,8 +208,9 @@ def take(connection: Connection, owner: str, seconds: float, forced: str | None 
     until = time.monotonic() + GRACE_SECONDS
     while True:
         row = connection.execute(_HOLDER).fetchone()
-        assert row is not None
-        if row["owner"] is None or not row["alive"] or row["expired"] or row["owner"] == forced:
+        if row is None:
+            connection.execute(_ROW)
+        elif row["owner"] is None or not row["alive"] or row["expired"] or row["owner"] == forced:
             taken = _take_from(connection, row, owner, seconds)
             if taken is not None:
                 return taken
@@ -217,7 +226,7 @@ def take(connection: Connection, owner: str, seconds: float, forced: str | None 
 
 def create(connection: Connection) -> None:
     """The tables, if they are not there. Two who create them at the same moment meet at the advisory lock."""
-    if connection.execute(_EXIST).fetchall()[0]["v"]:
+    if all(connection.execute(query).fetchall()[0]["v"] for query in (_LOCK_EXISTS, _RUNS_EXIST)):
         return
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(hashtext('temporal_visibility_lock'))")
@@ -267,13 +276,13 @@ class PostgresJournal:
 
     def runs(self) -> Sequence[Run]:
         """See `Journal.runs`."""
-        if not self._ask(_EXIST)[0]["v"]:
+        if not self._ask(_RUNS_EXIST)[0]["v"]:
             return ()
         return [Run(**row) for row in self._ask(_RUNS)]
 
     def lines(self, run: int) -> Sequence[Mapping[str, Json]]:
         """See `Journal.lines`."""
-        return self._ask(_LINES, (run,)) if self._ask(_EXIST)[0]["v"] else ()
+        return self._ask(_LINES, (run,)) if self._ask(_RUNS_EXIST)[0]["v"] else ()
 
     def begin(self, kind: str, wanted: str, plan: Json, state: Json, of: int | None) -> Run:
         """See `Journal.begin`."""
