@@ -9,6 +9,7 @@ from urllib.parse import quote
 import psycopg
 import pytest
 
+from tests.engines.embedded import EmbeddedHandle
 from tests.engines.handles import Handle
 from tests.support import journeys
 from tests.support.catalogs import published, released
@@ -19,8 +20,9 @@ from toolkit.apply.recognising import identify_store
 from toolkit.catalog import Json
 from toolkit.engines.elasticsearch.store import SearchStore
 from toolkit.overlay import NO_OVERLAY
-from toolkit.plan import NO_LOCK, Request, Step, StepClass
+from toolkit.plan import NO_LOCK, Request, Sql, Step, StepClass
 from toolkit.sample import generate
+from toolkit.versions import find
 
 NEWEST = released()[-1]
 
@@ -45,6 +47,16 @@ def test_our_records_are_those_of_its_tool(engine: Handle) -> None:
     assert [one[:3] for one in lines] == [(0, "0", "1.9"), (0, "1.9", "1.14")]
     assert all(description and len(description) <= 255 and md5 == "" for _, _, _, description, md5, _, _ in lines)
     assert all(bool(year) and bool(month) for *_, year, month in lines)
+
+
+@pytest.mark.engines("sqlite", "postgresql", "mysql")
+def test_a_history_that_was_dropped_is_begun_again(engine: Handle | EmbeddedHandle) -> None:
+    prepared(engine.url, 0, "1.8")
+    with journeys.opened(engine.url) as (chosen, client):
+        dropped = Sql("DROP TABLE schema_update_history")
+        client.execute(Step("by.hand", "", "", StepClass.METADATA, NO_LOCK, (dropped,), (), ()))
+        assert temporal_visibility("schema", "upgrade", engine.url, "--to", "1.9", "--yes").code == 0
+        journeys.at(chosen, client, find("1.9"), lambda version: chosen.catalog(version))
 
 
 def templated(version: str) -> dict[str, Json]:

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from tests.engines.embedded import EmbeddedHandle
 from tests.engines.handles import Handle
+from tests.support import journeys
 from tests.support.command import temporal_visibility
+from toolkit.engines.online import Coordinated
+from toolkit.plan import NO_LOCK, Sql, Step, StepClass
 
 
 def answer(schema: str, *words: str) -> dict[str, object]:
@@ -66,3 +72,23 @@ def test_the_life_of_a_sqlite_store(tmp_path: Path) -> None:
         assert (ran.code, "TV5109" in ran.err) == (1, True)
     answer("schema-unlock", "schema", "unlock", url)
     assert "TV5115" in temporal_visibility("schema", "throttle", url, "--pause").err
+
+
+@pytest.mark.engines("sqlite", "postgresql")
+@pytest.mark.parametrize(
+    "damage", ["DELETE FROM {}lock", "DROP TABLE {}lock", "DROP TABLE {}run", "DROP TABLE {}journal"]
+)
+def test_a_store_whose_books_somebody_has_torn(engine: Handle | EmbeddedHandle, damage: str) -> None:
+    """As to be rid of a lock. What is lost is begun again; no number that a holder had comes back."""
+    url = engine.url
+    assert temporal_visibility("schema", "upgrade", url, "--to", "1.8", "--yes").code == 0
+    with journeys.opened(url) as (_, client):
+        client.execute(
+            Step("by.hand", "", "", StepClass.METADATA, NO_LOCK, (Sql(damage.format("temporal_visibility_")),), (), ())
+        )
+    for words in (("status",), ("drift",), ("runs",), ("unlock",), ("upgrade", "--to", "1.9", "--yes"), ("runs",)):
+        ran = temporal_visibility("schema", words[0], url, *words[1:])
+        assert ran.code == 0, (words, ran.err)
+    with journeys.opened(url) as (_, client):
+        assert isinstance(client, Coordinated)
+        assert client.take_lock("somebody@desk:1", 1).fencing == 3

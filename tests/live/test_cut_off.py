@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.engines.embedded import EmbeddedHandle
@@ -9,13 +11,21 @@ from tests.engines.handles import Handle
 from tests.support import journeys
 from tests.support.command import Ran, temporal_visibility
 from tests.support.online import EVENTS, prepared
-from toolkit.apply.actions import Action, Outcome
+from toolkit.apply.actions import Action, Outcome, Verify
+from toolkit.apply.runner import Options, perform
+from toolkit.apply.ways_back import rollback
 from toolkit.catalog import differences
 from toolkit.cli.running import RunProgress
+from toolkit.engines.postgresql.books import PostgresJournal
+from toolkit.engines.sqlite.books import SqliteJournal
+from toolkit.errors import StoreChanged
+from toolkit.overlay import NO_OVERLAY
+from toolkit.plan import NO_LOCK, Sql, Step, StepClass
 from toolkit.sample import generate
-from toolkit.versions import find
+from toolkit.versions import chain, find
 
 SQL = pytest.mark.engines("sqlite", "postgresql", "mysql")
+NOTHING = Step("by.hand", "", "", StepClass.METADATA, NO_LOCK, (), (), ())
 
 
 class Killed(BaseException):
@@ -102,6 +112,22 @@ def test_a_run_is_taken_back_wherever_it_was_cut_off(engine: Handle | EmbeddedHa
     at_version(url, "1.9")
 
 
+def test_a_rollback_that_was_looked_at_before_the_run_went_on_does_not_begin(sqlite: EmbeddedHandle) -> None:
+    """It would take back the column, and leave the record of the version that somebody else's command has written."""
+    url = sqlite.url
+    prepared(url, 0, "1.8")
+    up = ("schema", "upgrade", url, "--to", "1.9", "--yes")
+    with journeys.opened(url) as (chosen, client):
+        while differences(client.observe().catalog, chosen.catalog(find("1.9"))):
+            assert until(4, *up) is None
+        looked_at = rollback(chosen, client, chain(), NO_OVERLAY)
+        while client.observe().recorded != "1.9":
+            assert until(4, *up) is None
+        with pytest.raises(StoreChanged, match="gone on"):
+            perform(client, looked_at, lambda *_: None, lambda: 0.0, Options())
+    assert temporal_visibility(*up).code == 0
+
+
 @pytest.mark.engines("sqlite", "postgresql", "mysql", "opensearch")
 def test_records_written_since_are_not_taken_back(engine: Handle | EmbeddedHandle) -> None:
     """A first install that was cut off once its table or index was there. Without records it is taken back."""
@@ -128,3 +154,48 @@ def there(url: str) -> bool:
         goal = chosen.catalog(find("1.9"))
         kind = ("tables",) if "tables" in goal.body else ("properties",)
         return client.observe().catalog.children(kind).keys() == goal.children(kind).keys()
+
+
+@pytest.mark.engines("postgresql", "mysql")
+def test_a_way_back_leaves_no_version_where_none_was_recorded(engine: Handle | EmbeddedHandle) -> None:
+    """As in a database that was restored under another name, and in one that Alembic has never seen."""
+    url = engine.url
+    prepared(url, 5, "1.9")
+    with journeys.opened(url) as (_, client):
+        client.execute(
+            replace(NOTHING, statements=(Sql("DELETE FROM schema_version"), Sql("DROP TABLE alembic_version")))
+        )
+    assert temporal_visibility("schema", "upgrade", url, "--yes").code == 0
+    again_and_again("schema", "rollback", url, "--yes")
+    at_version(url, "1.9")
+    with journeys.opened(url) as (_, client):
+        observed = client.observe()
+    assert (observed.recorded, observed.marks) == (None, {})
+
+
+@pytest.mark.engines("sqlite", "postgresql")
+def test_a_run_whose_last_look_failed_ends_as_failed_wherever_it_is_cut_off(
+    engine: Handle | EmbeddedHandle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody drops an index in the middle; the process dies between writing the failure down and ending the run."""
+    url = engine.url
+    prepared(url, 5, "1.9")
+    up = ("schema", "upgrade", url, "--to", "1.14", "--yes")
+
+    def drop_an_index(progress: RunProgress, action: Action, outcome: Outcome | None) -> None:
+        if isinstance(action, Verify) and outcome is None:
+            with journeys.opened(url) as (_, client):
+                client.execute(replace(NOTHING, statements=(Sql("DROP INDEX by_temporal_bool_01"),)))
+
+    def die(*_: object, **__: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RunProgress, "watch", drop_an_index)
+        patch.setattr(SqliteJournal, "close", die)
+        patch.setattr(PostgresJournal, "close", die)
+        with pytest.raises(Killed):
+            temporal_visibility(*up)
+    again = temporal_visibility(*up)
+    assert (again.code, "TV5002" in again.err) == (1, True), again.err
+    assert runs(url)[-1] in (("upgrade", "failed"), ("upgrade", "kept"))

@@ -32,7 +32,7 @@ from toolkit.apply.ongoing import unfinished
 from toolkit.apply.runner import Options
 from toolkit.catalog import differences
 from toolkit.engines.online import Sensing
-from toolkit.engines.postgresql import rebuilder
+from toolkit.engines.postgresql import books, rebuilder
 from toolkit.engines.postgresql.client import PostgresClient
 from toolkit.engines.rebuilding import Replayed
 from toolkit.errors import ConnectionFailed, EngineError, LockHeld, ToolkitError
@@ -620,3 +620,30 @@ def test_a_pooler_must_leave_a_run_its_sessions(postgresql: Handle) -> None:
         ran = temporal_visibility("schema", "upgrade", whole, "--yes")
         assert ran.code == 0, ran.err
     finished(url)
+
+
+def test_a_holder_that_sleeps_in_a_transaction_keeps_nobody_waiting_for_ever(
+    postgresql: Handle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is ended, whatever role the database sets besides; who came as another role is named."""
+    url = f"{postgresql.url}?options=-crole%3Ddeputy"
+    monkeypatch.setattr(books, "LAST_WORDS_SECONDS", 1)
+    with psycopg.connect(postgresql.url, autocommit=True) as own:
+        own.execute("CREATE ROLE deputy SUPERUSER")
+        try:
+            with journeys.opened(url) as (_, sleeper), journeys.opened(url) as (_, client):
+                assert isinstance(sleeper, PostgresClient)
+                assert isinstance(client, PostgresClient)
+                lease = sleeper.take_lock("sleeper@laptop:1", 0.0)
+                sleeper._connection.execute("BEGIN")
+                lease.check()
+                client.take_lock("awake@desk:1", 0.0)
+                with pytest.raises(psycopg.OperationalError):
+                    sleeper._connection.execute("SELECT 1")
+                with own.transaction():
+                    own.execute("SELECT 1 FROM temporal_visibility_lock FOR KEY SHARE")
+                    with pytest.raises(LockHeld, match="awake@desk:1"):
+                        client.take_lock("late@desk:1", 60)
+        finally:
+            own.execute("DROP OWNED BY deputy")
+            own.execute("DROP ROLE deputy")

@@ -288,8 +288,27 @@ def test_a_rollback_that_has_swapped_is_not_ended_by_finish(postgresql: Handle) 
         go(url, kind="rollback", options=Options(watch=watch, stopped=lambda: bool(swapped)))
     ran = temporal_visibility("schema", "finish", url, "--yes")
     assert (ran.code, "TV5106" in ran.err) == (1, True), ran.err
+    shown = temporal_visibility("schema", "rollback", url, "--dry-run", "--output", "json").json("schema-rollback")
+    assert [step["id"] for step in shown["runs"][0]["steps"]][-2:] == ["record.version", "record.alembic"]
     assert temporal_visibility("schema", "rollback", url, "--yes").code == 0
     at_version(url, "1.9")
+    assert leftovers(url) == []
+
+
+def test_old_data_that_is_not_there_as_it_was_kept_is_no_way_back(postgresql: Handle) -> None:
+    """As in a store that was restored from a dump: its tables have other numbers."""
+    url = postgresql.url
+    prepared(url, 20)
+    go(url)
+    with psycopg.connect(url) as connection:
+        connection.execute("CREATE TABLE restored (LIKE temporal_visibility_old INCLUDING ALL)")
+        connection.execute("DROP TABLE temporal_visibility_old")
+        connection.execute("ALTER TABLE restored RENAME TO temporal_visibility_old")
+    ran = temporal_visibility("schema", "rollback", url, "--yes")
+    assert (ran.code, "TV5109" in ran.err, "schema finish" in ran.err) == (1, True, True), ran.err
+    ran = temporal_visibility("schema", "finish", url, "--yes")
+    assert ran.code == 0, ran.err
+    at_version(url, LAST)
     assert leftovers(url) == []
 
 

@@ -84,6 +84,7 @@ def test_every_legal_outcome_leads_on(state: at.Working, paused: bool, data: st.
     if isinstance(after, at.Failed):
         assert after.hint
         assert (after.then is None) == isinstance(state, at.Verifying)
+        assert step(at.resumable(after)) == step(state)
     assert at.resumable(at.from_json(at.to_json(after))) == at.resumable(after)
 
 

@@ -141,8 +141,7 @@ def _standing(runs: Sequence[Run], task: Task) -> Run | None:
     """The run that `task` goes on with; None: it may begin. ToolkitError when another must be ended first."""
     for known in reversed(runs):
         ours = task.of is not None and task.of.id == known.id
-        if ours and task.of is not None and task.of.status != known.status:
-            raise StoreChanged("TV5001", "somebody else has ended this run meanwhile", "Look at `schema runs`.")
+        _as_seen(known, task.of, task.instead)
         if known.status == "running" and (known.kind, known.wanted) == (task.kind, task.plan.wanted):
             return known
         if known.status == "running" and task.instead is not None and task.instead.id == known.id:
@@ -162,6 +161,15 @@ def _standing(runs: Sequence[Run], task: Task) -> Run | None:
         if ours:
             return None
     return None
+
+
+def _as_seen(known: Run, *seen: Run | None) -> None:
+    """StoreChanged when `known` has ended or gone on since a task was made of what it was: the catalog does not tell
+    which version the store records, nor which of two equal tables is live."""
+    for run in seen:
+        if run is not None and run.id == known.id and (run.status, run.state) != (known.status, known.state):
+            what = "ended" if run.status != known.status else "gone on with"
+            raise StoreChanged("TV5001", f"somebody else has {what} this run meanwhile", "Look at `schema runs`.")
 
 
 def _unchanged(client: Client, plan: Plan) -> None:

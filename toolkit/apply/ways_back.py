@@ -26,21 +26,8 @@ def rollback(engine: Engine, client: Client, chain: Sequence[Definition], overla
     """The way back of the run that is open, or whose old data is kept. ToolkitError when there is none."""
     run = _open(engine, client, "rollback")
     original = plan_json.load(run.plan)
-    observed = client.observe()
-    _no_records_lost(client, run, _making(engine, chain, original), observed)
-    before = original.found[-1] if original.found else original.recorded or "nothing"
-    task_plan = replace(
-        original,
-        found=recognise(engine, observed, chain, overlay).versions,
-        recorded=observed.recorded,
-        wanted=before,
-        base=fingerprint(observed.catalog),
-        goal=original.base,
-        steps=_way_back(run, original, observed),
-        rollback=(),
-        abandon=(),
-        finish=(),
-    )
+    known = begun(client, "rollback")
+    plan = plan_json.load(known.plan) if known else _planned(engine, client, run, chain, overlay)
 
     def check(after: Observed) -> tuple[str, ...]:
         if fingerprint(after.catalog) == original.base:
@@ -48,9 +35,28 @@ def rollback(engine: Engine, client: Client, chain: Sequence[Definition], overla
         seen = recognise(engine, after, chain, overlay).versions
         if set(seen) & set(original.found):
             return ()
-        return (f"the schema is {', '.join(seen) or 'no published version'}, and was {before}",)
+        return (f"the schema is {', '.join(seen) or 'no published version'}, and was {plan.wanted}",)
 
-    return Task("rollback", task_plan, check, run)
+    return Task("rollback", plan, check, run)
+
+
+def _planned(engine: Engine, client: Client, run: Run, chain: Sequence[Definition], overlay: Overlay) -> Plan:
+    """The way back of `run`, from what is observed now."""
+    original = plan_json.load(run.plan)
+    observed = client.observe()
+    _no_records_lost(client, run, _making(engine, chain, original), observed)
+    return replace(
+        original,
+        found=recognise(engine, observed, chain, overlay).versions,
+        recorded=observed.recorded,
+        wanted=original.found[-1] if original.found else original.recorded or "nothing",
+        base=fingerprint(observed.catalog),
+        goal=original.base,
+        steps=_way_back(run, original, observed),
+        rollback=(),
+        abandon=(),
+        finish=(),
+    )
 
 
 def finish(engine: Engine, client: Client) -> Task:
@@ -124,10 +130,11 @@ def _way_back(run: Run, plan: Plan, observed: Observed) -> tuple[Step, ...]:
     """After the swap the plan's rollback, before it its abandon; without a rebuild the reverse of what was done."""
     if _swapped(plan, observed):
         return plan.rollback
+    at, view = step_of(resumable(from_json(run.state))), observed.view()
+    if any(step.mode is Mode.SWAP for step in (plan.steps if at is None else plan.steps[:at])):
+        raise _not_kept(run)
     if plan.abandon:
         return plan.abandon
-    state = resumable(from_json(run.state))
-    at, view = step_of(state), observed.view()
     done = plan.steps if at is None else plan.steps[: at + 1]
     for step in done:
         if not step.reverse and (step is not done[-1] or step.is_done(view)):
@@ -136,14 +143,23 @@ def _way_back(run: Run, plan: Plan, observed: Observed) -> tuple[Step, ...]:
     return tuple(_reversed(step) for step in reversed(done) if step.reverse)
 
 
+def _not_kept(run: Run) -> ToolkitError:
+    """`run` has swapped, and the store does not show it. What takes back a run that has not would drop what records
+    changes for the old data, and change nothing else."""
+    ends = "`schema finish` drops what is left of it" if run.status == "kept" else f"Go on with {going_on(run)}"
+    return ToolkitError(
+        "TV5109",
+        f"the old data of run {run.id} is not there as it was kept: it was dropped, or the store restored from a dump",
+        f"{ends}; then `schema upgrade` or `schema downgrade` goes to another version.",
+    )
+
+
 def _no_records_lost(client: Client, run: Run, making: Sequence[Step], observed: Observed) -> None:
     """A run that began without the table of records, and made it in `making`, is not taken back when there are records
-    by now: whoever wrote them would lose them. Once a rollback has begun there is no other way."""
+    by now: whoever wrote them would lose them."""
     view = observed.view()
     made = [step for step in making if not _reversed(step).is_done(view)]
-    if not made or (isinstance(client, Coordinated) and begun(client, "rollback")):
-        return
-    count = client.count()
+    count = client.count() if made else 0
     if count:
         raise ToolkitError(
             "TV5117",

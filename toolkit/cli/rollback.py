@@ -7,11 +7,10 @@ from pathlib import Path
 import click
 
 from toolkit.apply.limits import Limits
-from toolkit.apply.ongoing import begun
 from toolkit.apply.ways_back import rollback
 from toolkit.cli.options import connected, target_argument, targets
 from toolkit.cli.output import emit, output_option
-from toolkit.cli.running import answer, confirm, looked, problems_json, run_task, show
+from toolkit.cli.running import answer, begun_plan, confirm, looked, problems_json, run_task, show
 from toolkit.cli.throttle import throttle_options
 from toolkit.versions import chain
 
@@ -31,8 +30,9 @@ def command(
     for store in targets(target, config):
         name = store.name or store.shown
         with connected(store) as (engine, client):
+            going_on = begun_plan(client, "rollback") is not None
             task = rollback(engine, client, chain(), store.overlay)
-            problems = None if begun(client, task.kind, task.plan.wanted) else looked(client, task.plan)
+            problems = None if going_on else looked(client, task.plan)
             show(name, task.plan, quiet, dry_run, problems)
             result = None
             if not dry_run:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from toolkit.catalog import Catalog, Json
+from toolkit.catalog import ABSENT, Catalog, Json
 from toolkit.definition import Definition
 from toolkit.plan import NO_LOCK, Expect, Observed, Sql, Step, StepClass
 
@@ -19,9 +19,18 @@ TABLES = ("schema_version", "schema_update_history", "alembic_version")
 MAIN_STORE = frozenset({"executions", "current_executions", "history_node", "history_tree", "namespaces", "shards",
                         "cluster_metadata_info", "task_queues", "tasks"})  # fmt: skip
 SHARED = "shared"
+# In `Observed.traits`: the history is not there, though a version is recorded. Somebody dropped it, or never made it.
+NO_HISTORY = "no history"
 _SURE = 3
 # The history's column is no longer; Temporal's own descriptions are short.
 MAX_DESCRIPTION = 255
+
+_MARKS = Sql(
+    "CREATE TABLE IF NOT EXISTS alembic_version (\n"
+    "  version_num VARCHAR(32) NOT NULL,\n"
+    "  CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)\n)"
+)
+_NO_MARK = Sql("DELETE FROM alembic_version")
 
 # (old version or None, new version, description) → statements that write the rows.
 Record = Callable[[str | None, str, str], Sequence[Sql]]
@@ -59,7 +68,7 @@ def record_steps(observed: Observed, wanted: Definition, time_type: str, record:
     label = wanted.labels.sql or wanted.version
     found = []
     if observed.recorded != label and not observed.traits.get(SHARED):
-        create = create_tables(time_type) if observed.recorded is None else ()
+        create = create_tables(time_type) if observed.recorded is None or observed.traits.get(NO_HISTORY) else ()
         statements = (*create, *record(observed.recorded, label, wanted.summary[:MAX_DESCRIPTION]))
         found.append(_record(label, statements))
     if observed.marks.get("alembic") != wanted.version:
@@ -68,15 +77,25 @@ def record_steps(observed: Observed, wanted: Definition, time_type: str, record:
 
 
 def restore_steps(before: Observed, undone: Definition, record: Record) -> tuple[Step, ...]:
-    """Record again what the database said `before` the run to `undone`; nothing where it said nothing."""
+    """Record again what the database said `before` the run to `undone`; no version where it said none is the engine's
+    part."""
     label = undone.labels.sql or undone.version
     found = []
     if before.recorded is not None and before.recorded != label:
         found.append(_record(before.recorded, tuple(record(label, before.recorded, f"Back from {undone.version}."))))
     mark = before.marks.get("alembic")
-    if mark is not None and mark != undone.version:
+    if mark is None:
+        found.append(unmark())
+    elif mark != undone.version:
         found.append(_mark(mark))
     return tuple(found)
+
+
+def unmark() -> Step:
+    """Say nothing to Alembic, as before a run that told it a revision for the first time."""
+    title = "Record no revision in alembic_version, as before"
+    done = (Expect(("marks", "alembic"), ABSENT),)
+    return Step("record.alembic", title, "", StepClass.METADATA, NO_LOCK, (_MARKS, _NO_MARK), (), done)
 
 
 def _record(new: str, statements: tuple[Sql, ...]) -> Step:
@@ -100,12 +119,8 @@ def _mark(version: str) -> Step:
         StepClass.METADATA,
         NO_LOCK,
         (
-            Sql(
-                "CREATE TABLE IF NOT EXISTS alembic_version (\n"
-                "  version_num VARCHAR(32) NOT NULL,\n"
-                "  CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)\n)"
-            ),
-            Sql("DELETE FROM alembic_version"),
+            _MARKS,
+            _NO_MARK,
             # A version is digits and dots (`version_key`), so it needs no escaping.
             Sql(f"INSERT INTO alembic_version (version_num) VALUES ('{version}')"),
         ),

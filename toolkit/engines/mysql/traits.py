@@ -17,6 +17,7 @@ from toolkit.catalog import Json
 from toolkit.engines.mysql.layout import PRIMARY_KEY
 from toolkit.engines.mysql.names import PREFIX, back, log
 from toolkit.engines.mysql.render import identifier
+from toolkit.engines.version_tables import NO_HISTORY
 from toolkit.plan import Observed
 
 Ask = Callable[[str, Sequence[object]], Sequence[Mapping[str, Any]]]
@@ -69,8 +70,8 @@ class TableTraits:
 
 def read(ask: Ask, tables: Sequence[str]) -> dict[str, Json]:
     """`Observed.traits`: `tables`, `own` (the tool's tables), `triggers` (the tool's triggers → their table), `intact`
-    (log → whether its live table has not been altered since it was made), `sizes`, and `strict`: whether sessions are
-    that do not say otherwise."""
+    (log → whether its live table has not been altered since it was made), `sizes`, whether there is no history, and
+    `strict`: whether sessions are that do not say otherwise."""
     known = {row["name"]: row for row in ask(_TABLES, ())}
     live = [name for name in tables if name in known]
     triggers = ask(_TRIGGERS, ())
@@ -83,6 +84,7 @@ def read(ask: Ask, tables: Sequence[str]) -> dict[str, Json]:
     logs = [(name, of(name)) for name in live for of in (log, back)]
     intact: dict[str, Json] = {kept: known[n]["made"] <= known[kept]["made"] for n, kept in logs if kept in known}
     return {"tables": facts, "own": own, "triggers": mine, "intact": intact, "sizes": sizes,
+            NO_HISTORY: "schema_update_history" not in known,
             "strict": all("STRICT_" in row["mode"] for row in known.values())}  # fmt: skip
 
 

@@ -30,7 +30,7 @@ def restore_steps(before: Observed, undone: Definition) -> tuple[Step, ...]:
         return again
     title = "Record no version in schema_version, as before"
     done = (Expect(("recorded",), None),)
-    return (*again, Step("record.version", title, "", StepClass.METADATA, NO_LOCK, (forget(),), (), done))
+    return (*again, Step("record.version", title, "", StepClass.METADATA, NO_LOCK, (*CREATE, forget()), (), done))
 
 
 def _record(old: str | None, new: str, summary: str) -> tuple[Sql, ...]:

@@ -22,6 +22,8 @@ Failed = Callable[[psycopg.Error], EngineError]
 
 # How long a session that may only be about to notice its client's death keeps a new runner waiting.
 GRACE_SECONDS = 3.0
+# How long the transaction of a former holder is waited for that this role may not end.
+LAST_WORDS_SECONDS = 10
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS temporal_visibility_lock (
@@ -54,10 +56,18 @@ CREATE TABLE IF NOT EXISTS temporal_visibility_journal (
   note    TEXT NOT NULL,
   state   JSONB NOT NULL,
   PRIMARY KEY (run, line)
-);
-INSERT INTO temporal_visibility_lock (name, fencing) VALUES ('schema', 0) ON CONFLICT DO NOTHING
+)
 """
-_EXIST = "SELECT to_regclass('temporal_visibility_journal') IS NOT NULL AS v"
+# Somebody may have taken the row away; no number that a holder had comes back.
+_ROW = """
+INSERT INTO temporal_visibility_lock (name, fencing)
+SELECT 'schema', coalesce(max(fencing), 0) FROM temporal_visibility_journal ON CONFLICT DO NOTHING
+"""
+_LOCK_EXISTS = "SELECT to_regclass('temporal_visibility_lock') IS NOT NULL AS v"
+_RUNS_EXIST = """
+SELECT to_regclass('temporal_visibility_run') IS NOT NULL
+   AND to_regclass('temporal_visibility_journal') IS NOT NULL AS v
+"""
 # A session of another role shows no start time: it counts as alive.
 _HOLDER = """
 SELECT fencing, owner, pid, backend_start, taken_at, expires_at, expires_at < clock_timestamp() AS expired,
@@ -83,10 +93,10 @@ UPDATE temporal_visibility_lock SET owner = NULL, pid = NULL, expires_at = NULL 
 _CHECK = "SELECT 1 AS v FROM temporal_visibility_lock WHERE name = 'schema' AND fencing = %s FOR KEY SHARE"
 # The lock's own number tells apart stores in several schemas of one database.
 _NAME = "format('temporal-visibility %%s/%%s', %s::bigint, 'temporal_visibility_lock'::regclass::oid)"
-_END_SESSIONS = f"""
+_END_SESSIONS = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-WHERE datname = current_database() AND pid <> pg_backend_pid() AND usename = current_user
-  AND (application_name = {_NAME} OR (pid = %s AND backend_start = %s))
+WHERE datname = current_database() AND pid <> pg_backend_pid() AND usename = session_user
+  AND (application_name = %s OR (pid = %s AND backend_start = %s))
 """
 _RUNS = """
 SELECT r.id, r.kind, r.status, r.wanted, r.owner, r.started::text AS started, r.ended::text AS ended, r.plan, r.of,
@@ -179,7 +189,7 @@ class PostgresLease:
 
 def holder(connection: Connection) -> Holder | None:
     """Who holds the lock; None when nobody does, or its session is gone."""
-    if not connection.execute(_EXIST).fetchall()[0]["v"]:
+    if not connection.execute(_LOCK_EXISTS).fetchall()[0]["v"]:
         return None
     row = connection.execute(_HOLDER).fetchone()
     if row is None or row["owner"] is None or not row["alive"]:
@@ -198,8 +208,9 @@ def take(connection: Connection, owner: str, seconds: float, forced: str | None 
     until = time.monotonic() + GRACE_SECONDS
     while True:
         row = connection.execute(_HOLDER).fetchone()
-        assert row is not None
-        if row["owner"] is None or not row["alive"] or row["expired"] or row["owner"] == forced:
+        if row is None:
+            connection.execute(_ROW)
+        elif row["owner"] is None or not row["alive"] or row["expired"] or row["owner"] == forced:
             taken = _take_from(connection, row, owner, seconds)
             if taken is not None:
                 return taken
@@ -215,7 +226,7 @@ def take(connection: Connection, owner: str, seconds: float, forced: str | None 
 
 def create(connection: Connection) -> None:
     """The tables, if they are not there. Two who create them at the same moment meet at the advisory lock."""
-    if connection.execute(_EXIST).fetchall()[0]["v"]:
+    if all(connection.execute(query).fetchall()[0]["v"] for query in (_LOCK_EXISTS, _RUNS_EXIST)):
         return
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(hashtext('temporal_visibility_lock'))")
@@ -223,16 +234,32 @@ def create(connection: Connection) -> None:
             connection.execute(statement)
 
 
+def _end_sessions(connection: Connection, row: Mapping[str, Any]) -> None:
+    """End what is left of a holder that came as the same role. Where another role is set besides, that one may not."""
+    name = connection.execute(f"SELECT {_NAME} AS v", (row["fencing"],)).fetchall()[0]["v"]
+    with connection.transaction():
+        connection.execute("SET LOCAL ROLE NONE")
+        # A process number alone may be somebody else's by now.
+        connection.execute(_END_SESSIONS, (name, row["pid"], row["backend_start"]))
+
+
 def _take_from(connection: Connection, row: Mapping[str, Any], owner: str, seconds: float) -> int | None:
     """The new fencing number; None when somebody else was faster."""
     if row["owner"] is not None:
-        # A process number alone may be somebody else's by now.
-        connection.execute(_END_SESSIONS, (row["fencing"], row["pid"], row["backend_start"]))
-    with connection.transaction():
-        # What the former holder has under way is waited for: it holds this row with FOR KEY SHARE.
-        connection.execute("SELECT 1 FROM temporal_visibility_lock WHERE name = 'schema' FOR UPDATE")
-        values = {"owner": owner, "seconds": seconds, "fencing": row["fencing"]}
-        taken = connection.execute(_TAKE, values).fetchone()
+        _end_sessions(connection, row)
+    try:
+        with connection.transaction():
+            connection.execute("SELECT set_config('lock_timeout', %s, true)", (f"{LAST_WORDS_SECONDS}s",))
+            # What the former holder has under way is waited for: it holds this row with FOR KEY SHARE.
+            connection.execute("SELECT 1 FROM temporal_visibility_lock WHERE name = 'schema' FOR UPDATE")
+            values = {"owner": owner, "seconds": seconds, "fencing": row["fencing"]}
+            taken = connection.execute(_TAKE, values).fetchone()
+    except psycopg.errors.LockNotAvailable:
+        raise LockHeld(
+            "TV5101",
+            f"the former holder of the lock, {row['owner'] or 'a run'}, still has something under way",
+            f"Wait for it. If it is gone for good, as the role it came as: SELECT pg_terminate_backend({row['pid']}).",
+        ) from None
     if taken is None:
         return None
     name_session(connection, taken["fencing"])
@@ -249,13 +276,13 @@ class PostgresJournal:
 
     def runs(self) -> Sequence[Run]:
         """See `Journal.runs`."""
-        if not self._ask(_EXIST)[0]["v"]:
+        if not self._ask(_RUNS_EXIST)[0]["v"]:
             return ()
         return [Run(**row) for row in self._ask(_RUNS)]
 
     def lines(self, run: int) -> Sequence[Mapping[str, Json]]:
         """See `Journal.lines`."""
-        return self._ask(_LINES, (run,)) if self._ask(_EXIST)[0]["v"] else ()
+        return self._ask(_LINES, (run,)) if self._ask(_RUNS_EXIST)[0]["v"] else ()
 
     def begin(self, kind: str, wanted: str, plan: Json, state: Json, of: int | None) -> Run:
         """See `Journal.begin`."""

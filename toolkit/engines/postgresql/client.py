@@ -21,7 +21,7 @@ from toolkit.engines.postgresql import books, drift, inspect, measure, preflight
 from toolkit.engines.postgresql.rebuilder import STRAIN, PostgresRebuilder
 from toolkit.engines.postgresql.render import identifier
 from toolkit.engines.postgresql.typemap import Profile
-from toolkit.engines.version_tables import SHARED, shared_with
+from toolkit.engines.version_tables import NO_HISTORY, SHARED, shared_with
 from toolkit.errors import ConnectionFailed, EngineError, TargetError
 from toolkit.plan import Estimate, Observed, Plan, Request, Sql, Step
 from toolkit.records import Record, Write
@@ -106,19 +106,25 @@ class PostgresClient:
         """See `toolkit.engines.Client.observe`. Names are read unqualified, in the connection's current schema."""
         catalog = inspect.read(self._ask)
         shared = shared_with(catalog)
+        recorded = None if shared else self._one(_VERSION, "schema_version")
         return Observed(
             catalog,
-            recorded=None if shared else self._one(_VERSION, "schema_version"),
+            recorded=recorded,
             server=f"PostgreSQL {self._connection.info.parameter_status('server_version')}",
             rows=int(self._ask(_ROWS, (self._rules.table,))[0]["v"] or 0)
             if catalog.children(("tables", self._rules.table))
             else None,
             marks={"alembic": mark} if (mark := self._one(_ALEMBIC, "alembic_version")) else {},
-            traits=traits.read(self._ask, self._rules.table) | ({SHARED: shared} if shared else {}),
+            traits=traits.read(self._ask, self._rules.table)
+            | ({SHARED: shared} if shared else {})
+            | ({NO_HISTORY: True} if recorded is not None and not self._has("schema_update_history") else {}),
         )
 
+    def _has(self, table: str) -> bool:
+        return self._ask("SELECT to_regclass(%s) AS v", (table,))[0]["v"] is not None
+
     def _one(self, query: str, table: str) -> str | None:
-        if self._ask("SELECT to_regclass(%s) AS v", (table,))[0]["v"] is None:
+        if not self._has(table):
             return None
         found = self._ask(query)
         return str(found[0]["v"]) if found else None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from toolkit.definition import Definition
 from toolkit.engines.postgresql.render import literal
-from toolkit.engines.version_tables import SHARED
+from toolkit.engines.version_tables import NO_HISTORY, SHARED, unmark
 from toolkit.plan import NO_LOCK, Expect, Observed, Sql, Step, StepClass
 
 MIN_COMPATIBLE = "0.1"
@@ -44,28 +44,35 @@ def record_steps(observed: Observed, wanted: Definition) -> tuple[Step, ...]:
     label = wanted.labels.sql or wanted.version
     found = []
     if observed.recorded != label and not observed.traits.get(SHARED):
-        found.append(_record(observed.recorded, label, wanted.summary))
+        create = _CREATE if observed.recorded is None or observed.traits.get(NO_HISTORY) else ()
+        found.append(_record(observed.recorded, label, wanted.summary, create))
     if observed.marks.get("alembic") != wanted.version:
         found.append(_mark(wanted.version))
     return tuple(found)
 
 
 def restore_steps(before: Observed, undone: Definition) -> tuple[Step, ...]:
-    """Record again what the database said `before` the run to `undone`; nothing where it said nothing."""
+    """Record again what the database said `before` the run to `undone`, be it nothing."""
     found = []
-    if before.recorded is not None and before.recorded != (undone.labels.sql or undone.version):
+    if before.recorded is None and not before.traits.get(SHARED):
+        title, done = "Record no version in schema_version, as before", (Expect(("recorded",), None),)
+        statements = (*_CREATE, forget())
+        found.append(Step("record.version", title, "", StepClass.METADATA, NO_LOCK, statements, (), done))
+    elif before.recorded is not None and before.recorded != (undone.labels.sql or undone.version):
         found.append(_record(undone.labels.sql or undone.version, before.recorded, f"Back from {undone.version}."))
     mark = before.marks.get("alembic")
-    if mark is not None and mark != undone.version:
+    if mark is None:
+        found.append(unmark())
+    elif mark != undone.version:
         found.append(_mark(mark))
     return tuple(found)
 
 
-def _record(old: str | None, new: str, summary: str) -> Step:
+def _record(old: str | None, new: str, summary: str, create: tuple[Sql, ...] = ()) -> Step:
     # clock_timestamp(), because now() stands still in a transaction and the history's key contains the time.
     now = "clock_timestamp() AT TIME ZONE 'UTC'"
     statements = (
-        *(_CREATE if old is None else ()),
+        *create,
         Sql(
             "INSERT INTO schema_version\n"
             "  (version_partition, db_name, creation_time, curr_version, min_compatible_version)\n"

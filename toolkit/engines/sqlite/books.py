@@ -57,9 +57,12 @@ CREATE TABLE IF NOT EXISTS temporal_visibility_journal (
   state   TEXT NOT NULL,
   PRIMARY KEY (run, line)
 ) WITHOUT ROWID""",
-    "INSERT INTO temporal_visibility_lock (name, fencing) VALUES ('schema', 0) ON CONFLICT DO NOTHING",
+    # Somebody may have taken the row away; no number that a holder had comes back.
+    """
+INSERT INTO temporal_visibility_lock (name, fencing)
+SELECT 'schema', coalesce(max(fencing), 0) FROM temporal_visibility_journal WHERE true ON CONFLICT DO NOTHING""",
 )
-_EXIST = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'temporal_visibility_journal'"
+_EXIST = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
 # Seconds since 1970 by the machine's clock, which all users of a file share.
 _CLOCK = "((julianday('now') - 2440587.5) * 86400.0)"
 _HOLDER = f"""
@@ -144,12 +147,15 @@ def renew(connection: sqlite3.Connection, fencing: int, seconds: float) -> bool:
     return connection.execute(_BEAT, (seconds, fencing)).rowcount > 0
 
 
+def _there(ask: Ask, *tables: str) -> bool:
+    return all(ask(_EXIST, (f"temporal_visibility_{table}",)) for table in tables)
+
+
 def holder(ask: Ask) -> Holder | None:
     """Who holds the lock; None when nobody does, or its process is gone."""
-    if not ask(_EXIST, ()):
-        return None
-    row = ask(_HOLDER, ())[0]
-    if row["owner"] is None or not alive(row["place"], row["pid"]):
+    found = ask(_HOLDER, ()) if _there(ask, "lock") else []
+    row = found[0] if found else None
+    if row is None or row["owner"] is None or not alive(row["place"], row["pid"]):
         return None
     return Holder(row["owner"], row["taken_at"], row["expires"], bool(row["expired"]), row["fencing"])
 
@@ -234,14 +240,17 @@ class SqliteJournal:
 
     def runs(self) -> Sequence[Run]:
         """See `Journal.runs`."""
-        if not self._ask(_EXIST, ()):
+        if not _there(self._ask, "run", "journal"):
             return ()
         rows = self._ask(_RUNS, ())
-        return [Run(**{**row, "plan": json.loads(row["plan"]), "state": json.loads(row["state"])}) for row in rows]
+        # A run without a line: somebody has dropped the journal.
+        return [
+            Run(**{**row, "plan": json.loads(row["plan"]), "state": json.loads(row["state"] or "null")}) for row in rows
+        ]
 
     def lines(self, run: int) -> Sequence[Mapping[str, Json]]:
         """See `Journal.lines`."""
-        if not self._ask(_EXIST, ()):
+        if not _there(self._ask, "journal"):
             return ()
         return [{**row, "state": json.loads(row["state"])} for row in self._ask(_LINES, (run,))]
 

@@ -20,6 +20,7 @@ from toolkit.engines.sqlite import books, inspect, refusals, versions
 from toolkit.engines.sqlite.layout import EMPTY
 from toolkit.engines.sqlite.render import identifier
 from toolkit.engines.sqlite.typemap import Profile
+from toolkit.engines.version_tables import NO_HISTORY
 from toolkit.errors import ConnectionFailed, EngineError, TargetError, Unsupported
 from toolkit.plan import Estimate, Observed, Plan, Request, Sql, Step
 from toolkit.targets import Target
@@ -165,7 +166,10 @@ class SqliteClient:
             rows=self.count() if catalog.children(("tables", self._rules.table)) else None,
             marks={"alembic": mark} if mark else {},
             # An operator's own indexes and triggers, which a rebuild must make again as they were written.
-            traits={"texts": {row["name"]: row["sql"] for row in self._ask(_TEXTS, (self._rules.table,))}},
+            traits={
+                "texts": {row["name"]: row["sql"] for row in self._ask(_TEXTS, (self._rules.table,))},
+                NO_HISTORY: not self._ask(_TABLE, ("schema_update_history",)),
+            },
         )
 
     def _one(self, query: str, table: str) -> str | None:
