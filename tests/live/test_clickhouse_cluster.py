@@ -21,24 +21,32 @@ from tests.support.clickhouse import LAYOUTS, TABLE, leftovers, plain, rows
 from toolkit.apply.runner import Options, perform, plan_store, run
 from toolkit.apply.task import Task
 from toolkit.apply.ways_back import finish, rollback
+from toolkit.attributes import Family
 from toolkit.catalog import differences
 from toolkit.engines import clickhouse as engine
-from toolkit.engines.clickhouse import inspect, rebuild, replicas, traits
+from toolkit.engines.bound import BoundSql
+from toolkit.engines.clickhouse import filters, inspect, rebuild, replicas, traits
 from toolkit.engines.clickhouse.drift import examine
 from toolkit.engines.clickhouse.layout import Placement
 from toolkit.engines.clickhouse.rebuilder import ClickHouseRebuilder
 from toolkit.engines.clickhouse.typemap import profile
+from toolkit.engines.filtering import Question
 from toolkit.engines.rebuilding import Compared, Copied, Key, Ran
 from toolkit.errors import Unsupported
 from toolkit.overlay import ClickHouseSettings, Overlay
 from toolkit.plan import Mode, Observed, Sql, Step
+from toolkit.query import check
+from toolkit.query.page import Page
+from toolkit.query.scope import Scope
 from toolkit.targets import parse_url
 from toolkit.versions import find
 
 CLUSTER = "temporal"
 LOCAL = f"{TABLE}_local"
 CONFIGURATION = f"""<clickhouse><tcp_port>9876</tcp_port><remote_servers><{CLUSTER}><shard><replica>
-<host>127.0.0.1</host><port>9876</port></replica></shard></{CLUSTER}></remote_servers>
+<host>127.0.0.1</host><port>9876</port></replica></shard></{CLUSTER}><shards><shard><replica>
+<host>127.0.0.1</host><port>9876</port></replica></shard><shard><replica>
+<host>localhost</host><port>9876</port></replica></shard></shards></remote_servers>
 <storage_configuration><disks><wide><path>{{wide}}/</path></wide></disks>
 <policies><wide><volumes><main><disk>wide</disk></main></volumes></wide></policies></storage_configuration></clickhouse>"""
 OVERLAY = Overlay(clickhouse=ClickHouseSettings(cluster=CLUSTER))
@@ -224,6 +232,18 @@ def test_from_one_server_to_a_cluster(solo: Solo) -> None:
     again = route(solo, TABLE)
     solo.do([*again.steps, *again.finish])
     assert (solo.names(), solo.count()) == ({TABLE: "Distributed", LOCAL: "ReplacingMergeTree"}, NUMBER + 1)
+
+
+def test_a_page_is_found_on_all_shards(solo: Solo) -> None:
+    """Whole rows are read of keys that were found on every shard; here both have the same ones."""
+    solo.do(engine.steps(Observed(engine.empty(), None, ""), find("1.9"), OVERLAY))
+    solo.fill()
+    solo.run(f"CREATE OR REPLACE TABLE {TABLE} AS {LOCAL} ENGINE = Distributed('shards', v, {LOCAL}, 1)")
+    asked = check.parse("Keyword01 = 'w'", Scope.of(find("1.9"), Family.CLICKHOUSE))
+    statement = filters.listing(Question(find("1.9"), "n1", asked, filters.SEMANTICS), Page(10))
+    assert isinstance(statement, BoundSql)
+    found = solo.ask(statement.text, statement.parameters)
+    assert {row["run_id"] for row in found} == {str(3 * number + 1) for number in range(NUMBER // 3 - 5, NUMBER // 3)}
 
 
 def test_servers_that_differ_are_seen(solo: Solo) -> None:
