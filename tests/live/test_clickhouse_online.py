@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from tests.support.clickhouse import (
     LAYOUTS,
     TABLE,
     ClickHouseWriter,
+    account,
     laid_out_otherwise,
     leftovers,
     plain,
@@ -435,6 +437,20 @@ def test_what_a_swap_would_lose_is_refused_and_kept(chdb: EmbeddedHandle) -> Non
     command("upgrade", url)
     assert rows(url, "SELECT name FROM system.tables WHERE database = currentDatabase() AND name = 'own_view'")
     assert stored(url) == ({}, 50)
+
+
+def test_rows_that_a_policy_hides_are_not_left_behind(
+    chdb: EmbeddedHandle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever does not see all rows cannot copy them."""
+    policy = f"<{chdb.database}><{TABLE}><filter>status = 1</filter></{TABLE}></{chdb.database}>"
+    account(monkeypatch, tmp_path, databases=policy)
+    laid_out_otherwise(chdb.url, 20, "key")
+    assert rows(chdb.url, f"SELECT DISTINCT status FROM {TABLE}") == [(1,)]
+    with pytest.raises(EngineError) as refused:
+        run(chdb.url, Options())
+    assert refused.value.code == "TV4216"
+    assert leftovers(chdb.url) == []
 
 
 def test_a_failing_mutation_is_killed_with_consent_only(chdb: EmbeddedHandle) -> None:
