@@ -17,7 +17,7 @@ from toolkit.engines.clickhouse.render import literal
 
 _HERE = "database = currentDatabase()"
 _MUTATION = f"SELECT groupBitXor(cityHash64(mutation_id)) AS id FROM system.mutations WHERE {_HERE} AND table = {{}}"
-_POLICIES = "SELECT policy_name AS policy, groupUniqArrayArray(disks) AS disks FROM system.storage_policies GROUP BY 1"
+_POLICIES = "SELECT policy_name AS policy, groupUniqArrayArray(disks) AS disks FROM system.storage_policies GROUP BY policy_name"
 
 
 @dataclass(frozen=True, slots=True)
