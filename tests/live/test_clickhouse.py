@@ -219,19 +219,32 @@ def test_a_text_that_is_none_is_no_other_text(engine: Handle | EmbeddedHandle) -
 def test_a_profile_of_the_account_changes_nothing(
     engine: Handle | EmbeddedHandle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A session has the profile's settings where it does not choose its own."""
-    profile = ("aggregate_functions_null_for_empty", "data_type_default_nullable", "join_use_nulls",
-               "empty_result_for_aggregation_by_empty_set")  # fmt: skip
+    """A session has the profile's settings where it does not choose its own. A limit may make an error of a question,
+    and never half an answer."""
+    flags = ("aggregate_functions_null_for_empty", "data_type_default_nullable", "join_use_nulls",
+             "empty_result_for_aggregation_by_empty_set", "transform_null_in", "cast_keep_nullable",
+             "force_primary_key", "limit", "offset")  # fmt: skip
+    profile: dict[str, str | int] = {
+        **dict.fromkeys(flags, 1),
+        "additional_result_filter": "0",
+        "enable_positional_arguments": 0,
+    }
+    tight = {"max_block_size": 10, "max_result_rows": 10, "result_overflow_mode": "break"}
     real = clickhouse_connect.get_client
 
     def profiled(settings: dict[str, str | int], **options: Any) -> Any:
-        return real(settings={**dict.fromkeys(profile, 1), **settings}, **options)
+        return real(settings={**profile, **settings}, **options)
 
     monkeypatch.setattr(clickhouse_connect, "get_client", profiled)
     with journeys.opened(engine.url) as (chosen, client):
         journeys.upgrade(chosen, client, CHAIN[0])
+        list(client.write(CHAIN[0], generate(CHAIN[0], 30, seed=3)))
         journeys.upgrade(chosen, client, NEWEST)
         journeys.at(chosen, client, NEWEST, ours)
+        assert client.count() == len(read(client, NEWEST)) == 30
+    profile |= tight
+    with journeys.opened(engine.url) as (_, client), pytest.raises(EngineError):
+        read(client, NEWEST)
 
 
 def test_a_profile_that_is_readonly_is_told(chdb: EmbeddedHandle, monkeypatch: pytest.MonkeyPatch) -> None:

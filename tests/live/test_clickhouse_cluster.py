@@ -21,24 +21,32 @@ from tests.support.clickhouse import LAYOUTS, TABLE, leftovers, plain, rows
 from toolkit.apply.runner import Options, perform, plan_store, run
 from toolkit.apply.task import Task
 from toolkit.apply.ways_back import finish, rollback
+from toolkit.attributes import Family
 from toolkit.catalog import differences
 from toolkit.engines import clickhouse as engine
-from toolkit.engines.clickhouse import inspect, rebuild, replicas, traits
+from toolkit.engines.bound import BoundSql
+from toolkit.engines.clickhouse import filters, inspect, rebuild, replicas, traits
 from toolkit.engines.clickhouse.drift import examine
 from toolkit.engines.clickhouse.layout import Placement
 from toolkit.engines.clickhouse.rebuilder import ClickHouseRebuilder
 from toolkit.engines.clickhouse.typemap import profile
+from toolkit.engines.filtering import Question
 from toolkit.engines.rebuilding import Compared, Copied, Key, Ran
 from toolkit.errors import Unsupported
 from toolkit.overlay import ClickHouseSettings, Overlay
 from toolkit.plan import Mode, Observed, Sql, Step
+from toolkit.query import check
+from toolkit.query.page import Page
+from toolkit.query.scope import Scope
 from toolkit.targets import parse_url
 from toolkit.versions import find
 
 CLUSTER = "temporal"
 LOCAL = f"{TABLE}_local"
 CONFIGURATION = f"""<clickhouse><tcp_port>9876</tcp_port><remote_servers><{CLUSTER}><shard><replica>
-<host>127.0.0.1</host><port>9876</port></replica></shard></{CLUSTER}></remote_servers>
+<host>127.0.0.1</host><port>9876</port></replica></shard></{CLUSTER}><shards><shard><replica>
+<host>127.0.0.1</host><port>9876</port></replica></shard><shard><replica>
+<host>localhost</host><port>9876</port></replica></shard></shards></remote_servers>
 <storage_configuration><disks><wide><path>{{wide}}/</path></wide></disks>
 <policies><wide><volumes><main><disk>wide</disk></main></volumes></wide></policies></storage_configuration></clickhouse>"""
 OVERLAY = Overlay(clickhouse=ClickHouseSettings(cluster=CLUSTER))
@@ -208,11 +216,22 @@ def test_what_the_copy_cannot_have_is_refused(solo: Solo) -> None:
 
 
 def test_from_one_server_to_a_cluster(solo: Solo) -> None:
-    """The table becomes the distributed one; what is written there after the swap is there after a rollback, too."""
+    """The table becomes the distributed one; what is written there after the swap is there after a rollback, too, and
+    so are columns of others: the local table and the one in front have them."""
     solo.do(engine.steps(Observed(engine.empty(), None, ""), find("1.9")))
     solo.fill()
-    plan = route(solo, TABLE)
+    solo.run(f"ALTER TABLE {TABLE} ADD COLUMN mine String DEFAULT 'x' CODEC(LZ4), ADD INDEX by_mine mine TYPE minmax")
+    mine = [("tables", TABLE, "columns", "mine"), ("tables", TABLE, "indexes", "by_mine")]
+    seen = solo.observed(TABLE)
+    seen = replace(seen, catalog=seen.catalog.without(mine))
+    plan = rebuild.route(seen, find("1.14"), profile(), Placement(CLUSTER), (), None)
+    assert all("max_table_size_to_drop = 0" in s.text for step in plan.rollback for s in step.statements
+               if isinstance(s, Sql) and s.text.startswith("DROP TABLE"))  # fmt: skip
     solo.do(plan.steps)
+    assert solo.ask(f"SELECT count() AS n FROM {TABLE} FINAL WHERE mine = 'x'") == [{"n": NUMBER}]
+    foreign = [*mine, *plan.foreign]
+    left = differences(solo.observed(LOCAL).catalog.without(foreign), engine.catalog(find("1.14"), OVERLAY))
+    assert {d.path[2:] for d in left} <= {("replicated",)}
     names = solo.names()
     assert (names[TABLE], names[LOCAL], solo.count()) == ("Distributed", "ReplacingMergeTree", NUMBER)
     solo.run(
@@ -221,9 +240,21 @@ def test_from_one_server_to_a_cluster(solo: Solo) -> None:
     )
     solo.do(plan.rollback)
     assert (solo.names(), solo.count()) == ({TABLE: "ReplacingMergeTree"}, NUMBER + 1)
-    again = route(solo, TABLE)
+    again = rebuild.route(seen, find("1.14"), profile(), Placement(CLUSTER), (), None)
     solo.do([*again.steps, *again.finish])
     assert (solo.names(), solo.count()) == ({TABLE: "Distributed", LOCAL: "ReplacingMergeTree"}, NUMBER + 1)
+
+
+def test_a_page_is_found_on_all_shards(solo: Solo) -> None:
+    """Whole rows are read of keys that were found on every shard; here both have the same ones."""
+    solo.do(engine.steps(Observed(engine.empty(), None, ""), find("1.9"), OVERLAY))
+    solo.fill()
+    solo.run(f"CREATE OR REPLACE TABLE {TABLE} AS {LOCAL} ENGINE = Distributed('shards', v, {LOCAL}, 1)")
+    asked = check.parse("Keyword01 = 'w'", Scope.of(find("1.9"), Family.CLICKHOUSE))
+    statement = filters.listing(Question(find("1.9"), "n1", asked, filters.SEMANTICS), Page(10))
+    assert isinstance(statement, BoundSql)
+    found = solo.ask(statement.text, statement.parameters)
+    assert {row["run_id"] for row in found} == {str(3 * number + 1) for number in range(NUMBER // 3 - 5, NUMBER // 3)}
 
 
 def test_servers_that_differ_are_seen(solo: Solo) -> None:

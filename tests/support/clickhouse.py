@@ -6,8 +6,11 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
+import clickhouse_connect
+import pytest
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from tests.support.writing import NAMESPACE, Truth, Writer
@@ -26,6 +29,9 @@ LAYOUTS = {
     "key": ("ORDER BY (namespace_id, start_time, run_id)", "ORDER BY (namespace_id, run_id, start_time)"),
     "workflow": ("ORDER BY (", "ORDER BY (workflow_id, "),
     "engine": ("ReplacingMergeTree(_version, is_deleted)", "MergeTree"),
+    # Both can be chosen only while a table is made.
+    "settings": ("ORDER BY (namespace_id, start_time, run_id)", "ORDER BY (namespace_id, run_id, start_time)\n"
+                 "SETTINGS index_granularity = 1024, index_granularity_bytes = 1048576"),
     "partition": ("ORDER BY (", "PARTITION BY toYYYYMM(start_time)\nORDER BY ("),
 }  # fmt: skip
 
@@ -89,6 +95,24 @@ class SturdyWriter(ClickHouseWriter):
             except (ClickHouseError, OSError):
                 assert time.monotonic() < deadline
                 self._stop.wait(0.05)
+
+
+USERS = """<clickhouse><profiles><default>{profile}</default></profiles><quotas><default></default></quotas>
+<users><default><password></password><networks><ip>::/0</ip></networks><profile>default</profile>
+<quota>default</quota><databases>{databases}</databases></default></users></clickhouse>"""
+
+
+def account(patch: pytest.MonkeyPatch, folder: Path, profile: str = "", databases: str = "") -> None:
+    """From now on chDB's only account has the settings of `profile`, and the row policies of `databases`: both as in
+    a server's users.xml."""
+    real = clickhouse_connect.get_client
+    (folder / "users.xml").write_text(USERS.format(profile=profile, databases=databases))
+    (folder / "server.xml").write_text(f"<clickhouse><users_config>{folder}/users.xml</users_config></clickhouse>")
+
+    def opened(**options: Any) -> Any:
+        return real(**options, chdb_options={"config-file": str(folder / "server.xml")})
+
+    patch.setattr(clickhouse_connect, "get_client", opened)
 
 
 @contextmanager

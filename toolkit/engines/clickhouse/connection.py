@@ -57,6 +57,32 @@ _SETTINGS: Mapping[str, str | int] = {
     "aggregate_functions_null_for_empty": 0,
     "data_type_default_nullable": 0,
     "empty_result_for_aggregation_by_empty_set": 0,
+    "transform_null_in": 0,
+    "cast_keep_nullable": 0,
+    "force_primary_key": 0,
+    # An answer with part of the rows is a wrong one: where a profile's limit is reached, that is an error, and so is a
+    # server of a cluster that is down.
+    "limit": 0,
+    "offset": 0,
+    "additional_result_filter": "",
+    "additional_table_filters": "{}",
+    "skip_unavailable_shards": 0,
+    **dict.fromkeys(
+        (
+            "read_overflow_mode",
+            "read_overflow_mode_leaf",
+            "result_overflow_mode",
+            "timeout_overflow_mode",
+            "timeout_overflow_mode_leaf",
+            "group_by_overflow_mode",
+            "sort_overflow_mode",
+            "distinct_overflow_mode",
+            "set_overflow_mode",
+            "join_overflow_mode",
+            "transfer_overflow_mode",
+        ),
+        "throw",
+    ),
     # A plan in the journal is longer than what the server usually takes.
     "max_query_size": 2**26,
 }
