@@ -262,7 +262,7 @@ def test_views_triggers_and_indexes_of_others_go_along(sqlite: EmbeddedHandle) -
     made = (
         "CREATE VIEW open_runs AS SELECT run_id FROM executions_visibility WHERE close_time IS NULL",
         "CREATE INDEX by_mine ON executions_visibility (workflow_id COLLATE NOCASE DESC) WHERE status > 1",
-        "CREATE TRIGGER notes_gone AFTER DELETE ON executions_visibility "
+        "CREATE TRIGGER notes_gone AFTER DELETE ON Executions_Visibility "
         "BEGIN INSERT INTO gone VALUES (old.run_id); END",
     )
     texts = "SELECT sql FROM sqlite_master WHERE name IN ('open_runs', 'by_mine', 'notes_gone') ORDER BY name"

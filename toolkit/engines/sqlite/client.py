@@ -43,7 +43,11 @@ _OPTIONS = {"mode": ("ro", "rw", "rwc"), "busy_timeout": ()}
 _LOOK_EVERY = 10_000
 _EXAMPLE = "Examples: sqlite:///file.db, sqlite:////var/lib/temporal/file.db"
 _ALEMBIC = "SELECT version_num FROM alembic_version"
-_TEXTS = "SELECT name, sql FROM sqlite_master WHERE tbl_name = ? AND type IN ('index', 'trigger') AND sql IS NOT NULL"
+# A trigger stands there under its table's name as its own statement spells it.
+_TEXTS = (
+    "SELECT name, sql FROM sqlite_master WHERE tbl_name = ? COLLATE NOCASE AND type IN ('index', 'trigger') "
+    "AND sql IS NOT NULL"
+)
 # Columns with a value of their own, neither generated nor hidden.
 _PLAIN = "SELECT name FROM pragma_table_xinfo(?) WHERE hidden = 0"
 _TABLE = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
