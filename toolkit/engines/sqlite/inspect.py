@@ -131,7 +131,7 @@ def _virtual(text: ddl.VirtualText) -> Json:
 
 
 def _trigger(row: Row, spelled: Mapping[str, str]) -> Json:
-    """`spelled`: the names of tables and views as they are; SQLite keeps the one of CREATE TRIGGER as it was written."""
+    """`spelled`: tables and views as they are called; SQLite keeps the name as CREATE TRIGGER wrote it."""
     text = ddl.trigger(row["sql"])
     table = spelled.get(row["tbl_name"].lower(), row["tbl_name"])
     facts: dict[str, Json] = {"table": table, "timing": text.timing, "event": text.event}
