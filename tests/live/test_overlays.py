@@ -141,6 +141,10 @@ def test_a_partial_index_is_used(postgresql: Handle) -> None:
     assert count[0] > 50
 
 
+MANY = f"[{', '.join(f'by_keyword_{n}' for n in range(11, 65))}]"
+NARROW = ["NamespaceId", "MemoEncoding", "ExecutionTime", "ExecutionStatus", "CloseTime", "HistoryLength",
+          "HistorySizeBytes", "ExecutionDuration", "StateTransitionCount", "Version", "TemporalSchedulePaused",
+          "TemporalScheduledStartTime", "TemporalExternalPayloadCount", "TemporalExternalPayloadSizeBytes"]  # fmt: skip
 REFUSED = [
     ("sqlite:///x.db", "preallocated: {Keyword: 5}", "TV1030", "Keyword01 to Keyword10"),
     ("mysql://h/d", "without_indexes: [by_text_02]", "TV1031", "MATCH"),
@@ -159,6 +163,12 @@ REFUSED = [
     ("postgresql://h/d", "indexes: {mine: [BuildIds]}", "TV1017", "no order"),
     ("mysql://h/d", "indexes: {mine: [Keyword01]}", "TV1017", "another table"),
     ("mysql://h/d", "preallocated: {Int: 60}", "TV1019", "indexes"),
+    ("mysql://h/d", f"{{preallocated: {{Keyword: 64}}, without_indexes: {MANY}}}", "TV1021", "66134 bytes"),
+    ("mysql://h/d", "indexes: {mine: [NamespaceId, WorkflowId, WorkflowType, TaskQueue]}", "TV1021", "3316 bytes"),
+    ("mysql://h/d", f"indexes: {{mine: [{', '.join(NARROW)}, ListOrder]}}", "TV1021", "17 parts"),
+    ("mysql://h/d", "indexes: {mine: [StartTime desc, ListOrder]}", "TV1015", "twice"),
+    ("postgresql://h/d", "indexes: {mine: [NamespaceId, Memo]}", "TV1017", "no order"),
+    ("sqlite:///x.db", "indexes: {mine: [SearchAttributes]}", "TV1017", "no order"),
     ("elasticsearch+http://h/i", "elasticsearch: {refresh_interval: soon}", "TV1003", "a time"),
 ]  # fmt: skip
 
@@ -175,6 +185,15 @@ def test_what_cannot_be_is_refused_with_the_reason(
 ) -> None:
     error = overlay_of(tmp_path, url, overlay).json("error")["error"]
     assert (error["code"], reason in error["message"]) == (code, True), error
+
+
+def test_mysql_to_its_limits(mysql: Handle) -> None:
+    """The widest row and index that are let through are what the server takes."""
+    wide = tuple(
+        IndexKey(name) for name in ("WorkflowId", "WorkflowType", "TaskQueue", "HistoryLength", "ExecutionStatus")
+    )
+    left_out = frozenset(f"by_keyword_{n}" for n in range(11, 64))
+    upgrade(mysql.url, NEW, Overlay({AttributeType.KEYWORD: 63}, left_out, (Index("widest", wide),)))
 
 
 def test_what_the_server_must_be_told(tmp_path: Path) -> None:
