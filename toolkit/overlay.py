@@ -142,9 +142,15 @@ def describe(overlay: Overlay) -> list[str]:
     lines += [f"more indexes: {', '.join(i.name for i in overlay.indexes)}"] if overlay.indexes else []
     lines += [f"partial indexes: {', '.join(sorted(overlay.partial_indexes))}"] if overlay.partial_indexes else []
     for name, settings in (("elasticsearch", overlay.elasticsearch), ("clickhouse", overlay.clickhouse)):
-        wishes = [f"{f.name} {getattr(settings, f.name)}" for f in fields(settings) if getattr(settings, f.name)]
+        wishes = [
+            f"{f.name} {_word(value)}" for f in fields(settings) if (value := getattr(settings, f.name)) is not None
+        ]
         lines += [f"{name}: {', '.join(wishes)}"] if wishes else []
     return lines
+
+
+def _word(value: object) -> object:
+    return value.value if isinstance(value, Enum) else value
 
 
 def server_configuration(overlay: Overlay) -> str:

@@ -170,6 +170,9 @@ REFUSED = [
     ("postgresql://h/d", "indexes: {mine: [NamespaceId, Memo]}", "TV1017", "no order"),
     ("sqlite:///x.db", "indexes: {mine: [SearchAttributes]}", "TV1017", "no order"),
     ("elasticsearch+http://h/i", "elasticsearch: {refresh_interval: soon}", "TV1003", "a time"),
+    ("elasticsearch+http://h/i", "elasticsearch: {auto_expand_replicas: many}", "TV1003", "a range"),
+    ("elasticsearch+http://h/i", "clickhouse: {ttl_days: 30}", "TV1037", "settings of clickhouse"),
+    ("postgresql://h/d", "elasticsearch: {shards: 3}", "TV1037", "settings of elasticsearch"),
 ]  # fmt: skip
 
 
@@ -201,6 +204,16 @@ def test_what_the_server_must_be_told(tmp_path: Path) -> None:
     (store,) = ran.json("schema-overlay")["stores"]
     assert store["attributes"] == ["Keyword11", "Keyword12"]
     assert store["server_configuration"] == "visibility:\n  persistenceCustomSearchAttributes:\n    Keyword: 12\n"
+
+
+def test_wishes_as_they_are_shown(tmp_path: Path) -> None:
+    """None is a wish as well, and search engines have users' own names instead of more columns."""
+    wishes = (
+        "{preallocated: {Int: 5}, elasticsearch: {replicas: 0, template: composable, auto_expand_replicas: 'false'}}"
+    )
+    (store,) = overlay_of(tmp_path, "elasticsearch+http://h/i", wishes).json("schema-overlay")["stores"]
+    shown = "elasticsearch: replicas 0, auto_expand_replicas false, template composable"
+    assert (store["wishes"], store["attributes"]) == (["preallocated: 5 Int", shown], [])
 
 
 def test_the_schema_for_editors() -> None:
