@@ -138,6 +138,15 @@ def test_a_file_that_takes_no_writes(sqlite: EmbeddedHandle) -> None:
     assert ran.code == 0
 
 
+@pytest.mark.parametrize("path", [":memory:", "%3Amemory%3A", "a%00b.db"])
+def test_what_is_no_file(path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An upgrade of SQLite's memory is gone when it is done, and behind a zero SQLite reads no further."""
+    monkeypatch.chdir(tmp_path)
+    ran = temporal_visibility("schema", "upgrade", f"sqlite:///{path}", "--yes")
+    assert (ran.code, "TV3008" in ran.err) == (2, True), ran.err
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.fixture
 def small_disk() -> Iterator[Path]:
     """A file system of 6 MB."""

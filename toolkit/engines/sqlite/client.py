@@ -42,6 +42,9 @@ _OPTIONS = {"mode": ("ro", "rw", "rwc"), "busy_timeout": ()}
 # After so many of its own small steps SQLite lets us look at the clock.
 _LOOK_EVERY = 10_000
 _EXAMPLE = "Examples: sqlite:///file.db, sqlite:////var/lib/temporal/file.db"
+_LOOKED_AT = (
+    "A file in WAL mode, or whose last writer was killed, is read by those who may write to it and its directory."
+)
 _ALEMBIC = "SELECT version_num FROM alembic_version"
 # A trigger stands there under its table's name as its own statement spells it.
 _TEXTS = (
@@ -55,7 +58,7 @@ _TABLE = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
 
 def connect(target: Target, rules: Profile) -> SqliteClient:
     """A client for one file, which need not be there yet. Raises ConnectionFailed, Unsupported or TargetError."""
-    if target.host or not target.path:
+    if target.host or not target.path or target.path == ":memory:" or "\0" in target.path:
         raise TargetError("TV3008", "the URL names no file", f"A path has three slashes before it. {_EXAMPLE}")
     for name, value in target.options.items():
         allowed = _OPTIONS.get(name)
@@ -113,8 +116,8 @@ class SqliteClient:
             self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
             modules = {row[0] for row in self._connection.execute("SELECT name FROM pragma_module_list")}
         except sqlite3.Error as error:
-            raise ConnectionFailed("TV4001", f"cannot open {self._target.shown}: {error}", "Is it a SQLite file, and "
-                                   "may you read it?") from None  # fmt: skip
+            hint = _LOOKED_AT if refusals.takes_no_writes(error) else "Is it a SQLite file, and may you read it?"
+            raise ConnectionFailed("TV4001", f"cannot open {self._target.shown}: {error}", hint) from None
         if "fts5" not in modules:
             raise Unsupported("TV4004", f"SQLite {sqlite3.sqlite_version} was built without FTS5",
                               "Use a Python whose SQLite has it.")  # fmt: skip
