@@ -292,3 +292,22 @@ def test_views_triggers_and_indexes_of_others_go_along(sqlite: EmbeddedHandle) -
         )
         assert connection.execute("SELECT count(*) FROM gone").fetchone() == (3,)
     sound(sqlite.url)
+
+
+@pytest.mark.parametrize(
+    ("made", "code"),
+    [
+        ("ALTER TABLE executions_visibility RENAME TO kept", "TV4407"),
+        ("CREATE TABLE other (x); CREATE INDEX BY_TEMPORAL_BOOL_01 ON other (x)", "TV4407"),
+        ("ALTER TABLE executions_visibility ADD COLUMN mine TEXT", "TV4408"),
+    ],
+)
+def test_what_stands_in_the_way_is_told_before(sqlite: EmbeddedHandle, made: str, code: str) -> None:
+    prepared(sqlite.url, 10)
+    with closing(sqlite3.connect(path_of(sqlite.url))) as connection:
+        connection.executescript(made)
+        before = connection.execute("SELECT name FROM sqlite_master").fetchall()
+        assert code in temporal_visibility("schema", "plan", sqlite.url).out
+        ran = temporal_visibility("schema", "upgrade", sqlite.url, "--yes")
+        assert (ran.code, code in ran.err) == (1, True), ran.err
+        assert connection.execute("SELECT name FROM sqlite_master").fetchall() == before

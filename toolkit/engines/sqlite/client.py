@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from toolkit.catalog import ABSENT
 from toolkit.definition import Definition
-from toolkit.engines.online import Holder
+from toolkit.engines.online import Holder, Problem
 from toolkit.engines.sqlite import books, inspect, refusals, versions
 from toolkit.engines.sqlite.layout import EMPTY
 from toolkit.engines.sqlite.render import identifier
@@ -263,6 +263,12 @@ class SqliteClient:
 
         assert self._lease is not None
         return SqliteRebuilder(self._lease, self._transaction, self._failed)
+
+    def preflight(self, plan: Plan) -> tuple[Problem, ...]:
+        """See `toolkit.engines.online.Checking.preflight`."""
+        from toolkit.engines.sqlite import preflight
+
+        return preflight.check(self._ask, plan, self._rules.table) if self._there() else ()
 
     def losses(self, plan: Plan) -> dict[str, int]:
         """See `toolkit.engines.online.Counting.losses`: generated columns come back with the next upgrade."""
