@@ -21,6 +21,7 @@ from tests.support import journeys
 from tests.support.catalogs import released
 from tests.support.command import temporal_visibility
 from tests.support.online import ROOT, go, killed_again_and_again, paused, prepared
+from tests.support.shells import run_script
 from tests.support.sqlite import SqliteWriter, leftovers, path_of, sound, stored
 from toolkit.apply.actions import Action, Outcome, RunStep
 from toolkit.apply.limits import Limits
@@ -311,3 +312,19 @@ def test_what_stands_in_the_way_is_told_before(sqlite: EmbeddedHandle, made: str
         ran = temporal_visibility("schema", "upgrade", sqlite.url, "--yes")
         assert (ran.code, code in ran.err) == (1, True), ran.err
         assert connection.execute("SELECT name FROM sqlite_master").fetchall() == before
+
+
+def test_a_script_beside_triggers_of_others(sqlite: EmbeddedHandle, tmp_path: Path) -> None:
+    """On a view, and with the table's name in other letters."""
+    prepared(sqlite.url, 10)
+    with closing(sqlite3.connect(path_of(sqlite.url))) as connection:
+        connection.executescript(
+            "CREATE VIEW runs AS SELECT run_id FROM executions_visibility;"
+            "CREATE TRIGGER no_runs INSTEAD OF INSERT ON runs BEGIN SELECT 1; END;"
+            "CREATE TRIGGER mine AFTER DELETE ON EXECUTIONS_VISIBILITY BEGIN SELECT 1; END;"
+        )
+    run_script(sqlite.url, temporal_visibility("schema", "plan", sqlite.url, "--format", "sql").out, tmp_path)
+    with closing(sqlite3.connect(path_of(sqlite.url))) as connection:
+        kept = connection.execute("SELECT count(*) FROM sqlite_master WHERE name IN ('no_runs', 'mine')").fetchone()
+        recorded = connection.execute("SELECT curr_version FROM schema_version").fetchone()
+    assert (kept, recorded) == ((2,), ("1.14",))

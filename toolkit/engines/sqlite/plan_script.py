@@ -69,7 +69,11 @@ def lines(catalog: Catalog) -> list[str]:
     for table, facts in sorted(catalog.children(("tables",)).items()):
         found += [f"column {table}.{name}: {_column(value)}" for name, value in scripting.members(facts, "columns")]
         found += [f"index {table}.{name}" for name, _ in scripting.members(facts, "indexes")]
-    found += [f"trigger {facts['table']}.{name}" for name, facts in scripting.members(dict(catalog.body), "triggers")]
+    found += [
+        f"trigger {facts['table']}.{name}"
+        for name, facts in scripting.members(dict(catalog.body), "triggers")
+        if facts["table"] in catalog.children(("tables",))
+    ]
     return [*found, *(f"search {name}" for name in sorted(catalog.children(("virtual_tables",))))]
 
 
