@@ -26,7 +26,7 @@ def overlay_schema() -> str:
     search: dict[str, Json] = {
         "shards": {"type": "integer", "minimum": 1, "maximum": 1024},
         "replicas": {"type": "integer", "minimum": 0, "maximum": 100},
-        "auto_expand_replicas": text,
+        "auto_expand_replicas": {"type": "string", "description": "Such as 0-2, 0-all, or `false`."},
         "template": {"enum": [kind.value for kind in TemplateKind]},
         "refresh_interval": {"type": "string", "description": "Such as 5s, -1, or `default`."},
         "lifecycle": {"type": "string", "description": "An ILM policy of Elasticsearch."},

@@ -26,6 +26,11 @@ RELEASED: Mapping[AttributeType, int] = {
     AttributeType.KEYWORD_LIST: 3,
 }
 ALL_INDEXES = "all"
+# Stores' own tables (Temporal's, Alembic's, ours, SQLite's) and keys, with which indexes share names.
+_TABLES = ("executions_visibility", "custom_search_attributes", "chasm_search_attributes", "schema_version",
+           "schema_update_history", "alembic_version")  # fmt: skip
+_TAKEN = frozenset({"primary", *_TABLES, *(f"{name}_pkey" for name in _TABLES), "alembic_version_pkc"})
+_TAKEN_BEGINNINGS = ("temporal_visibility", "executions_visibility_fts_", "sqlite_")
 
 
 class TemplateKind(Enum):
@@ -104,7 +109,11 @@ class Overlay:
     def _addable(self, wanted: Definition, known: Set[str]) -> None:
         things = set(names(wanted)) | {LIST_ORDER}
         for index in self.indexes:
-            if index.name.lower() in {name.lower() for name in known}:
+            name = index.name.lower()
+            if name in _TAKEN or name.startswith(_TAKEN_BEGINNINGS):
+                message = f"index {index.name!r}: a table or key of the store itself is called so"
+                raise UsageError("TV2044", message, "Choose another name.")
+            if name in {name.lower() for name in known}:
                 raise UsageError("TV2044", f"there is an index {index.name!r} already", "Choose another name.")
             for key in index.keys:
                 if key.field not in things:
@@ -142,9 +151,15 @@ def describe(overlay: Overlay) -> list[str]:
     lines += [f"more indexes: {', '.join(i.name for i in overlay.indexes)}"] if overlay.indexes else []
     lines += [f"partial indexes: {', '.join(sorted(overlay.partial_indexes))}"] if overlay.partial_indexes else []
     for name, settings in (("elasticsearch", overlay.elasticsearch), ("clickhouse", overlay.clickhouse)):
-        wishes = [f"{f.name} {getattr(settings, f.name)}" for f in fields(settings) if getattr(settings, f.name)]
+        wishes = [
+            f"{f.name} {_word(value)}" for f in fields(settings) if (value := getattr(settings, f.name)) is not None
+        ]
         lines += [f"{name}: {', '.join(wishes)}"] if wishes else []
     return lines
+
+
+def _word(value: object) -> object:
+    return value.value if isinstance(value, Enum) else value
 
 
 def server_configuration(overlay: Overlay) -> str:

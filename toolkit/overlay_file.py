@@ -29,6 +29,7 @@ _MEMBERS = ("preallocated", "without_indexes", "indexes", "partial_indexes", "el
 # What some would like to say, and why nobody can.
 _REFUSED = ("without_attributes", "without_fields")
 _TIME = re.compile(r"default|-1|[0-9]{1,9}(?:ms|s|m|h|d)")
+_EXPANSION = re.compile(r"false|[0-9]{1,3}-(?:[0-9]{1,3}|all)")
 _POLICY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,254}")
 _KEEPER = re.compile(r"[A-Za-z0-9_{}./-]{1,255}")
 _NONE = re.compile("(?!)")
@@ -134,7 +135,9 @@ def _search(value: Value) -> SearchSettings:
     return SearchSettings(
         shards=parts["shards"].integer(1, 1024) if "shards" in parts else None,
         replicas=parts["replicas"].integer(0, 100) if "replicas" in parts else None,
-        auto_expand_replicas=parts["auto_expand_replicas"].text() if "auto_expand_replicas" in parts else None,
+        auto_expand_replicas=_matching(
+            parts, "auto_expand_replicas", _EXPANSION, "a range such as 0-2, 0-all or `false`"
+        ),
         template=parts["template"].one_of(TemplateKind) if "template" in parts else None,
         refresh_interval=_matching(parts, "refresh_interval", _TIME, "a time such as 5s, -1 or `default`"),
         lifecycle=_matching(parts, "lifecycle", _POLICY, "the name of a policy"),
@@ -186,3 +189,8 @@ def check(overlay: Overlay, engine: str) -> None:
         raise UsageError(
             "TV1035", f"{engine} has no indexes over a part of the rows", f"Only {', '.join(others)} have."
         )
+    settings = {"elasticsearch": overlay.elasticsearch != SearchSettings(),
+                "clickhouse": overlay.clickhouse != ClickHouseSettings()}  # fmt: skip
+    for other, given in settings.items():
+        if given and other != engine:
+            raise UsageError("TV1037", f"a store on {engine} has no settings of {other}", f"Take out `{other}`.")

@@ -12,6 +12,10 @@ from sqlalchemy.engine import make_url
 
 HERE = Path(__file__).resolve().parent
 OUTSIDE = "-- outside a transaction"
+# The shells of these go on after an error unless told otherwise: past the guard that stops a script.
+SHELLS = {"postgresql": "\\set ON_ERROR_STOP on", "sqlite": ".bail on"}
+# Held until the session ends; runs of temporal-visibility take the same one.
+LOCK = "SELECT GET_LOCK(CONCAT('temporal-visibility ', LEFT(SHA2(DATABASE(), 256), 32)), 0)"
 # SQLAlchemy's plain schemes, with the drivers this project installs.
 DRIVERS = {"postgresql": "postgresql+psycopg", "mysql": "mysql+pymysql", "sqlite": "sqlite"}
 
@@ -43,12 +47,23 @@ def run_script(name):
     """Run the script `name` (such as upgrade/1.13-1.14) of the database at hand."""
     migration = context.get_context()
     path = HERE / migration.dialect.name / f"{name}.sql"
+    if migration.dialect.name == "mysql" and not migration.as_sql:
+        lock(migration.connection)
     for outside, text in statements(path):
+        if text.startswith("SAVEPOINT") and not migration.as_sql:
+            # SQLite: Alembic's own mark comes with the script or not at all, and no writer comes in between.
+            execute(migration, "BEGIN IMMEDIATE")
         if outside:
             with migration.autocommit_block():
                 execute(migration, text)
         else:
             execute(migration, text)
+
+
+def lock(connection):
+    """MySQL commits with every change of schema: two who run the same script would undo each other's work."""
+    if not connection.exec_driver_sql(LOCK).scalar():
+        raise SystemExit("Somebody else is changing the schema of this database: wait for them, and run it again.")
 
 
 def execute(migration, text):
@@ -62,7 +77,10 @@ def execute(migration, text):
 context.config.attributes["run_script"] = run_script
 
 if context.is_offline_mode():
-    context.configure(url=database_url(), literal_binds=True, transaction_per_migration=True)
+    url = database_url()
+    context.configure(url=url, literal_binds=True, transaction_per_migration=True)
+    if url.get_backend_name() in SHELLS:
+        context.get_context().impl.static_output(SHELLS[url.get_backend_name()] + "\n")
     with context.begin_transaction():
         context.run_migrations()
 else:

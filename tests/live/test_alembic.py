@@ -12,10 +12,11 @@ import psycopg
 import pytest
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import HeadMaintainer
 
 from tests.engines.handles import Handle
 from tests.support.catalogs import released
-from tests.support.shells import feed
+from tests.support.shells import feed, shell
 from toolkit.apply.runner import plan_store, run
 from toolkit.catalog import differences
 from toolkit.engines import engine
@@ -127,6 +128,49 @@ def test_mysql_turns(mysql: Handle) -> None:
 @pytest.mark.short
 def test_sqlite_turns(sqlite: Handle) -> None:
     take_turns("sqlite", sqlite.url)
+
+
+def stops_offline(url: str, folder: Path) -> None:
+    """What `--sql` prints changes nothing in a database of another version, whatever its shell is told."""
+    alembic(url, "upgrade", "1.12")
+    before = observe(url)
+    with pytest.raises(RuntimeError, match=r"version 1\.13"):
+        shell(url, alembic(url, "upgrade", "1.13:1.14", sql=True), folder)
+    assert observe(url) == before
+
+
+def test_postgresql_stops_offline(postgresql: Handle, tmp_path: Path) -> None:
+    stops_offline(postgresql.url, tmp_path)
+
+
+def test_sqlite_stops_offline(sqlite: Handle, tmp_path: Path) -> None:
+    stops_offline(sqlite.url, tmp_path)
+
+
+def test_sqlite_cut_off_before_alembics_own_mark(sqlite: Handle, monkeypatch: pytest.MonkeyPatch) -> None:
+    alembic(sqlite.url, "upgrade", "1.12")
+    with monkeypatch.context() as patched:
+        patched.setattr(HeadMaintainer, "update_to_step", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            alembic(sqlite.url, "upgrade", "1.13")
+    alembic(sqlite.url, "upgrade", "head")
+    assert observe(sqlite.url).recorded == released()[-1].version
+
+
+def test_mysql_one_at_a_time(mysql: Handle) -> None:
+    """Beside a run of the toolkit, or of another Alembic, which take one lock."""
+    alembic(mysql.url, "upgrade", "1.0")
+    target = parse_url(mysql.url, {})
+    client = engine(target.engine).connect(target)
+    lease = client.take_lock("somebody", 60.0)  # type: ignore[attr-defined]
+    try:
+        with pytest.raises(SystemExit, match="Somebody else"):
+            alembic(mysql.url, "upgrade", "1.1")
+    finally:
+        lease.release()
+        client.close()
+    assert observe(mysql.url).recorded == "1.0"
+    alembic(mysql.url, "upgrade", "1.1")
 
 
 def test_postgresql_script(postgresql: Handle, tmp_path: Path) -> None:

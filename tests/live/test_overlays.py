@@ -141,6 +141,10 @@ def test_a_partial_index_is_used(postgresql: Handle) -> None:
     assert count[0] > 50
 
 
+MANY = f"[{', '.join(f'by_keyword_{n}' for n in range(11, 65))}]"
+NARROW = ["NamespaceId", "MemoEncoding", "ExecutionTime", "ExecutionStatus", "CloseTime", "HistoryLength",
+          "HistorySizeBytes", "ExecutionDuration", "StateTransitionCount", "Version", "TemporalSchedulePaused",
+          "TemporalScheduledStartTime", "TemporalExternalPayloadCount", "TemporalExternalPayloadSizeBytes"]  # fmt: skip
 REFUSED = [
     ("sqlite:///x.db", "preallocated: {Keyword: 5}", "TV1030", "Keyword01 to Keyword10"),
     ("mysql://h/d", "without_indexes: [by_text_02]", "TV1031", "MATCH"),
@@ -155,11 +159,23 @@ REFUSED = [
     ("postgresql://h/d", "partial_indexes: [by_status]", "TV2004", "over records with a value"),
     ("postgresql://h/d", "without_indexes: [by_nothing]", "TV2004", "by_nothing"),
     ("postgresql://h/d", "indexes: {by_status: [WorkflowId]}", "TV2044", "already"),
+    ("postgresql://h/d", "indexes: {executions_visibility_pkey: [WorkflowId]}", "TV2044", "called so"),
+    ("sqlite:///x.db", "indexes: {Schema_Version: [WorkflowId]}", "TV2044", "called so"),
+    ("mysql://h/d", "indexes: {PRIMARY: [WorkflowId]}", "TV2044", "called so"),
     ("postgresql://h/d", "indexes: {mine: [Colour]}", "TV2044", "Colour"),
     ("postgresql://h/d", "indexes: {mine: [BuildIds]}", "TV1017", "no order"),
     ("mysql://h/d", "indexes: {mine: [Keyword01]}", "TV1017", "another table"),
     ("mysql://h/d", "preallocated: {Int: 60}", "TV1019", "indexes"),
+    ("mysql://h/d", f"{{preallocated: {{Keyword: 64}}, without_indexes: {MANY}}}", "TV1021", "66134 bytes"),
+    ("mysql://h/d", "indexes: {mine: [NamespaceId, WorkflowId, WorkflowType, TaskQueue]}", "TV1021", "3316 bytes"),
+    ("mysql://h/d", f"indexes: {{mine: [{', '.join(NARROW)}, ListOrder]}}", "TV1021", "17 parts"),
+    ("mysql://h/d", "indexes: {mine: [StartTime desc, ListOrder]}", "TV1015", "twice"),
+    ("postgresql://h/d", "indexes: {mine: [NamespaceId, Memo]}", "TV1017", "no order"),
+    ("sqlite:///x.db", "indexes: {mine: [SearchAttributes]}", "TV1017", "no order"),
     ("elasticsearch+http://h/i", "elasticsearch: {refresh_interval: soon}", "TV1003", "a time"),
+    ("elasticsearch+http://h/i", "elasticsearch: {auto_expand_replicas: many}", "TV1003", "a range"),
+    ("elasticsearch+http://h/i", "clickhouse: {ttl_days: 30}", "TV1037", "settings of clickhouse"),
+    ("postgresql://h/d", "elasticsearch: {shards: 3}", "TV1037", "settings of elasticsearch"),
 ]  # fmt: skip
 
 
@@ -177,11 +193,30 @@ def test_what_cannot_be_is_refused_with_the_reason(
     assert (error["code"], reason in error["message"]) == (code, True), error
 
 
+def test_mysql_to_its_limits(mysql: Handle) -> None:
+    """The widest row and index that are let through are what the server takes."""
+    wide = tuple(
+        IndexKey(name) for name in ("WorkflowId", "WorkflowType", "TaskQueue", "HistoryLength", "ExecutionStatus")
+    )
+    left_out = frozenset(f"by_keyword_{n}" for n in range(11, 64))
+    upgrade(mysql.url, NEW, Overlay({AttributeType.KEYWORD: 63}, left_out, (Index("widest", wide),)))
+
+
 def test_what_the_server_must_be_told(tmp_path: Path) -> None:
     ran = overlay_of(tmp_path, "postgresql://h/d", "{preallocated: {Keyword: 12, Text: 3}, partial_indexes: all}")
     (store,) = ran.json("schema-overlay")["stores"]
     assert store["attributes"] == ["Keyword11", "Keyword12"]
     assert store["server_configuration"] == "visibility:\n  persistenceCustomSearchAttributes:\n    Keyword: 12\n"
+
+
+def test_wishes_as_they_are_shown(tmp_path: Path) -> None:
+    """None is a wish as well, and search engines have users' own names instead of more columns."""
+    wishes = (
+        "{preallocated: {Int: 5}, elasticsearch: {replicas: 0, template: composable, auto_expand_replicas: 'false'}}"
+    )
+    (store,) = overlay_of(tmp_path, "elasticsearch+http://h/i", wishes).json("schema-overlay")["stores"]
+    shown = "elasticsearch: replicas 0, auto_expand_replicas false, template composable"
+    assert (store["wishes"], store["attributes"]) == (["preallocated: 5 Int", shown], [])
 
 
 def test_the_schema_for_editors() -> None:

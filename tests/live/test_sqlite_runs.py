@@ -21,6 +21,7 @@ from tests.support import journeys
 from tests.support.catalogs import released
 from tests.support.command import temporal_visibility
 from tests.support.online import ROOT, go, killed_again_and_again, paused, prepared
+from tests.support.shells import run_script
 from tests.support.sqlite import SqliteWriter, leftovers, path_of, sound, stored
 from toolkit.apply.actions import Action, Outcome, RunStep
 from toolkit.apply.limits import Limits
@@ -136,6 +137,15 @@ def test_a_file_that_takes_no_writes(sqlite: EmbeddedHandle) -> None:
     assert (ran.code, "TV4402" in ran.err) == (1, True), ran.err
     ran = temporal_visibility("schema", "runs", f"{sqlite.url}?mode=ro")
     assert ran.code == 0
+
+
+@pytest.mark.parametrize("path", [":memory:", "%3Amemory%3A", "a%00b.db"])
+def test_what_is_no_file(path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An upgrade of SQLite's memory is gone when it is done, and behind a zero SQLite reads no further."""
+    monkeypatch.chdir(tmp_path)
+    ran = temporal_visibility("schema", "upgrade", f"sqlite:///{path}", "--yes")
+    assert (ran.code, "TV3008" in ran.err) == (2, True), ran.err
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.fixture
@@ -262,7 +272,7 @@ def test_views_triggers_and_indexes_of_others_go_along(sqlite: EmbeddedHandle) -
     made = (
         "CREATE VIEW open_runs AS SELECT run_id FROM executions_visibility WHERE close_time IS NULL",
         "CREATE INDEX by_mine ON executions_visibility (workflow_id COLLATE NOCASE DESC) WHERE status > 1",
-        "CREATE TRIGGER notes_gone AFTER DELETE ON executions_visibility "
+        "CREATE TRIGGER notes_gone AFTER DELETE ON Executions_Visibility "
         "BEGIN INSERT INTO gone VALUES (old.run_id); END",
     )
     texts = "SELECT sql FROM sqlite_master WHERE name IN ('open_runs', 'by_mine', 'notes_gone') ORDER BY name"
@@ -283,3 +293,38 @@ def test_views_triggers_and_indexes_of_others_go_along(sqlite: EmbeddedHandle) -
         )
         assert connection.execute("SELECT count(*) FROM gone").fetchone() == (3,)
     sound(sqlite.url)
+
+
+@pytest.mark.parametrize(
+    ("made", "code"),
+    [
+        ("ALTER TABLE executions_visibility RENAME TO kept", "TV4407"),
+        ("CREATE TABLE other (x); CREATE INDEX BY_TEMPORAL_BOOL_01 ON other (x)", "TV4407"),
+        ("ALTER TABLE executions_visibility ADD COLUMN mine TEXT", "TV4408"),
+    ],
+)
+def test_what_stands_in_the_way_is_told_before(sqlite: EmbeddedHandle, made: str, code: str) -> None:
+    prepared(sqlite.url, 10)
+    with closing(sqlite3.connect(path_of(sqlite.url))) as connection:
+        connection.executescript(made)
+        before = connection.execute("SELECT name FROM sqlite_master").fetchall()
+        assert code in temporal_visibility("schema", "plan", sqlite.url).out
+        ran = temporal_visibility("schema", "upgrade", sqlite.url, "--yes")
+        assert (ran.code, code in ran.err) == (1, True), ran.err
+        assert connection.execute("SELECT name FROM sqlite_master").fetchall() == before
+
+
+def test_a_script_beside_triggers_of_others(sqlite: EmbeddedHandle, tmp_path: Path) -> None:
+    """On a view, and with the table's name in other letters."""
+    prepared(sqlite.url, 10)
+    with closing(sqlite3.connect(path_of(sqlite.url))) as connection:
+        connection.executescript(
+            "CREATE VIEW runs AS SELECT run_id FROM executions_visibility;"
+            "CREATE TRIGGER no_runs INSTEAD OF INSERT ON runs BEGIN SELECT 1; END;"
+            "CREATE TRIGGER mine AFTER DELETE ON EXECUTIONS_VISIBILITY BEGIN SELECT 1; END;"
+        )
+    run_script(sqlite.url, temporal_visibility("schema", "plan", sqlite.url, "--format", "sql").out, tmp_path)
+    with closing(sqlite3.connect(path_of(sqlite.url))) as connection:
+        kept = connection.execute("SELECT count(*) FROM sqlite_master WHERE name IN ('no_runs', 'mine')").fetchone()
+        recorded = connection.execute("SELECT curr_version FROM schema_version").fetchone()
+    assert (kept, recorded) == ((2,), ("1.14",))

@@ -25,6 +25,16 @@ def feed(url: str, script: str, folder: Path) -> None:
     {"postgresql": _psql, "mysql": _mysql, "sqlite": _sqlite}[scheme](url, script, folder)
 
 
+def shell(url: str, script: str, folder: Path) -> None:
+    """Run `script` with the engine's shell as it is, without an option that stops it; RuntimeError when it fails."""
+    if urlsplit(url).scheme == "postgresql":
+        file = folder / "script.sql"
+        file.write_text(script)
+        _command([*psql(), "--no-psqlrc", "--quiet", "-f", str(file), url], None)
+    else:
+        run_script(url, script, folder)
+
+
 def run_script(url: str, script: str, folder: Path) -> None:
     """Run what `schema plan --format sql` printed, as its first lines say; the message of a refusal is in the error."""
     parts = urlsplit(url)
@@ -42,7 +52,7 @@ def run_script(url: str, script: str, folder: Path) -> None:
     elif kind == "sqlite" and shutil.which("sqlite3"):
         _command(["sh", "-c", f'sqlite3 "{parts.path.removeprefix("/")}" < "{file}"'], None)
     elif kind == "sqlite":
-        _sqlite(url, re.sub(r"^\.[a-z].*$", "", script, flags=re.MULTILINE), folder)
+        _sqlite(url, script, folder)
     elif kind == "mysql":
         _mysql(url, script, folder)
     else:
@@ -86,13 +96,7 @@ def _split(script: str) -> list[str]:
 def _psql(url: str, script: str, folder: Path) -> None:
     file = folder / "script.sql"
     file.write_text(script)
-    done = subprocess.run(
-        [*psql(), "--no-psqlrc", "--quiet", "-v", "ON_ERROR_STOP=1", "-f", str(file), url],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    _command([*psql(), "--no-psqlrc", "--quiet", "-v", "ON_ERROR_STOP=1", "-f", str(file), url], None)
     with psycopg.connect(url) as connection:
         connection.execute("SELECT 1")
 
@@ -121,6 +125,6 @@ def _mysql(url: str, script: str, folder: Path) -> None:
 def _sqlite(url: str, script: str, folder: Path) -> None:
     connection = sqlite3.connect(urlsplit(url).path.removeprefix("/"))
     try:
-        connection.executescript(script)
+        connection.executescript(re.sub(r"^\.[a-z].*$", "", script, flags=re.MULTILINE))
     finally:
         connection.close()

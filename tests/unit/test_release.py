@@ -12,6 +12,7 @@ import pytest
 
 from tests.support.command import Ran
 from toolkit.changelog import unexplained, unwritten, with_entry
+from toolkit.cli.new import search_label
 from toolkit.errors import UsageError
 from toolkit.history import changed, past
 from toolkit.versions import CHECKSUMS, checksum_lines, recorded_lines
@@ -135,6 +136,23 @@ def test_a_new_version_from_its_first_line_to_a_green_check(clone: Path) -> None
     assert (ran.code, ran.out) == (0, "All files are current.\n")
     again = command(clone, "new", new, "--summary", "Again.")
     assert (again.code, "TV2009" in again.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("version", "label"), [("1.15", "v15"), ("1.20", "v20"), ("2.0", "v15"), ("1.14.1", "v15"), ("2.15", "v15")]
+)
+def test_a_new_version_has_a_label_of_its_own(version: str, label: str) -> None:
+    assert search_label(version, [f"v{number}" for number in range(15)]) == label
+
+
+def test_a_header_that_would_stay_is_not_frozen(clone: Path) -> None:
+    working = clone / "schema" / "visibility.yaml"
+    replace(working, "    BuildIds:  ", "    Novelty: Keyword\n    BuildIds:  ")
+    head, _, rest = working.read_text(encoding="utf-8").partition("labels:")
+    labels = 'labels: {sql: "1.14", elasticsearch: [v14], clickhouse: "1.14"}'
+    working.write_text(f"{head}{labels}\n\nfields:{rest.partition('fields:')[2]}", encoding="utf-8")
+    assert "TV2054" in command(clone, "new", "1.99", "--summary", "New.").err
+    assert command(clone, "generate", "--check", "--against", "HEAD").out == "All files are current.\n"
 
 
 def test_without_a_changelog_nothing_is_frozen(clone: Path) -> None:

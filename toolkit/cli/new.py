@@ -11,7 +11,7 @@ import click
 from toolkit.changelog import with_entry
 from toolkit.cli.generate import write
 from toolkit.cli.output import emit, output_option
-from toolkit.definition import version_key
+from toolkit.definition import Header, Labels, version_key
 from toolkit.describe import change_json, change_line
 from toolkit.diff import Change, diff
 from toolkit.errors import UsageError, VersionError
@@ -52,9 +52,14 @@ def command(version: str, summary: str, servers: str, output: str) -> None:
 def _frozen(folder: Path, version: str, summary: str, servers: str) -> Path:
     """The new file. The changelog comes first: whoever is interrupted here runs the same command again, and afterwards
     `schema generate` does what is left."""
-    text = freeze((folder / "visibility.yaml").read_text(encoding="utf-8"), version, summary, servers)
+    label = search_label(version, [label for one in chain() for label in one.labels.elasticsearch])
+    header = Header(version, summary.strip(), servers, Labels(version, (label,), version))
+    text = freeze((folder / "visibility.yaml").read_text(encoding="utf-8"), header)
     path = folder / "versions" / f"{version}.yaml"
-    loads(text, str(path))
+    if loads(text, str(path)).header != header:
+        raise UsageError("TV2054", "the header of schema/visibility.yaml cannot be made that of another version",
+                         "Write it as in the released files: a line each for version, summary and servers, and below "
+                         "labels for sql, elasticsearch and clickhouse.")  # fmt: skip
     log = changelog_file()
     if log is None:
         raise UsageError("TV2053", "there is no CHANGELOG.md beside schema/", "Run this in a checkout of the project.")
@@ -76,19 +81,27 @@ def _lines(version: str, changes: Sequence[Change], written: Sequence[str]) -> I
     yield "5. make test, and `temporal-visibility schema generate --check --against main`."
 
 
-def freeze(text: str, version: str, summary: str, servers: str) -> str:
-    """The working file with its header made that of `version`; comments and order stay."""
-    number = version.rpartition(".")[2]
-    header = {
-        "version:": f'version: "{version}"',
-        "summary:": f"summary: {json.dumps(summary, ensure_ascii=False)}",
-        "servers:": f"servers: {json.dumps(servers, ensure_ascii=False)}",
-        "  sql:": f'  sql: "{version}"',
-        "  elasticsearch:": f"  elasticsearch: [v{number}]",
-        "  clickhouse:": f'  clickhouse: "{version}"',
+def search_label(version: str, taken: Sequence[str]) -> str:
+    """The Elasticsearch label of a new version: `v15` of 1.15; where a released version has that one, as with 2.0, the
+    next after all of theirs. What is made of a label stands in its own folder, which nobody else may write to."""
+    usual = f"v{version.rpartition('.')[2]}"
+    numbers = [int(label[1:]) for label in taken if label[1:].isdigit()]
+    return f"v{max(numbers) + 1}" if usual in taken else usual
+
+
+def freeze(text: str, header: Header) -> str:
+    """The working file with `header` for its own, as far as that has a line for each part; comments and order stay."""
+    labels = header.labels
+    lines_of = {
+        "version:": f'version: "{header.version}"',
+        "summary:": f"summary: {json.dumps(header.summary, ensure_ascii=False)}",
+        "servers:": f"servers: {json.dumps(header.servers, ensure_ascii=False)}",
+        "  sql:": f'  sql: "{labels.sql}"',
+        "  elasticsearch:": f"  elasticsearch: [{', '.join(labels.elasticsearch)}]",
+        "  clickhouse:": f'  clickhouse: "{labels.clickhouse}"',
     }
     lines = []
     for line in text.replace("$schema=definition", "$schema=../definition").splitlines():
-        key = next((k for k in header if line.startswith(k)), None)
-        lines.append(header.pop(key) if key else line)
+        key = next((k for k in lines_of if line.startswith(k)), None)
+        lines.append(lines_of.pop(key) if key else line)
     return "\n".join(lines) + "\n"

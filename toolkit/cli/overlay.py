@@ -33,8 +33,9 @@ def command(target: str | None, config: Path | None, version: str, output: str) 
 def _read(store: Target, definition: Definition) -> dict[str, object]:
     goal = store.overlay.apply(definition)
     # The engine refuses here what it could not hold: too many indexes, names that clash.
-    engine(store.engine).catalog(goal, store.overlay)
-    added = [a.name for a in goal.attributes if definition.attribute(a.name) is None]
+    chosen = engine(store.engine)
+    chosen.catalog(goal, store.overlay)
+    added = [a.name for a in goal.on(chosen.FAMILY).attributes if definition.attribute(a.name) is None]
     return {
         "target": store.name or store.shown,
         "engine": store.engine,

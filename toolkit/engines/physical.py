@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from toolkit.attributes import FieldType
 from toolkit.catalog import Json
 from toolkit.definition import Definition, Field, SearchAttribute
 from toolkit.errors import DefinitionError
@@ -87,13 +88,16 @@ def refuse_shared_names(columns: Iterable[Column]) -> None:
 
 
 def indexed(index: str, name: str, part: Definition) -> Field | SearchAttribute:
-    """What `name` among the keys of a composite index is. DefinitionError when `part` has no such thing."""
+    """What `name` among the keys of a composite index is. DefinitionError when `part` has no such thing, or one without
+    an end: MySQL makes no index of it, and PostgreSQL then refuses each record that has a long one."""
     found = part.field(name) or part.attribute(name)
     if found is None:
         raise DefinitionError("TV1017", f"index {index!r}: SQL stores have no field {name!r}")
+    if found.type in (FieldType.BYTES, FieldType.ATTRIBUTES):
+        raise unordered(index, name)
     return found
 
 
 def unordered(index: str, name: str) -> DefinitionError:
-    """That an attribute of a list or of words cannot be a key of a composite index."""
+    """That lists, words, and what has no greatest length cannot be a key of a composite index."""
     return DefinitionError("TV1017", f"index {index!r}: {name} has no order to be indexed by")

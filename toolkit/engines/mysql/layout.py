@@ -11,6 +11,7 @@ from toolkit.attributes import Family, snake_case
 from toolkit.catalog import Catalog, Json
 from toolkit.definition import LIST_ORDER, Definition, Field, SearchAttribute
 from toolkit.definition import Index as LogicalIndex
+from toolkit.engines.mysql import limits
 from toolkit.engines.mysql.render import identifier, literal, member
 from toolkit.engines.mysql.typemap import IndexKind, Profile, TableRule
 from toolkit.engines.physical import Column, Index, Layout, Table, indexed, refuse_shared_names, unordered
@@ -19,8 +20,6 @@ from toolkit.errors import DefinitionError
 PRIMARY_KEY = ("namespace_id", "run_id")
 # The collation MySQL 8 and 9 give to a utf8mb4 database; a table that has its database's own is said to have this one.
 COLLATION = "utf8mb4_0900_ai_ci"
-# InnoDB's limit, without the primary key.
-MAX_INDEXES = 64
 # Open executions sort before all closed ones: no close time counts as the last moment.
 _MAX = "'9999-12-31 23:59:59'"
 _ORDER_DDL = (f"(COALESCE(`close_time`, CAST({_MAX} AS DATETIME))) DESC", "`start_time` DESC", "`run_id`")
@@ -55,11 +54,10 @@ def _table(rule: TableRule, part: Definition, rules: Profile) -> Table:
         singles = [_plain(f.index, column_name(f.name, rules), rule, f.name) for f in fields if f.index]
         indexes = [*composites, *singles, *indexes]
     refuse_shared_names(columns)
-    if len(indexes) > MAX_INDEXES:
-        raise DefinitionError("TV1019", f"{rule.name} would have {len(indexes)} indexes; MySQL allows {MAX_INDEXES}",
-                              "Preallocate fewer attributes, or leave indexes out.")  # fmt: skip
     facts: dict[str, Json] = {"engine": "InnoDB", "collation": COLLATION, "primary_key": list(PRIMARY_KEY)}
-    return Table(rule.name, tuple(columns), tuple(indexes), facts)
+    table = Table(rule.name, tuple(columns), tuple(indexes), facts)
+    limits.check(table)
+    return table
 
 
 def column_name(name: str, rules: Profile) -> str:

@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from toolkit.catalog import ABSENT
 from toolkit.definition import Definition
-from toolkit.engines.online import Holder
+from toolkit.engines.online import Holder, Problem
 from toolkit.engines.sqlite import books, inspect, refusals, versions
 from toolkit.engines.sqlite.layout import EMPTY
 from toolkit.engines.sqlite.render import identifier
@@ -43,8 +43,15 @@ _OPTIONS = {"mode": ("ro", "rw", "rwc"), "busy_timeout": ()}
 # After so many of its own small steps SQLite lets us look at the clock.
 _LOOK_EVERY = 10_000
 _EXAMPLE = "Examples: sqlite:///file.db, sqlite:////var/lib/temporal/file.db"
+_LOOKED_AT = (
+    "A file in WAL mode, or whose last writer was killed, is read by those who may write to it and its directory."
+)
 _ALEMBIC = "SELECT version_num FROM alembic_version"
-_TEXTS = "SELECT name, sql FROM sqlite_master WHERE tbl_name = ? AND type IN ('index', 'trigger') AND sql IS NOT NULL"
+# A trigger stands there under its table's name as its own statement spells it.
+_TEXTS = (
+    "SELECT name, sql FROM sqlite_master WHERE tbl_name = ? COLLATE NOCASE AND type IN ('index', 'trigger') "
+    "AND sql IS NOT NULL"
+)
 # Columns with a value of their own, neither generated nor hidden.
 _PLAIN = "SELECT name FROM pragma_table_xinfo(?) WHERE hidden = 0"
 _TABLE = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
@@ -52,7 +59,7 @@ _TABLE = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
 
 def connect(target: Target, rules: Profile) -> SqliteClient:
     """A client for one file, which need not be there yet. Raises ConnectionFailed, Unsupported or TargetError."""
-    if target.host or not target.path:
+    if target.host or not target.path or target.path == ":memory:" or "\0" in target.path:
         raise TargetError("TV3008", "the URL names no file", f"A path has three slashes before it. {_EXAMPLE}")
     for name, value in target.options.items():
         allowed = _OPTIONS.get(name)
@@ -110,8 +117,8 @@ class SqliteClient:
             self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
             modules = {row[0] for row in self._connection.execute("SELECT name FROM pragma_module_list")}
         except sqlite3.Error as error:
-            raise ConnectionFailed("TV4001", f"cannot open {self._target.shown}: {error}", "Is it a SQLite file, and "
-                                   "may you read it?") from None  # fmt: skip
+            hint = _LOOKED_AT if refusals.takes_no_writes(error) else "Is it a SQLite file, and may you read it?"
+            raise ConnectionFailed("TV4001", f"cannot open {self._target.shown}: {error}", hint) from None
         if "fts5" not in modules:
             raise Unsupported("TV4004", f"SQLite {sqlite3.sqlite_version} was built without FTS5",
                               "Use a Python whose SQLite has it.")  # fmt: skip
@@ -260,6 +267,12 @@ class SqliteClient:
 
         assert self._lease is not None
         return SqliteRebuilder(self._lease, self._transaction, self._failed)
+
+    def preflight(self, plan: Plan) -> tuple[Problem, ...]:
+        """See `toolkit.engines.online.Checking.preflight`."""
+        from toolkit.engines.sqlite import preflight
+
+        return preflight.check(self._ask, plan, self._rules.table) if self._there() else ()
 
     def losses(self, plan: Plan) -> dict[str, int]:
         """See `toolkit.engines.online.Counting.losses`: generated columns come back with the next upgrade."""

@@ -45,6 +45,7 @@ def read(ask: Ask) -> Catalog:
     virtual = {r["name"]: ddl.virtual(r["sql"]) for r in objects if r["sql"].upper().startswith(_VIRTUAL)}
     hidden = {f"{name}{tail}" for name, text in virtual.items() if text.module == "fts5" for tail in _SHADOWS}
     seen = [r for r in objects if r["tbl_name"] not in hidden and not _ignored(r["tbl_name"], r["name"])]
+    spelled = {r["name"].lower(): r["name"] for r in objects if r["type"] in ("table", "view")}
     columns, keys = _grouped(ask(_COLUMNS), "table"), _grouped(ask(_KEYS), "index")
     tables: dict[str, dict[str, Json]] = {
         r["name"]: _table(columns[r["name"]], ddl.table(r["sql"]))
@@ -59,7 +60,7 @@ def read(ask: Ask) -> Catalog:
     found: dict[str, Json] = {
         "tables": dict(tables),
         "virtual_tables": {n: _virtual(text) for n, text in virtual.items() if not _ignored(n)},
-        "triggers": {r["name"]: _trigger(r) for r in seen if r["type"] == "trigger"},
+        "triggers": {r["name"]: _trigger(r, spelled) for r in seen if r["type"] == "trigger"},
     }
     views: dict[str, Json] = {r["name"]: canonical(tokens(r["sql"])) for r in seen if r["type"] == "view"}
     return Catalog("sqlite", found | ({"views": views} if views else {}))
@@ -129,7 +130,9 @@ def _virtual(text: ddl.VirtualText) -> Json:
     return {"module": text.module, "columns": list(text.columns), "options": dict(text.options)}
 
 
-def _trigger(row: Row) -> Json:
+def _trigger(row: Row, spelled: Mapping[str, str]) -> Json:
+    """`spelled`: tables and views as they are called; SQLite keeps the name as CREATE TRIGGER wrote it."""
     text = ddl.trigger(row["sql"])
-    facts: dict[str, Json] = {"table": row["tbl_name"], "timing": text.timing, "event": text.event}
+    table = spelled.get(row["tbl_name"].lower(), row["tbl_name"])
+    facts: dict[str, Json] = {"table": table, "timing": text.timing, "event": text.event}
     return facts | ({"of": list(text.columns)} if text.columns else {})

@@ -26,8 +26,9 @@ SELECT 'column ' || m.name || '.' || x.name || ': ' || upper(replace(x.type, ' '
        || CASE x.hidden WHEN 2 THEN ' virtual' WHEN 3 THEN ' stored' ELSE '' END AS line
 FROM sqlite_master AS m, pragma_table_xinfo(m.name) AS x WHERE m.type = 'table' AND m.name IN ({tables})
 UNION ALL
-SELECT type || ' ' || tbl_name || '.' || name FROM sqlite_master
-WHERE type IN ('index', 'trigger') AND sql IS NOT NULL AND tbl_name IN ({tables})
+SELECT m.type || ' ' || t.name || '.' || m.name FROM sqlite_master AS m, sqlite_master AS t
+WHERE m.type IN ('index', 'trigger') AND m.sql IS NOT NULL AND t.type = 'table'
+  AND t.name = m.tbl_name COLLATE NOCASE AND t.name IN ({tables})
 UNION ALL
 SELECT 'search ' || name FROM sqlite_master WHERE type = 'table' AND sql LIKE 'CREATE VIRTUAL%'
 """.strip()
@@ -68,7 +69,11 @@ def lines(catalog: Catalog) -> list[str]:
     for table, facts in sorted(catalog.children(("tables",)).items()):
         found += [f"column {table}.{name}: {_column(value)}" for name, value in scripting.members(facts, "columns")]
         found += [f"index {table}.{name}" for name, _ in scripting.members(facts, "indexes")]
-    found += [f"trigger {facts['table']}.{name}" for name, facts in scripting.members(dict(catalog.body), "triggers")]
+    found += [
+        f"trigger {facts['table']}.{name}"
+        for name, facts in scripting.members(dict(catalog.body), "triggers")
+        if facts["table"] in catalog.children(("tables",))
+    ]
     return [*found, *(f"search {name}" for name in sorted(catalog.children(("virtual_tables",))))]
 
 

@@ -69,8 +69,8 @@ def _no_strangers(table: Table, observed: Catalog, others: Sequence[str]) -> str
         "NOT EXISTS (\n"
         f"  SELECT 1 FROM pragma_table_xinfo({literal(table.name)}) WHERE name NOT IN ({_texts(columns)})\n"
         ") AND NOT EXISTS (\n"
-        f"  SELECT 1 FROM sqlite_master WHERE tbl_name = {literal(table.name)} AND type IN ('index', 'trigger')\n"
-        f"    AND sql IS NOT NULL AND name NOT IN ({_texts(others)})\n)"
+        f"  SELECT 1 FROM sqlite_master WHERE tbl_name = {literal(table.name)} COLLATE NOCASE\n"
+        f"    AND type IN ('index', 'trigger') AND sql IS NOT NULL AND name NOT IN ({_texts(others)})\n)"
     )
 
 

@@ -40,6 +40,11 @@ def is_busy(error: BaseException) -> bool:
     return primary(error) in BUSY
 
 
+def takes_no_writes(error: BaseException) -> bool:
+    """Whether SQLite wanted to write, if only to read, and may not."""
+    return primary(error) == 8
+
+
 def coded(error: BaseException, target: Target) -> EngineError:
     """The user's error for `error`."""
     text = target.redact(str(error)).strip()

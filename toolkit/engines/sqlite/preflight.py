@@ -1,0 +1,57 @@
+"""What stands in the way of a plan on SQLite, found before it begins; see `toolkit.engines.online.Checking`.
+
+It asks questions and changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from toolkit.catalog import ABSENT
+from toolkit.engines.online import Problem
+from toolkit.plan import Plan, Step
+
+Ask = Callable[[str, Sequence[object]], Sequence[Mapping[str, Any]]]
+
+_COLUMNS = "SELECT name FROM pragma_table_xinfo(?)"
+_OTHERS = "SELECT name, tbl_name FROM sqlite_master WHERE type = 'index' AND tbl_name <> ? COLLATE NOCASE"
+_SHOWN = 3
+
+
+def check(ask: Ask, plan: Plan, table: str) -> tuple[Problem, ...]:
+    """What would end the plan's run, or be passed over by it."""
+    return (*_names(ask, plan.steps, table), *_columns(ask, plan.steps, table))
+
+
+def _names(ask: Ask, steps: Sequence[Step], table: str) -> Iterator[Problem]:
+    """Names of indexes are those of the whole file, and a table that was renamed keeps its own."""
+    wanted = {name.lower() for name in _told(steps, table, "indexes", made=True)}
+    taken = [row for row in ask(_OTHERS, (table,)) if row["name"].lower() in wanted]
+    if taken:
+        names = ", ".join(f"{row['name']} (of {row['tbl_name']})" for row in taken[:_SHOWN])
+        more = f" and {len(taken) - _SHOWN} more" if len(taken) > _SHOWN else ""
+        yield Problem("TV4407", f"names that indexes of {table} shall have are taken: {names}{more}",
+                      "Drop these, with DROP INDEX, or their table.")  # fmt: skip
+
+
+def _columns(ask: Ask, steps: Sequence[Step], table: str) -> Iterator[Problem]:
+    """A rebuild makes an operator's own indexes and triggers again, but no columns."""
+    if not any(step.id == f"rebuild.{table}" for step in steps):
+        return
+    known = _told(steps, table, "columns", made=False)
+    own = [row["name"] for row in ask(_COLUMNS, (table,)) if row["name"] not in known]
+    if own:
+        yield Problem("TV4408", f"{table} has columns that a rebuild would lose: {', '.join(own[:_SHOWN])}",
+                      "Drop them with ALTER TABLE, and add them again afterwards.")  # fmt: skip
+
+
+def _told(steps: Sequence[Step], table: str, part: str, made: bool) -> set[str]:
+    """Names of the table's parts whose state the steps tell; `made`: only of those that are there afterwards."""
+    within = ("catalog", "tables", table, part)
+    return {
+        expect.path[-1]
+        for step in steps
+        for expect in step.done
+        if expect.path[:-1] == within and not (made and expect.wanted is ABSENT)
+    }
