@@ -22,7 +22,7 @@ from toolkit.records import AttributeValue, Moment
 
 Type = AttributeType
 TEXTS = frozenset({Spoil.EVERY, Spoil.LONGER, Spoil.HEAVIER, Spoil.NO_NUMBER, Spoil.NO_WHOLE, Spoil.NO_BOOL,
-                   Spoil.NO_TIME, Spoil.HOLDS})  # fmt: skip
+                   Spoil.NO_TIME, Spoil.HOLDS, Spoil.OUTSIDE})  # fmt: skip
 NUMBERS = frozenset({Spoil.EVERY, Spoil.BROKEN, Spoil.OUTSIDE, Spoil.FINER, Spoil.INEXACT, Spoil.OTHER_THAN_BIT})
 SUITS = {
     Type.TEXT: TEXTS,

@@ -46,6 +46,8 @@ def _text(text: str, spoils: Spoils) -> bool:
             return text not in ("true", "false")
         case Spoil.NO_TIME:
             return TIME.fullmatch(text) is None
+        case Spoil.OUTSIDE:
+            return NUMBER.fullmatch(text) is not None and _number(Decimal(text), spoils)
         case Spoil.HOLDS:
             return spoils.sign in text
         case _:

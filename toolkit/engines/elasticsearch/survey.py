@@ -42,6 +42,12 @@ long bytes(String s) {
   }
   return n;
 }
+boolean beyond(String s, Map t) {
+  try {
+    BigDecimal n = new BigDecimal(s);
+    return n.compareTo(new BigDecimal(t.low)) < 0 || n.compareTo(new BigDecimal(t.high)) > 0;
+  } catch (NumberFormatException e) { return false; }
+}
 boolean text(String s, Map t) {
   String k = t.kind;
   if (k == 'longer') return s.codePointCount(0, s.length()) > t.limit;
@@ -50,6 +56,7 @@ boolean text(String s, Map t) {
   if (k == 'no_whole') return !whole(s);
   if (k == 'no_bool') return s != 'true' && s != 'false';
   if (k == 'no_time') return !spelled(s);
+  if (k == 'outside') return number(s) && beyond(s.trim(), t);
   if (k == 'holds') return s.contains(t.sign);
   if ((k == 'finer_time' || k == 'time_outside') && spelled(s)) {
     ZonedDateTime z = ZonedDateTime.parse(s);
@@ -63,7 +70,7 @@ boolean text(String s, Map t) {
 boolean numeric(BigDecimal n, Map t) {
   String k = t.kind;
   if (k == 'broken') return n.remainder(BigDecimal.ONE).signum() != 0;
-  if (k == 'outside') return n.compareTo(new BigDecimal(t.low)) < 0 || n.compareTo(new BigDecimal(t.high)) > 0;
+  if (k == 'outside') return beyond(n.toString(), t);
   if (k == 'finer') return n.stripTrailingZeros().scale() > t.limit;
   if (k == 'inexact') {
     BigInteger all = n.toBigInteger().abs();

@@ -81,7 +81,8 @@ def _test(value: str, is_list: bool, spoils: Spoils) -> Piece:
         case Spoil.BROKEN:
             return Piece(f"({number} <> round({number}))")
         case Spoil.OUTSIDE:
-            return _bound(f"({number} NOT BETWEEN ? AND ?)", spoils.low, spoils.high)
+            spelled = f"CASE WHEN {text} = CAST({text} AS NUMERIC) THEN CAST({text} AS NUMERIC) END"
+            return _bound(f"(coalesce({number}, {spelled}) NOT BETWEEN ? AND ?)", spoils.low, spoils.high)
         case Spoil.FINER:
             return _bound(f"(round({number}, ?) <> {number})", spoils.limit)
         case Spoil.INEXACT:
