@@ -49,6 +49,7 @@ def probes() -> list[Probe]:
                         asked[Probe(ATTRIBUTES[kind], kind, verdict.spoils)] = None
     more = [(Type.DOUBLE, Spoils(Spoil.FINER, limit=4)), (Type.DATETIME, Spoils(Spoil.FINER_TIME, limit=1_000_000)),
             (Type.DATETIME, Spoils(Spoil.FINER_TIME, limit=1_000)), (Type.KEYWORD, Spoils(Spoil.LONGER, limit=5)),
+            (Type.KEYWORD, Spoils(Spoil.HOLDS, sign="😀")),
             (Type.KEYWORD_LIST, Spoils(Spoil.HEAVIER, limit=4))]  # fmt: skip
     asked |= {Probe(ATTRIBUTES[kind], kind, (spoils,)): None for kind, spoils in more}
     return list(asked)
@@ -85,6 +86,7 @@ def test_a_store_counts_what_would_not_survive(store: Store) -> None:
         assert bool(samples) == bool(count)
         assert len(samples) <= SAMPLES
         assert all(len(sample) <= 60 for sample in samples)
+        "".join(samples).encode()
     assert not wrong, "\n".join(wrong)
 
 

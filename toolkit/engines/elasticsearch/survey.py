@@ -103,7 +103,8 @@ for (int i = 0; i < params.probes.size(); i++) {
   List kept = state.samples.get(i);
   if (kept.size() < params.samples) {
     String s = value.toString();
-    kept.add(s.length() > params.shown ? s.substring(0, params.shown) : s);
+    boolean cut = s.codePointCount(0, s.length()) > params.shown;
+    kept.add(cut ? s.substring(0, s.offsetByCodePoints(0, params.shown)) : s);
   }
 }
 """
