@@ -282,3 +282,7 @@ def test_hostile_text_stays_text(tmp_path: Path) -> None:
     assert "\n" not in line
     assert line.count("::error") == 1
     jsonschema.validate(check.sarif([found]), SARIF)
+    named = replace(found, place=check.Place("my filters/#1 100% \udcff.txt", 1))
+    answer = check.sarif([named])
+    jsonschema.validate(answer, SARIF)
+    assert '"uri": "my%20filters/%231%20100%25%20%FF.txt"' in json.dumps(answer)
