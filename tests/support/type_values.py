@@ -18,7 +18,8 @@ MOMENT = 1_769_860_800_123_456_789
 TEXTS = (
     "plain", "Order", "order", "two words", "", "Zoë", "time 12:30", "it's", "a♡b", "7", "-9223372036854775808", "5.5",
     "9223372036854775807", "9223372036854775808", "99999999999999999999", "1e16",
-    "true", rfc3339(MOMENT), "null", "x" * 255, "x" * 256, "y" * 40_000, "a:b c", "a" + "😀" * 60,
+    "true", rfc3339(MOMENT), "2026-02-30T00:00:00Z",
+    "0001-01-01T00:00:00Z", "null", "x" * 255, "x" * 256, "y" * 40_000, "a:b c", "a" + "😀" * 60,
 )  # fmt: skip
 VALUES: Mapping[Type, tuple[AttributeValue, ...]] = {
     Type.TEXT: TEXTS,

@@ -18,12 +18,12 @@ from toolkit.engines.clickhouse.layout import attribute_column
 from toolkit.engines.clickhouse.render import identifier
 from toolkit.engines.clickhouse.typemap import profile
 from toolkit.engines.sql_filters import Piece, joined
-from toolkit.engines.surveying import SHOWN, Ask, Part, Probe, sql_part
+from toolkit.engines.surveying import SHOWN, TIME, Ask, Part, Probe, sql_part
 
 # A blank before or behind a number makes it none.
 _NUMBER = r"^[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?$"
 _WHOLE = r"^[-+]?[0-9]+$"
-_TIME = r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[-+]\d\d:\d\d)$"
+_TIME = f"^{TIME}$"
 # A column engine reads the few columns asked for and nothing else: its parts may be larger.
 _FACTOR = 25
 _TEXTS = frozenset({AttributeType.TEXT, AttributeType.KEYWORD, AttributeType.KEYWORD_LIST})

@@ -44,8 +44,10 @@ _SCALED = Spoils(Spoil.OUTSIDE, low=-_LARGEST, high=_LARGEST)
 _NO_NUMBER = refused("TV8011", "a text that is no number is refused, and one beyond ±922337203685477.58 becomes that",
                      "plain", Spoils(Spoil.NO_NUMBER), _SCALED)  # fmt: skip
 _NO_BOOL = refused("TV8018", "only the texts true and false are truth values", "plain", Spoils(Spoil.NO_BOOL))
-_NO_TIME = refused("TV8017", "a text that is no time is refused, and a number in it is read as milliseconds", "plain",
-                   Spoils(Spoil.NO_TIME))  # fmt: skip
+# date_nanos counts nanoseconds since 1970 in 63 bits.
+_LAST_TIME = 2**63 - 1
+_NO_TIME = refused("TV8017", "a text that is no time of 1970 to 2262 is refused, and a number is read as milliseconds",
+                   "plain", Spoils(Spoil.NO_TIME), Spoils(Spoil.TIME_OUTSIDE, low=0, high=_LAST_TIME))  # fmt: skip
 _CLAMPED = lossy("TV8013", "a scaled_float of four decimals ends at ±922337203685477.58; what is beyond becomes that",
                  2**53 + 1, _SCALED)  # fmt: skip
 _NUMBER_BOOL = refused("TV8018", "a number is no truth value", 7)
@@ -74,8 +76,6 @@ CHANGES: Changes = changes({
     _T.KEYWORD_LIST: (_SEVERAL, _MANY, _LIST, _LIST, _LIST, _LIST, SAME),
 })  # fmt: skip
 
-# date_nanos counts nanoseconds since 1970 in 63 bits.
-_LAST_TIME = 2**63 - 1
 HOLDS: Holdings = {
     _T.TEXT: Holding(several=True),
     _T.KEYWORD: Holding(heaviest=32_766, several=True),

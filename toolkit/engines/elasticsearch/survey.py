@@ -32,6 +32,9 @@ boolean whole(String s) {
   try { BigInteger n = new BigInteger(s); return true; } catch (NumberFormatException e) { return false; }
 }
 boolean spelled(String s) {
+  // Shorter forms, small letters and names of zones are none to a mapping of times.
+  if (s.length() < 20 || s.charAt(10) != (char) 'T' || s.charAt(16) != (char) ':') return false;
+  if (s.endsWith('z') || s.endsWith(']')) return false;
   try { ZonedDateTime z = ZonedDateTime.parse(s); return true; } catch (DateTimeException e) { return false; }
 }
 long bytes(String s) {

@@ -15,12 +15,13 @@ from toolkit.engines.mysql.layout import PRIMARY_KEY
 from toolkit.engines.mysql.render import identifier, literal, member
 from toolkit.engines.mysql.typemap import profile
 from toolkit.engines.sql_filters import Piece, joined
-from toolkit.engines.surveying import SHOWN, Ask, Part, Probe, by_key, inexact, sql_part
+from toolkit.engines.surveying import SHOWN, TIME, Ask, Part, Probe, by_key, inexact, sql_part
 
 _NUMBER = r"^\s*[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?\s*$"
 # A blank behind a whole number is refused.
 _WHOLE = r"^\s*[-+]?[0-9]+\z"
-_TIME = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[-+][0-9]{2}:[0-9]{2})$"
+# \z: a line end behind it counts.
+_TIME = rf"^{TIME}\z"
 _BOOL = "^(true|false)$"
 _NUMBERS = "JSON_TYPE(e) IN ('INTEGER', 'UNSIGNED INTEGER', 'DOUBLE', 'DECIMAL')"
 _VALUE = f"CASE WHEN {_NUMBERS} THEN CAST(e AS DOUBLE) END"

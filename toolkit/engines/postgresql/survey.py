@@ -15,11 +15,11 @@ from toolkit.engines.postgresql.layout import PRIMARY_KEY
 from toolkit.engines.postgresql.render import identifier, literal
 from toolkit.engines.postgresql.typemap import profile
 from toolkit.engines.sql_filters import Piece, joined
-from toolkit.engines.surveying import SHOWN, Ask, Part, Probe, by_key, inexact, sql_part
+from toolkit.engines.surveying import SHOWN, TIME, Ask, Part, Probe, by_key, inexact, sql_part
 
 _NUMBER = r"^\s*[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?\s*$"
 _WHOLE = r"^\s*[-+]?[0-9]+\s*$"
-_TIME = r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[-+]\d\d:\d\d)$"
+_TIME = f"^{TIME}$"
 _BOOL = r"^(true|false)$"
 # A value that is no number is none that is too large.
 _VALUE = "CASE WHEN jsonb_typeof(e) = 'number' THEN (e #>> '{}')::numeric END"
