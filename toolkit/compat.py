@@ -39,11 +39,11 @@ class Spoil(Enum):
     """Which values are spoiled, said so that a store can count them; `Spoils` has the numbers.
 
     LONGER: texts of more than `limit` characters. HEAVIER: of more than `limit` bytes. NO_NUMBER, NO_WHOLE, NO_BOOL,
-    NO_TIME: texts that do not spell one. BROKEN: numbers with decimals. OUTSIDE: numbers below `low` or above `high`.
-    FINER: numbers with more than `limit` decimals. INEXACT: whole numbers that a 64-bit float cannot hold.
-    OTHER_THAN_BIT: numbers besides 0 and 1. FINER_TIME: times finer than `limit` nanoseconds. TIME_OUTSIDE: times
-    before `low` or after `high` (nanoseconds). NOT_ONE: lists of any number of elements but one. HOLDS: texts, or lists
-    with an element, that have `sign` in them. EVERY: all values.
+    NO_TIME: texts that do not spell one. BROKEN: numbers with decimals. OUTSIDE: numbers below `low` or above `high`,
+    or texts that spell such a number. FINER: numbers with more than `limit` decimals. INEXACT: whole numbers that a
+    64-bit float cannot hold. OTHER_THAN_BIT: numbers besides 0 and 1. FINER_TIME: times finer than `limit` nanoseconds.
+    TIME_OUTSIDE: times before `low` or after `high` (nanoseconds). NOT_ONE: lists of any number of elements but one.
+    HOLDS: texts, or lists with an element, that have `sign` in them. EVERY: all values.
     """
 
     EVERY = "every"
@@ -151,6 +151,8 @@ _SPLIT = "Count them with `schema check --data`; keep the old attribute, and wri
 _NONE = "Keep the old attribute, add a new one of the wanted type, and let workers write both."
 # The numbers that DECIMAL(20,5) takes.
 DECIMAL_END = 10**15 - 1
+# The whole numbers of 64 bits.
+WHOLE_LOW, WHOLE_HIGH = -(2**63), 2**63 - 1
 MOMENT = Moment(1_769_860_800_123_456_789)
 
 

@@ -185,6 +185,9 @@ def test_the_place_in_a_filter_is_its_column(tmp_path: Path) -> None:
     path.write_text("WorkflowId = 'a' AND StartTme > 5\n \t StartTme > 5 \n")
     found = check.filters(check.read(path), None, World(engine("sqlite"), find("1.14")))
     assert [each.place for each in found] == [check.Place(str(path), 1, 22), check.Place(str(path), 2, 4)]
+    path.write_bytes("\ufeffWorkflowId = 'a\u2028\x0cb'\r\nStartTme > 5\n".encode())
+    found = check.filters(check.read(path), None, World(engine("sqlite"), find("1.14")))
+    assert [each.place for each in found] == [check.Place(str(path), 2, 1)]
 
 
 def test_a_store_counts_what_a_change_would_spoil(sqlite: EmbeddedHandle) -> None:
@@ -279,3 +282,7 @@ def test_hostile_text_stays_text(tmp_path: Path) -> None:
     assert "\n" not in line
     assert line.count("::error") == 1
     jsonschema.validate(check.sarif([found]), SARIF)
+    named = replace(found, place=check.Place("my filters/#1 100% \udcff.txt", 1))
+    answer = check.sarif([named])
+    jsonschema.validate(answer, SARIF)
+    assert '"uri": "my%20filters/%231%20100%25%20%FF.txt"' in json.dumps(answer)

@@ -6,6 +6,7 @@ import re
 from decimal import Decimal
 
 from toolkit.compat import Spoil, Spoils
+from toolkit.engines.attribute_json import parse_rfc3339
 from toolkit.records import AttributeValue, Moment
 
 NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
@@ -45,11 +46,22 @@ def _text(text: str, spoils: Spoils) -> bool:
         case Spoil.NO_BOOL:
             return text not in ("true", "false")
         case Spoil.NO_TIME:
-            return TIME.fullmatch(text) is None
+            return _moment(text) is None
+        case Spoil.TIME_OUTSIDE:
+            return (when := _moment(text)) is not None and _time(when, spoils)
+        case Spoil.OUTSIDE:
+            return NUMBER.fullmatch(text) is not None and _number(Decimal(text), spoils)
         case Spoil.HOLDS:
             return spoils.sign in text
         case _:
             return False
+
+
+def _moment(text: str) -> int | None:
+    try:
+        return parse_rfc3339(text) if TIME.fullmatch(text) else None
+    except ValueError:
+        return None
 
 
 def _number(number: Decimal, spoils: Spoils) -> bool:

@@ -17,13 +17,15 @@ Holds: TypeAlias = str | Decimal | bool | Moment | tuple[str, ...] | frozenset[s
 MOMENT = 1_769_860_800_123_456_789
 TEXTS = (
     "plain", "Order", "order", "two words", "", "Zoë", "time 12:30", "it's", "a♡b", "7", "-9223372036854775808", "5.5",
-    "true", rfc3339(MOMENT), "null", "x" * 255, "x" * 256, "y" * 40_000, "a:b c",
+    "9223372036854775807", "9223372036854775808", "99999999999999999999", "1e16",
+    "true", rfc3339(MOMENT), "2026-02-30T00:00:00Z",
+    "0001-01-01T00:00:00Z", "null", "x" * 255, "x" * 256, "y" * 40_000, "a:b c", "a" + "😀" * 60,
 )  # fmt: skip
 VALUES: Mapping[Type, tuple[AttributeValue, ...]] = {
     Type.TEXT: TEXTS,
     Type.KEYWORD: TEXTS,
     Type.INT: (0, 1, 7, -1, 2**53 + 1, 2**63 - 1, -(2**63)),
-    Type.DOUBLE: (0.0, 1.0, 7.0, -2.5, 5.5, 0.1234, 0.12345, 0.123456789, 1e-9, 1e14, 1e15, 1e300),
+    Type.DOUBLE: (0.0, 1.0, 7.0, -2.5, 5.5, 0.1234, 0.12345, 0.123456789, 1e-9, 1e14, 1e15, 9.3e18, 1e300),
     Type.BOOL: (True, False),
     Type.DATETIME: tuple(
         Moment(value)
@@ -96,11 +98,11 @@ def _number(value: AttributeValue) -> Decimal | None:
 
 def _whole(value: AttributeValue) -> Decimal | None:
     found = _number(value)
-    return found if found is not None and found == found.to_integral_value() and abs(found) < 2**64 else None
+    return found if found is not None and found == found.to_integral_value() and -(2**63) <= found < 2**63 else None
 
 
 def _bool(value: AttributeValue) -> bool | None:
-    return {"true": True, "false": False, "1": True, "0": False}.get(_text(value) or "")
+    return {"true": True, "false": False, "1": True, "0": False, "1.0": True, "0.0": False}.get(_text(value) or "")
 
 
 def _moment(value: AttributeValue) -> Moment | None:

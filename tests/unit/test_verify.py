@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
@@ -100,6 +103,19 @@ def test_the_command(tmp_path: Path) -> None:
         "schema", "verify-paths", "--engine", "sqlite", "--from", "1.13", "--rows", "0", "--output", "github"
     )
     assert ran.out.startswith(f"::notice title=sqlite 1.13 -> {chain()[-1].version}::")
+
+
+def test_a_stopped_job_leaves_nothing(tmp_path: Path) -> None:
+    """CI servers send SIGTERM; on a server of the user's, a throwaway database would stay."""
+    words = (sys.executable, "-m", "toolkit", "schema", "verify-paths", "--engine", "sqlite", "--from", "1.13")
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True, env=environment) as walking:
+        assert walking.stderr is not None
+        assert "1.13" in walking.stderr.readline()
+        assert list(tmp_path.iterdir())
+        walking.terminate()
+        walking.communicate()
+    assert (walking.returncode, list(tmp_path.iterdir())) == (130, [])
 
 
 def test_from_a_dump(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ Files are read here and nowhere else in this package; what is judged are values.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -26,6 +27,7 @@ from toolkit.query.semantics import Semantics
 from toolkit.query.tree import Filter, columns
 
 _MAX_BYTES = 4 * 1024 * 1024
+_LINE_END = re.compile(r"\r\n|\r|\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +96,14 @@ def read(path: Path) -> tuple[Saved, ...]:
         return document.read(path, lambda root: tuple(_named(root, str(path))))
     try:
         content = path.read_bytes()
-        text = content.decode() if len(content) <= _MAX_BYTES else ""
+        # Editors on Windows begin a file with a mark that is no part of the first filter.
+        text = content.decode("utf-8-sig") if len(content) <= _MAX_BYTES else ""
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError("TV8111", f"{path}: {error}", "A text file in UTF-8 with a filter a line, or YAML.") from None
     if len(content) > _MAX_BYTES:
         raise UsageError("TV8111", f"{path} is larger than {_MAX_BYTES} bytes", "Check it in parts.")
-    lines = ((number, line, line.strip()) for number, line in enumerate(text.splitlines(), 1))
+    # Lines as editors and CI servers count them: other signs that end one for Unicode may stand in a filter's text.
+    lines = ((number, line, line.strip()) for number, line in enumerate(_LINE_END.split(text), 1))
     return tuple(
         Saved(f"line {number}", found, Place(str(path), number), line.index(found) + 1)
         for number, line, found in lines

@@ -5,8 +5,10 @@ Pure. A finding that stands in no file is about the schema as a whole; SARIF the
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from typing import Literal
+from urllib.parse import quote
 
 from toolkit import __version__
 from toolkit.catalog import Json
@@ -75,6 +77,7 @@ def _result(finding: Finding, rule: int) -> Json:
         region: dict[str, Json] = {"startLine": place.line}
         if place.column is not None:
             region["startColumn"] = place.column
-        uri = place.file.replace("\\", "/")
+        # A blank, # or % of a name would make it another address, or none.
+        uri = quote(os.fsencode(place.file.replace("\\", "/")))
         found["locations"] = [{"physicalLocation": {"artifactLocation": {"uri": uri}, "region": region}}]
     return found

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from types import FrameType
 
 import click
 
@@ -54,7 +56,7 @@ def command(
     back. Nothing of yours is touched."""
     goal = find(version)
     wishes = overlays.load(overlay_file) if overlay_file else NO_OVERLAY
-    with ExitStack() as stack:
+    with _removing(), ExitStack() as stack:
         places = _places(stack, engines, urls, in_containers, containers.images(images))
         found = (
             [evidence for place in places for evidence in _walked(place, goal, wishes, starts, rows, output)]
@@ -67,6 +69,20 @@ def command(
     emit(output, report.to_json(found), lambda: page, lambda: report.github(found))
     if not passed(found):
         raise Differences("TV8208", "not every upgrade path holds", "The report says what was found on each.")
+
+
+@contextmanager
+def _removing() -> Iterator[None]:
+    """SIGTERM, by which CI servers stop a job, ends the walk as Ctrl-C does: what was made for it is removed."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _places(

@@ -18,6 +18,14 @@ from toolkit.engines.filtering import Rows, Statement
 from toolkit.errors import TargetError
 
 SAMPLES = 3
+_YEAR = "([1-9][0-9]{3}|0[1-9][0-9]{2}|00[1-9][0-9]|000[1-9])"
+_LEAP = "([0-9]{2}(0[48]|[2468][048]|[13579][26])|([02468][048]|[13579][26])00)"
+_DAY = "((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))"
+# What every engine that knows regular expressions takes for a time: a day of the calendar, a zone that there is.
+TIME = (
+    f"({_YEAR}-{_DAY}|{_LEAP}-02-29)[T ]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]+)?"
+    "(Z|[-+](0[0-9]|1[0-3]):[0-5][0-9]|[+]14:00)"
+)
 # Of a sample, what is shown; the rest would only fill the screen.
 SHOWN = 60
 

@@ -14,6 +14,8 @@ from toolkit.compat import (
     CATALOG,
     MOMENT,
     SAME,
+    WHOLE_HIGH,
+    WHOLE_LOW,
     Changes,
     Empty,
     Holding,
@@ -31,7 +33,8 @@ DIALECT = "clickhouse"
 
 # A Keyword and a Text are columns of one type, with different indexes.
 _INDEX = replace(CATALOG, reason="the column is the same; only its skip index is another")
-_NO_WHOLE = lossy("TV8011", "a text that is no whole number becomes null", "plain", Spoils(Spoil.NO_WHOLE))
+_NO_WHOLE = lossy("TV8011", "a text that is no whole number of 64 bits becomes null", "plain", Spoils(Spoil.NO_WHOLE),
+                  Spoils(Spoil.OUTSIDE, low=WHOLE_LOW, high=WHOLE_HIGH))  # fmt: skip
 _NO_NUMBER = lossy("TV8011", "a text that is no number becomes null", "plain", Spoils(Spoil.NO_NUMBER))
 _NO_BOOL = refused("TV8018", "a text that is no truth value stops the change", "plain", Spoils(Spoil.NO_BOOL))
 _NO_TIME = lossy("TV8017", "a text that is no time becomes null", "plain", Spoils(Spoil.NO_TIME))
@@ -40,7 +43,9 @@ _INEXACT = lossy("TV8014", "a Float64 holds whole numbers exactly up to 2^53", 2
 _BIT = lossy("TV8018", "every number but 0 becomes true", 7, Spoils(Spoil.OTHER_THAN_BIT))
 _SECONDS = lossy("TV8019", "a number is read as seconds, where filters mean nanoseconds", 7)
 _SPELLING = lossy("TV8024", "numbers are spelled as ClickHouse does, 7.0 as 7", 7.0)
-_BROKEN = lossy("TV8012", "decimals are cut off: 5.5 becomes 5", 5.5, Spoils(Spoil.BROKEN))
+# The last Float64 below 2^63 is 1024 less.
+_BROKEN = lossy("TV8012", "decimals are cut off: 5.5 becomes 5; what is beyond 64 bits becomes -9223372036854775808",
+                5.5, Spoils(Spoil.BROKEN), Spoils(Spoil.OUTSIDE, low=WHOLE_LOW, high=2**63 - 1024))  # fmt: skip
 _TIME_TEXT = lossy("TV8024", "times are spelled with a blank and without zone", MOMENT)
 _TIME_NUMBER = lossy("TV8019", "a time becomes seconds, where filters mean nanoseconds", MOMENT)
 _TIME_BIT = lossy("TV8018", "every time but 1970-01-01 becomes true", MOMENT)

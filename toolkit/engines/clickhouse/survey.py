@@ -6,6 +6,7 @@ Columns are typed, so only what the type allows is asked; a part is a range of t
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
 from typing import Any, assert_never
 
 from toolkit.attributes import AttributeType
@@ -17,13 +18,15 @@ from toolkit.engines.clickhouse.layout import attribute_column
 from toolkit.engines.clickhouse.render import identifier
 from toolkit.engines.clickhouse.typemap import profile
 from toolkit.engines.sql_filters import Piece, joined
-from toolkit.engines.surveying import SHOWN, Ask, Part, Probe, sql_part
+from toolkit.engines.surveying import SHOWN, TIME, Ask, Part, Probe, sql_part
 
-_NUMBER = r"^\s*[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?\s*$"
-_WHOLE = r"^\s*[-+]?[0-9]+\s*$"
-_TIME = r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[-+]\d\d:\d\d)$"
+# A blank before or behind a number makes it none.
+_NUMBER = r"^[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?$"
+_WHOLE = r"^[-+]?[0-9]+$"
+_TIME = f"^{TIME}$"
 # A column engine reads the few columns asked for and nothing else: its parts may be larger.
 _FACTOR = 25
+_TEXTS = frozenset({AttributeType.TEXT, AttributeType.KEYWORD, AttributeType.KEYWORD_LIST})
 _PLACE = ("{?:String}", "fromUnixTimestamp64Micro({?:Int64}, 'UTC')", "{?:String}")
 
 
@@ -61,23 +64,33 @@ def _counting(table: str, bounds: Piece, found: Sequence[tuple[Piece, str]]) -> 
 def _probe(probe: Probe) -> tuple[Piece, str]:
     """Whether a record is hit, and its value as a sample."""
     column = identifier(attribute_column(probe.attribute))
-    is_list = probe.type is AttributeType.KEYWORD_LIST
-    test = joined([_test(column, is_list, spoils) for spoils in probe.spoils], "OR")
+    test = joined([_test(column, probe.type, spoils) for spoils in probe.spoils], "OR")
     return test, f"substringUTF8(ifNull(toString({column}), ''), 1, {SHOWN})"
 
 
-def _test(column: str, is_list: bool, spoils: Spoils) -> Piece:
+def _test(column: str, kind: AttributeType, spoils: Spoils) -> Piece:
+    is_list = kind is AttributeType.KEYWORD_LIST
     match spoils.kind:
         case Spoil.EVERY:
             return Piece(f"notEmpty({column})" if is_list else f"isNotNull({column})")
         case Spoil.NOT_ONE:
             return Piece(f"length({column}) > 1")
+        case Spoil.OUTSIDE if kind in _TEXTS:
+            spelled = _spelled("x" if is_list else column, spoils)
+            return Piece(f"arrayExists(x -> {spelled.text}, {column})", spelled.parameters) if is_list else spelled
         case _ if is_list:
             element = _element("x", spoils)
             return Piece(f"arrayExists(x -> {element.text}, {column})", element.parameters)
         case _:
             element = _element(column, spoils)
             return Piece(f"ifNull({element.text}, 0)", element.parameters)
+
+
+def _spelled(x: str, spoils: Spoils) -> Piece:
+    """Exact to the last digit, as a Float64 is not; what is larger than the type becomes null."""
+    bounds = (format(Decimal(bound), "f") for bound in (spoils.low, spoils.high))
+    inside = f"toDecimal256OrNull({x}, 20) BETWEEN {' AND '.join(['toDecimal256({?:String}, 20)'] * 2)}"
+    return _bound(f"ifNull(match({x}, {{?:String}}) AND NOT ifNull({inside}, 0), 0)", _NUMBER, *bounds)
 
 
 def _element(x: str, spoils: Spoils) -> Piece:

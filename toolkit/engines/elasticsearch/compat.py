@@ -14,6 +14,8 @@ from toolkit.compat import (
     CATALOG,
     MOMENT,
     SAME,
+    WHOLE_HIGH,
+    WHOLE_LOW,
     Changes,
     Empty,
     Holding,
@@ -33,21 +35,26 @@ DIALECT = None
 _MAPPED = replace(CATALOG, reason="a field of keywords takes one value and many: the mapping stays")
 _HEAVY = refused("TV8010", "a keyword of more than 32766 bytes is refused", "y" * 40_000,
                  Spoils(Spoil.HEAVIER, limit=32_766))  # fmt: skip
-_NO_WHOLE = refused("TV8011", "a text that is no number is refused, and decimals are cut off", "plain",
-                    Spoils(Spoil.NO_WHOLE))  # fmt: skip
-_NO_NUMBER = refused("TV8011", "a text that is no number is refused", "plain", Spoils(Spoil.NO_NUMBER))
-_NO_BOOL = refused("TV8018", "only the texts true and false are truth values", "plain", Spoils(Spoil.NO_BOOL))
-_NO_TIME = refused("TV8017", "a text that is no time is refused, and a number in it is read as milliseconds", "plain",
-                   Spoils(Spoil.NO_TIME))  # fmt: skip
+_WHOLE = Spoils(Spoil.OUTSIDE, low=WHOLE_LOW, high=WHOLE_HIGH)
+_NO_WHOLE = refused("TV8011", "a text that is no number of 64 bits is refused, and decimals are cut off", "plain",
+                    Spoils(Spoil.NO_WHOLE), _WHOLE)  # fmt: skip
 # scaled_float keeps value × 10 000 in 64 bits.
 _LARGEST = 922_337_203_685_477
+_SCALED = Spoils(Spoil.OUTSIDE, low=-_LARGEST, high=_LARGEST)
+_NO_NUMBER = refused("TV8011", "a text that is no number is refused, and one beyond ±922337203685477.58 becomes that",
+                     "plain", Spoils(Spoil.NO_NUMBER), _SCALED)  # fmt: skip
+_NO_BOOL = refused("TV8018", "only the texts true and false are truth values", "plain", Spoils(Spoil.NO_BOOL))
+# date_nanos counts nanoseconds since 1970 in 63 bits.
+_LAST_TIME = 2**63 - 1
+_NO_TIME = refused("TV8017", "a text that is no time of 1970 to 2262 is refused, and a number is read as milliseconds",
+                   "plain", Spoils(Spoil.NO_TIME), Spoils(Spoil.TIME_OUTSIDE, low=0, high=_LAST_TIME))  # fmt: skip
 _CLAMPED = lossy("TV8013", "a scaled_float of four decimals ends at ±922337203685477.58; what is beyond becomes that",
-                 2**53 + 1, Spoils(Spoil.OUTSIDE, low=-_LARGEST, high=_LARGEST))  # fmt: skip
+                 2**53 + 1, _SCALED)  # fmt: skip
 _NUMBER_BOOL = refused("TV8018", "a number is no truth value", 7)
 _MILLISECONDS = refused("TV8019", "a number is read as milliseconds, where filters mean nanoseconds, and refused when "
                         "that is before 1970 or after 2262", -1)  # fmt: skip
 _BROKEN = refused("TV8013", "decimals are cut off, and a number beyond 64 bits is refused", 1e300,
-                  Spoils(Spoil.BROKEN), Spoils(Spoil.OUTSIDE, low=-(2**63), high=2**63 - 1))  # fmt: skip
+                  Spoils(Spoil.BROKEN), _WHOLE)  # fmt: skip
 _SPELLING = lossy("TV8024", "numbers are spelled as Java does, 1e-9 as 1.0E-9", 1e-9)
 _BOOL = refused("TV8025", "a truth value is no number and no time", True)
 _TIME = refused("TV8025", "a time is a JSON text, which is no number and no truth value", MOMENT)
@@ -69,8 +76,6 @@ CHANGES: Changes = changes({
     _T.KEYWORD_LIST: (_SEVERAL, _MANY, _LIST, _LIST, _LIST, _LIST, SAME),
 })  # fmt: skip
 
-# date_nanos counts nanoseconds since 1970 in 63 bits.
-_LAST_TIME = 2**63 - 1
 HOLDS: Holdings = {
     _T.TEXT: Holding(several=True),
     _T.KEYWORD: Holding(heaviest=32_766, several=True),

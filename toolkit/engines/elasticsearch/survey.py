@@ -32,6 +32,9 @@ boolean whole(String s) {
   try { BigInteger n = new BigInteger(s); return true; } catch (NumberFormatException e) { return false; }
 }
 boolean spelled(String s) {
+  // Shorter forms, small letters and names of zones are none to a mapping of times.
+  if (s.length() < 20 || s.charAt(10) != (char) 'T' || s.charAt(16) != (char) ':') return false;
+  if (s.endsWith('z') || s.endsWith(']')) return false;
   try { ZonedDateTime z = ZonedDateTime.parse(s); return true; } catch (DateTimeException e) { return false; }
 }
 long bytes(String s) {
@@ -42,6 +45,12 @@ long bytes(String s) {
   }
   return n;
 }
+boolean beyond(String s, Map t) {
+  try {
+    BigDecimal n = new BigDecimal(s);
+    return n.compareTo(new BigDecimal(t.low)) < 0 || n.compareTo(new BigDecimal(t.high)) > 0;
+  } catch (NumberFormatException e) { return false; }
+}
 boolean text(String s, Map t) {
   String k = t.kind;
   if (k == 'longer') return s.codePointCount(0, s.length()) > t.limit;
@@ -50,6 +59,7 @@ boolean text(String s, Map t) {
   if (k == 'no_whole') return !whole(s);
   if (k == 'no_bool') return s != 'true' && s != 'false';
   if (k == 'no_time') return !spelled(s);
+  if (k == 'outside') return number(s) && beyond(s.trim(), t);
   if (k == 'holds') return s.contains(t.sign);
   if ((k == 'finer_time' || k == 'time_outside') && spelled(s)) {
     ZonedDateTime z = ZonedDateTime.parse(s);
@@ -63,7 +73,7 @@ boolean text(String s, Map t) {
 boolean numeric(BigDecimal n, Map t) {
   String k = t.kind;
   if (k == 'broken') return n.remainder(BigDecimal.ONE).signum() != 0;
-  if (k == 'outside') return n.compareTo(new BigDecimal(t.low)) < 0 || n.compareTo(new BigDecimal(t.high)) > 0;
+  if (k == 'outside') return beyond(n.toString(), t);
   if (k == 'finer') return n.stripTrailingZeros().scale() > t.limit;
   if (k == 'inexact') {
     BigInteger all = n.toBigInteger().abs();
@@ -96,7 +106,8 @@ for (int i = 0; i < params.probes.size(); i++) {
   List kept = state.samples.get(i);
   if (kept.size() < params.samples) {
     String s = value.toString();
-    kept.add(s.length() > params.shown ? s.substring(0, params.shown) : s);
+    boolean cut = s.codePointCount(0, s.length()) > params.shown;
+    kept.add(cut ? s.substring(0, s.offsetByCodePoints(0, params.shown)) : s);
   }
 }
 """

@@ -12,6 +12,8 @@ from toolkit.compat import (
     DECIMAL_END,
     MOMENT,
     SAME,
+    WHOLE_HIGH,
+    WHOLE_LOW,
     Changes,
     Holding,
     Holdings,
@@ -26,10 +28,14 @@ from toolkit.compat import (
 
 DIALECT = "mysql"
 
-_NO_WHOLE = refused("TV8011", "a text that is no number stops the change", "plain", Spoils(Spoil.NO_WHOLE))
-_NO_NUMBER = refused("TV8011", "a text that is no number stops the change", "plain", Spoils(Spoil.NO_NUMBER))
+_NO_WHOLE = refused("TV8011", "a text that is no number of 64 bits stops the change, and 9223372036854775808 "
+                    "becomes -9223372036854775808", "plain",
+                    Spoils(Spoil.NO_WHOLE), Spoils(Spoil.OUTSIDE, low=WHOLE_LOW, high=WHOLE_HIGH))  # fmt: skip
+_NO_NUMBER = refused("TV8011", "a text that is no number, or one from 10^15 on, stops the change", "plain",
+                     Spoils(Spoil.NO_NUMBER), Spoils(Spoil.OUTSIDE, low=-DECIMAL_END, high=DECIMAL_END))  # fmt: skip
 _NO_BOOL = refused("TV8018", "a text, 'true' as well, is no truth value and stops the change", "true")
-_NO_TIME = lossy("TV8017", "a text that is no time with a zone becomes null", "plain", Spoils(Spoil.NO_TIME))
+_NO_TIME = refused("TV8017", "a text that is no time with a zone becomes null, and one with a day or hour that there "
+                   "is not stops the change", "2026-02-30T00:00:00Z", Spoils(Spoil.NO_TIME))  # fmt: skip
 _NUMBER_TIME = lossy("TV8017", "a number is no time and becomes null", 7)
 _NO_LIST = lossy("TV8021", "a JSON number is an element of no list of texts: no list filter finds it", 7)
 _LARGE = refused(

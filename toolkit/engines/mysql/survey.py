@@ -15,16 +15,20 @@ from toolkit.engines.mysql.layout import PRIMARY_KEY
 from toolkit.engines.mysql.render import identifier, literal, member
 from toolkit.engines.mysql.typemap import profile
 from toolkit.engines.sql_filters import Piece, joined
-from toolkit.engines.surveying import SHOWN, Ask, Part, Probe, by_key, inexact, sql_part
+from toolkit.engines.surveying import SHOWN, TIME, Ask, Part, Probe, by_key, inexact, sql_part
 
 _NUMBER = r"^\s*[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?\s*$"
-_WHOLE = r"^\s*[-+]?[0-9]+\s*$"
-_TIME = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[-+][0-9]{2}:[0-9]{2})$"
+# A blank behind a whole number is refused.
+_WHOLE = r"^\s*[-+]?[0-9]+\z"
+# \z: a line end behind it counts.
+_TIME = rf"^{TIME}\z"
 _BOOL = "^(true|false)$"
 _NUMBERS = "JSON_TYPE(e) IN ('INTEGER', 'UNSIGNED INTEGER', 'DOUBLE', 'DECIMAL')"
 _VALUE = f"CASE WHEN {_NUMBERS} THEN CAST(e AS DOUBLE) END"
 _WHOLE_VALUE = "CASE WHEN JSON_TYPE(e) IN ('INTEGER', 'UNSIGNED INTEGER') THEN CAST(e AS DECIMAL(30, 0)) END"
 _TEXT = "JSON_UNQUOTE(e)"
+# Exact to the last digit, as a DOUBLE is not; what is larger than the type becomes its largest number.
+_SPELLED = f"CASE WHEN JSON_TYPE(e) = 'STRING' AND REGEXP_LIKE({_TEXT}, %s) THEN CAST({_TEXT} AS DECIMAL(65, 20)) END"
 # Whole seconds: functions that count them from 1970 do not reach as far as times do.
 _PLAIN = f"REPLACE(SUBSTR({_TEXT}, 1, 19), 'T', ' ')"
 _INSTANT = f"CASE WHEN JSON_TYPE(e) = 'STRING' THEN (TO_DAYS({_PLAIN}) - 719528) * 86400 + TIME_TO_SEC({_PLAIN}) END"
@@ -89,7 +93,9 @@ def _element(spoils: Spoils) -> Piece:
         case Spoil.BROKEN:
             return Piece(f"FLOOR({_VALUE}) <> {_VALUE}")
         case Spoil.OUTSIDE:
-            return _bound(f"{_VALUE} NOT BETWEEN %s AND %s", spoils.low, spoils.high)
+            bounds = (spoils.low, spoils.high)
+            number, spelled = f"{_VALUE} NOT BETWEEN %s AND %s", f"{_SPELLED} NOT BETWEEN %s AND %s"
+            return _bound(f"({number} OR {spelled})", *bounds, _NUMBER, *bounds)
         case Spoil.FINER:
             return _bound(f"ROUND({_VALUE}, %s) <> {_VALUE}", spoils.limit)
         case Spoil.INEXACT:

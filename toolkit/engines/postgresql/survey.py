@@ -15,14 +15,16 @@ from toolkit.engines.postgresql.layout import PRIMARY_KEY
 from toolkit.engines.postgresql.render import identifier, literal
 from toolkit.engines.postgresql.typemap import profile
 from toolkit.engines.sql_filters import Piece, joined
-from toolkit.engines.surveying import SHOWN, Ask, Part, Probe, by_key, inexact, sql_part
+from toolkit.engines.surveying import SHOWN, TIME, Ask, Part, Probe, by_key, inexact, sql_part
 
 _NUMBER = r"^\s*[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?\s*$"
 _WHOLE = r"^\s*[-+]?[0-9]+\s*$"
-_TIME = r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[-+]\d\d:\d\d)$"
+_TIME = f"^{TIME}$"
 _BOOL = r"^(true|false)$"
 # A value that is no number is none that is too large.
 _VALUE = "CASE WHEN jsonb_typeof(e) = 'number' THEN (e #>> '{}')::numeric END"
+# The cast refuses exponents of many digits.
+_SPELLED = "CASE WHEN e #>> '{}' ~ %s AND e #>> '{}' !~ '[eE][-+]?[0-9]{4}' THEN (e #>> '{}')::numeric END"
 # The server rounds to microseconds: digits behind them must not carry a time over a bound.
 _AT = r"regexp_replace(e #>> '{}', '(\.\d{6})\d+', '\1')::timestamptz"
 _WHOLE_SECONDS = f"extract(epoch FROM date_trunc('second', {_AT}))::numeric"
@@ -99,7 +101,7 @@ def _element(spoils: Spoils) -> Piece:
         case Spoil.BROKEN:
             return Piece(f"mod({_VALUE}, 1) <> 0")
         case Spoil.OUTSIDE:
-            return _bound(f"{_VALUE} NOT BETWEEN %s AND %s", spoils.low, spoils.high)
+            return _bound(f"({_SPELLED}) NOT BETWEEN %s AND %s", _NUMBER, spoils.low, spoils.high)
         case Spoil.FINER:
             return _bound(f"round({_VALUE}, %s) <> {_VALUE}", spoils.limit)
         case Spoil.INEXACT:

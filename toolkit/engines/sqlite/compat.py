@@ -11,6 +11,8 @@ from toolkit.compat import (
     BUILD,
     MOMENT,
     SAME,
+    WHOLE_HIGH,
+    WHOLE_LOW,
     Changes,
     Empty,
     Holding,
@@ -26,7 +28,9 @@ from toolkit.compat import (
 DIALECT = "sqlite"
 
 _STAYS = "stays a text in a column of numbers: no comparison with a number finds it"
-_NO_WHOLE = lossy("TV8026", f"a text that is no whole number {_STAYS}", "plain", Spoils(Spoil.NO_WHOLE))
+_OUTSIDE = Spoils(Spoil.OUTSIDE, low=WHOLE_LOW, high=WHOLE_HIGH)
+_NO_WHOLE = lossy("TV8026", f"a text that is no whole number {_STAYS}; one beyond 64 bits becomes inexact", "plain",
+                  Spoils(Spoil.NO_WHOLE), _OUTSIDE)  # fmt: skip
 _NO_NUMBER = lossy("TV8026", f"a text that is no number {_STAYS}", "plain", Spoils(Spoil.NO_NUMBER))
 _NO_BOOL = lossy("TV8026", "a text, 'true' as well, stays a text in a column of truth values", "true")
 _NO_TIME = lossy("TV8017", "a text that is no time becomes null", "plain", Spoils(Spoil.NO_TIME))
@@ -38,7 +42,8 @@ _JULIAN = lossy("TV8019", "a number is read as a Julian day: 7 is in the year 47
 _BIT = lossy("TV8018", "numbers besides 0 and 1 stay as they are", 7, Spoils(Spoil.OTHER_THAN_BIT))
 _SPELLING = lossy("TV8024", "numbers are spelled as SQLite does, 1e-9 as 1.0e-09", 1e-9)
 _BIT_TEXT = lossy("TV8024", "truth values become the texts 1 and 0", True)
-_BROKEN = lossy("TV8012", "a number with decimals keeps them in a column of whole numbers", 5.5, Spoils(Spoil.BROKEN))
+_BROKEN = lossy("TV8012", "a number with decimals, or beyond 64 bits, stays as it is in a column of whole numbers", 5.5,
+                Spoils(Spoil.BROKEN), _OUTSIDE)  # fmt: skip
 _TIME_TEXT = lossy("TV8026", f"a time {_STAYS}", MOMENT)
 _SEVERAL = lossy(
     "TV8020", "a list of several elements becomes one text with ♡ between", ("a", "b"), Spoils(Spoil.NOT_ONE)

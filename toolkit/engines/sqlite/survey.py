@@ -76,12 +76,15 @@ def _test(value: str, is_list: bool, spoils: Spoils) -> Piece:
         case Spoil.NO_BOOL:
             return Piece(f"({text} NOT IN ('true', 'false'))")
         case Spoil.NO_TIME:
-            # A number would be read as a day.
-            return Piece(f"(typeof({text}) = 'text' AND (julianday({text}) IS NULL OR {text} NOT GLOB '????-??-??*'))")
+            # A number would be read as a day, and the 30th of February is taken until something is added to it.
+            to_second = f"substr({text}, 1, 19)"
+            same = f"coalesce(datetime({to_second}, '+0 days') = replace({to_second}, 'T', ' '), 0)"
+            return Piece(f"(typeof({text}) = 'text' AND (julianday({text}) IS NULL OR NOT {same}))")
         case Spoil.BROKEN:
             return Piece(f"({number} <> round({number}))")
         case Spoil.OUTSIDE:
-            return _bound(f"({number} NOT BETWEEN ? AND ?)", spoils.low, spoils.high)
+            spelled = f"CASE WHEN {text} = CAST({text} AS NUMERIC) THEN CAST({text} AS NUMERIC) END"
+            return _bound(f"(coalesce({number}, {spelled}) NOT BETWEEN ? AND ?)", spoils.low, spoils.high)
         case Spoil.FINER:
             return _bound(f"(round({number}, ?) <> {number})", spoils.limit)
         case Spoil.INEXACT:
