@@ -124,6 +124,16 @@ def test_a_store_needs_its_own_variables_only(tmp_path: Path) -> None:
     assert target.host == "db.example"
 
 
+def test_addresses_say_what_they_mean() -> None:
+    (target,) = resolve("postgresql://u@[::1]:5432/d?application_name=a+b&user=me@server", None, {})
+    assert target.shown == "postgresql://u@[::1]:5432/d?application_name=a+b&user=me@server"
+    assert (target.host, target.options["application_name"]) == ("::1", "a+b")
+    (target,) = resolve("sqlite:///a@b.db", None, {})
+    assert target.path == "a@b.db"
+    # Another file than meant: what follows the '#' would be dropped.
+    failed(here("schema", "status", "sqlite:///a#b.db"), "TV3003", 2)
+
+
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True
@@ -154,6 +164,11 @@ def test_a_question_is_not_part_of_the_answer(
         ("{main: {url: 'temporal:s3cret@db:5432/t'}}", "TV3002"),
         ("{main: {url: 'temporal:s3cret@db://t'}}", "TV3002"),
         ("{main: {url: 'postgresql://h/d?Password=s3cret'}}", "TV3009"),
+        # A '/', '?' or '#' that is not encoded, after something that could be a port.
+        ("{main: {url: 'postgresql://temporal:12345/s3cret@db/t'}}", "TV3003"),
+        ("{main: {url: 'mysql://temporal:12345?s3cret@db/t'}}", "TV3003"),
+        ("{main: {url: 'mysql://temporal:12345@s3/cret@db/t'}}", "TV3003"),
+        ("{main: {url: 'mysql://temporal:12345#s3cret@db/t'}}", "TV3003"),
         ("{}", "TV3007"),
         ("{}", "TV3006"),
     ],
