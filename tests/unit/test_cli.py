@@ -113,6 +113,23 @@ def test_stores_of_a_configuration_file(tmp_path: Path) -> None:
     failed(temporal_visibility("schema", "status", cwd=tmp_path), "TV1003", 2)
 
 
+def test_of_several_stores_one_fails(tmp_path: Path) -> None:
+    config = tmp_path / "stores.yaml"
+    urls = {
+        "a": f"sqlite:///{tmp_path}/a.db",
+        "b": f"sqlite:///{tmp_path}/none/b.db",
+        "c": f"sqlite:///{tmp_path}/c.db",
+    }
+    config.write_text("stores:\n" + "".join(f"  {name}: {{url: '{url}'}}\n" for name, url in urls.items()))
+    ran = here("schema", "upgrade", "--to", "1.0", "--yes", "--config", str(config), "--output", "json")
+    told = ran.json("error")
+    assert (ran.code, told["error"]["target"]) == (1, "b")
+    assert [(run["target"], run["done"]) for run in told["runs"]] == [("a", True)]
+    for words in (("identify",), ("require", "--server", "1.31"), ("unlock",)):
+        ran = here("schema", *words, "--config", str(config))
+        assert (ran.code, "Error TV4001: b: " in ran.err) == (1, True), ran
+
+
 def test_a_store_needs_its_own_variables_only(tmp_path: Path) -> None:
     config = tmp_path / "stores.yaml"
     config.write_text("stores:\n  a: {url: 'sqlite:///${Dir}/x.db'}\n  b: {url: 'postgresql://u:${NOT_SET}@h/d'}\n")

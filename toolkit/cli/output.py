@@ -93,9 +93,11 @@ def _values_of_output(arguments: Sequence[str]) -> list[str]:
 def _show(error: ToolkitError, wants_json: bool) -> None:
     # These come after an answer that shows them: one document on stdout is enough.
     if wants_json and not (error.told or isinstance(error, Differences)):
-        click.echo(json.dumps({"error": error.to_json()}, ensure_ascii=False, indent=2))
+        click.echo(json.dumps({"error": error.to_json(), **error.answered}, ensure_ascii=False, indent=2))
         return
-    place = f"{error.location}: " if isinstance(error, DefinitionError) and error.location else ""
+    place = "" if error.target is None else f"{error.target}: "
+    if isinstance(error, DefinitionError) and error.location:
+        place += f"{error.location}: "
     click.echo(f"{click.style('Error', fg='red')} {error.code}: {place}{error.message}", err=True)
     if isinstance(error, FilterError) and (pointer := error.pointer()):
         click.echo("\n".join(f"  {line}" for line in pointer.splitlines()), err=True)
