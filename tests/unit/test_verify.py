@@ -122,8 +122,9 @@ def test_from_a_dump(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("store", "start", "names"),
-    [("elasticsearch", "1.9", ["v9"]), ("elasticsearch", "1.1", ["v1", "v2", "v3", "v4"]), ("mysql", "v9", ["1.8", "1.9"]),
-     ("elasticsearch", "v9-template", ["v9-template"]), ("postgresql", "1.12-combined", ["1.12-combined"])],
+    [("elasticsearch", "1.9", ["v9"]), ("elasticsearch", "1.1", ["v1", "v2", "v3", "v4"]),
+     ("elasticsearch", "v9-template", ["v9-template"]), ("postgresql", "1.12-combined", ["1.12-combined"]),
+     ("mysql", "v9", ["1.8", "1.9"])],
 )  # fmt: skip
 def test_a_version_and_its_labels_are_one_start(store: str, start: str, names: list[str]) -> None:
     found = paths(engine(store), chain(), published().routes, chain()[-1])
