@@ -185,6 +185,9 @@ def resolve(text: str | None, file: Path | None, environment: Mapping[str, str])
             "TV3006", f"{shown(text)!r} is not a URL, and there is no {path}", "URLs look like sqlite:///file.db."
         )
     stores = load_stores(path, environment, text)
+    if text is None and not stores:
+        # A gate or a check of nothing would find nothing wrong.
+        raise TargetError("TV3005", f"no TARGET given, and {path} names no store", "Give a URL, or write one there.")
     if text is None:
         return tuple(stores.values())
     if text not in stores:

@@ -95,6 +95,8 @@ def test_errors_as_json(tmp_path: Path) -> None:
 def test_no_target_and_no_configuration(tmp_path: Path) -> None:
     failed(temporal_visibility("schema", "status", cwd=tmp_path), "TV3005", 2)
     failed(temporal_visibility("schema", "status", "main", cwd=tmp_path), "TV3006", 2)
+    (tmp_path / "none.yaml").write_text("stores: {}\n")
+    failed(here("schema", "require", "--server", "1.31", "--config", f"{tmp_path}/none.yaml"), "TV3005", 2)
 
 
 def test_stores_of_a_configuration_file(tmp_path: Path) -> None:
