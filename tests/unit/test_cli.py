@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from toolkit.targets import resolve
 
 # What CI runs speaks to GitHub, too.
 OUTPUTS = {name: "text|json|github" for name in ("drift", "verify-paths", "generate")}
+ROOT = str(Path(__file__).resolve().parent.parent.parent)
 OUTPUTS["check"] = "text|json|github|sarif"
 
 
@@ -201,6 +204,20 @@ def test_no_password_is_told_wherever_it_stands(tmp_path: Path, content: str, co
     ran = here("schema", "plan", name, "--config", str(config))
     failed(ran, code, 2)
     assert "s3cret" not in ran.out + ran.err
+
+
+def test_a_terminal_that_lacks_characters_and_closed_streams(tmp_path: Path) -> None:
+    latin = {"PYTHONIOENCODING": "latin-1"}
+    ran = temporal_visibility("schema", "show", "1.14", "--engine", "sqlite", cwd=tmp_path, env=latin)
+    assert (ran.code, r"\u2661" in ran.out) == (0, True)
+    words = ("schema", "show", "1.14", "--engine", "sqlite", "--output", "json")
+    said = [temporal_visibility(*words, env=env).json("schema-show-engine") for env in (latin, None)]
+    assert said[0] == said[1]
+    upgrade = f"{sys.executable} -m toolkit schema upgrade sqlite:///x.db --to 1.0 --yes"
+    for closed in ("2>&-", ">&- 2>&-"):
+        done = subprocess.run(["sh", "-c", f"{upgrade} {closed}"], cwd=tmp_path, env={**os.environ, "PYTHONPATH": ROOT})
+        assert done.returncode == 0, closed
+        (tmp_path / "x.db").unlink()
 
 
 def test_every_command_has_help_and_an_output_option() -> None:

@@ -14,7 +14,7 @@ from toolkit import check, document
 from toolkit import overlay_file as overlays
 from toolkit.check import Finding, Gentle, Live, Saved, Severity, World
 from toolkit.cli.options import connected, targets, version_option
-from toolkit.cli.output import ci_output_option, emit
+from toolkit.cli.output import as_json, ci_output_option, emit
 from toolkit.definition import Definition
 from toolkit.engines import ENGINES, Client, Engine, engine
 from toolkit.errors import Differences, UsageError
@@ -148,7 +148,7 @@ def _pairs(values: Sequence[str]) -> dict[str, str]:
 def _show(found: Sequence[Finding], output: str, level: Severity, saved: Sequence[Saved]) -> None:
     bad = check.at_least(found, level)
     if output == "sarif":
-        click.echo(json.dumps(check.sarif(found), indent=2, ensure_ascii=False))
+        click.echo(as_json(check.sarif(found)))
     else:
         data = {"findings": [f.to_json() for f in found], "filters": len(saved), "failed": len(bad)}
         emit(output, data, lambda: _lines(found, saved), lambda: check.github(found))
