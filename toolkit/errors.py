@@ -21,6 +21,7 @@ This module holds no logic besides putting an error into words, and never prints
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -30,6 +31,9 @@ class ToolkitError(Exception):
     exit_code = 1
     # True when the answer that was printed before has this error in it.
     told = False
+    # Where several stores were asked for: the one it is about, and the answer as far as it was known by then.
+    target: str | None = None
+    answered: Mapping[str, object] = {}
 
     def __init__(self, code: str, message: str, hint: str = "") -> None:
         super().__init__(message)
@@ -39,7 +43,8 @@ class ToolkitError(Exception):
 
     def to_json(self) -> dict[str, object]:
         """The error as it is shown by `--output json`."""
-        return {"code": self.code, "message": self.message, "hint": self.hint}
+        whose = {} if self.target is None else {"target": self.target}
+        return {"code": self.code, "message": self.message, "hint": self.hint, **whose}
 
 
 class UsageError(ToolkitError):

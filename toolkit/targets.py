@@ -35,6 +35,7 @@ SCHEMES: Mapping[str, tuple[str, str]] = {
     "chdb": ("clickhouse", "chdb"),
 }
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_ENCODE = "Example: postgresql://user:${PASSWORD}@host:5432/db. Written out, / is %2F, # is %23, ? is %3F, @ is %40."
 _SECRET_OPTIONS = frozenset({"password", "api_key", "token", "sslpassword", "access_token"})
 
 
@@ -82,11 +83,13 @@ def parse_url(
         parts = urlsplit(text)
         port = parts.port
     except ValueError:
+        raise TargetError("TV3003", "the URL's host or port cannot be understood", _ENCODE) from None
+    if "#" in text or _ends_early(parts):
         raise TargetError(
-            "TV3003", "the URL's host or port cannot be understood", "Example: postgresql://host:5432/db"
-        ) from None
+            "TV3003", "the URL cannot be understood: it has a special character that is not encoded", _ENCODE
+        )
     engine, transport = SCHEMES[scheme]
-    query = {k: _expand(v, environment) for k, v in parse_qsl(parts.query, keep_blank_values=True)}
+    query = {k: _expand(v, environment) for k, v in _pairs(parts)}
     user = _expand(unquote(parts.username), environment) if parts.username else None
     return Target(
         engine=engine,
@@ -102,6 +105,17 @@ def parse_url(
         name=name,
         overlay=overlay,
     )
+
+
+def _ends_early(parts: SplitResult) -> bool:
+    """Whether a '/' or '?' of the password was taken for the end of the host: what is left of the password would be
+    shown as the path or as an option."""
+    return bool(parts.netloc) and ("@" in parts.path or any("@" in name for name, _ in _pairs(parts)))
+
+
+def _pairs(parts: SplitResult) -> list[tuple[str, str]]:
+    """The URL's options. A '+' is one, as libpq has it: blanks are %20."""
+    return parse_qsl(parts.query.replace("+", "%2B"), keep_blank_values=True)
 
 
 def _host(parts: SplitResult) -> str:
@@ -124,9 +138,9 @@ def _shown(parts: SplitResult) -> str:
     """The URL as typed, `${…}` included, without the password and without options that are secrets."""
     login = f"{parts.username}@" if parts.username else ""
     port = f":{parts.port}" if parts.port is not None else ""
-    pairs = parse_qsl(parts.query, keep_blank_values=True)
-    query = "&".join(f"{k}={'***' if k.lower() in _SECRET_OPTIONS else v}" for k, v in pairs)
-    return f"{parts.scheme}://{login}{_host(parts)}{port}{parts.path}{'?' if query else ''}{query}"
+    query = "&".join(f"{k}={'***' if k.lower() in _SECRET_OPTIONS else v}" for k, v in _pairs(parts))
+    host = f"[{_host(parts)}]" if ":" in _host(parts) else _host(parts)
+    return f"{parts.scheme}://{login}{host}{port}{parts.path}{'?' if query else ''}{query}"
 
 
 def load_stores(path: Path, environment: Mapping[str, str], only: str | None = None) -> dict[str, Target]:
@@ -171,6 +185,9 @@ def resolve(text: str | None, file: Path | None, environment: Mapping[str, str])
             "TV3006", f"{shown(text)!r} is not a URL, and there is no {path}", "URLs look like sqlite:///file.db."
         )
     stores = load_stores(path, environment, text)
+    if text is None and not stores:
+        # A gate or a check of nothing would find nothing wrong.
+        raise TargetError("TV3005", f"no TARGET given, and {path} names no store", "Give a URL, or write one there.")
     if text is None:
         return tuple(stores.values())
     if text not in stores:

@@ -274,6 +274,21 @@ def test_the_hook_passes_its_files_on(tmp_path: Path) -> None:
     assert "python -m toolkit.cli.hook" in hooks
 
 
+def test_an_overlay_lies_over_both_versions(tmp_path: Path) -> None:
+    (tmp_path / "q.txt").write_text("Keyword20 = 'x'\n")
+    (tmp_path / "overlay.yaml").write_text("preallocated: {Keyword: 20}\n")
+    asked = ("schema", "check", "--engine", "postgresql", "--queries", f"{tmp_path}/q.txt", "--output", "json")
+    overlay = ("--overlay", f"{tmp_path}/overlay.yaml")
+    assert [f["code"] for f in temporal_visibility(*asked, "--from", "1.9").json("schema-check")["findings"]] == [
+        "TV8121"
+    ]
+    for words in ((), ("--from", "1.9")):
+        ran = temporal_visibility(*asked, *words, *overlay)
+        assert (ran.code, ran.json("schema-check")["findings"]) == (0, []), ran
+    ran = temporal_visibility("schema", "check", "sqlite:///none.db", *overlay)
+    assert (ran.code, "TV8112" in ran.err) == (2, True)
+
+
 def test_hostile_text_stays_text(tmp_path: Path) -> None:
     """File names and filters of strangers end in logs that act on what they read."""
     place = check.Place("a,b:c%\n::error::x.yaml", 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -20,6 +21,7 @@ from tests.support.mysql import EV, NEWEST, account, ask, at, driver, script, se
 from tests.support.shells import feed
 from toolkit.apply.machine import Limits
 from toolkit.apply.runner import Options, perform, plan_store, upgrade_task
+from toolkit.engines.mysql import connection
 from toolkit.engines.mysql.connection import opened, session
 from toolkit.engines.mysql.refusals import number_of
 from toolkit.engines.mysql.watch import Watcher
@@ -61,6 +63,18 @@ def test_an_account_that_may_not_use_the_database(mysql: Handle) -> None:
     with pytest.raises(ConnectionFailed) as absent, journeys.opened(f"{mysql.url}_and_no_more"):
         pass
     assert "CREATE DATABASE" in absent.value.hint
+
+
+def test_who_says_nothing_is_not_waited_for(mysql: Handle, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "CONNECT_TIMEOUT", 1)
+    with closing(socket.create_server(("127.0.0.1", 0))) as silent:
+        url = f"mysql://u:p@127.0.0.1:{silent.getsockname()[1]}/d"
+        with pytest.raises(ConnectionFailed) as refused, journeys.opened(url):
+            pass
+    assert (refused.value.code, "timed out" in refused.value.message) == ("TV4001", True)
+    # Whoever has answered may take longer for a statement.
+    with closing(opened(parse_url(mysql.url, {}))) as patient:
+        assert connection.ask(patient, "SELECT SLEEP(1.2) AS v") == [{"v": 0}]
 
 
 def test_wrong_password_and_nobody_there(mysql: Handle) -> None:

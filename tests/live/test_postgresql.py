@@ -114,8 +114,9 @@ def test_wrong_password_and_nobody_there(postgresql: Handle) -> None:
         pass
     assert wrong.value.code == "TV4001"
     assert "wr0ng-pw" not in f"{wrong.value.message} {wrong.value.hint}"
-    with pytest.raises(ConnectionFailed), journeys.opened("postgresql://u:p@127.0.0.1:1/d"):
+    with pytest.raises(ConnectionFailed) as nobody, journeys.opened("postgresql://u:p@127.0.0.1:1/d"):
         pass
+    assert "Connection refused" in nobody.value.message
     with pytest.raises(TargetError), journeys.opened("postgresql://u:p@127.0.0.1:1/d?sslmood=x"):
         pass
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from toolkit.targets import resolve
 
 # What CI runs speaks to GitHub, too.
 OUTPUTS = {name: "text|json|github" for name in ("drift", "verify-paths", "generate")}
+ROOT = str(Path(__file__).resolve().parent.parent.parent)
 OUTPUTS["check"] = "text|json|github|sarif"
 
 
@@ -95,6 +98,8 @@ def test_errors_as_json(tmp_path: Path) -> None:
 def test_no_target_and_no_configuration(tmp_path: Path) -> None:
     failed(temporal_visibility("schema", "status", cwd=tmp_path), "TV3005", 2)
     failed(temporal_visibility("schema", "status", "main", cwd=tmp_path), "TV3006", 2)
+    (tmp_path / "none.yaml").write_text("stores: {}\n")
+    failed(here("schema", "require", "--server", "1.31", "--config", f"{tmp_path}/none.yaml"), "TV3005", 2)
 
 
 def test_stores_of_a_configuration_file(tmp_path: Path) -> None:
@@ -113,6 +118,23 @@ def test_stores_of_a_configuration_file(tmp_path: Path) -> None:
     failed(temporal_visibility("schema", "status", cwd=tmp_path), "TV1003", 2)
 
 
+def test_of_several_stores_one_fails(tmp_path: Path) -> None:
+    config = tmp_path / "stores.yaml"
+    urls = {
+        "a": f"sqlite:///{tmp_path}/a.db",
+        "b": f"sqlite:///{tmp_path}/none/b.db",
+        "c": f"sqlite:///{tmp_path}/c.db",
+    }
+    config.write_text("stores:\n" + "".join(f"  {name}: {{url: '{url}'}}\n" for name, url in urls.items()))
+    ran = here("schema", "upgrade", "--to", "1.0", "--yes", "--config", str(config), "--output", "json")
+    told = ran.json("error")
+    assert (ran.code, told["error"]["target"]) == (1, "b")
+    assert [(run["target"], run["done"]) for run in told["runs"]] == [("a", True)]
+    for words in (("identify",), ("require", "--server", "1.31"), ("unlock",)):
+        ran = here("schema", *words, "--config", str(config))
+        assert (ran.code, "Error TV4001: b: " in ran.err) == (1, True), ran
+
+
 def test_a_store_needs_its_own_variables_only(tmp_path: Path) -> None:
     config = tmp_path / "stores.yaml"
     config.write_text("stores:\n  a: {url: 'sqlite:///${Dir}/x.db'}\n  b: {url: 'postgresql://u:${NOT_SET}@h/d'}\n")
@@ -122,6 +144,16 @@ def test_a_store_needs_its_own_variables_only(tmp_path: Path) -> None:
     assert (target.host, target.port, target.shown) == ("h.example", 5432, "postgresql://u@${Db_Host}:5432/d")
     (target,) = resolve("postgresql://u@Db.Example/d", None, {})
     assert target.host == "db.example"
+
+
+def test_addresses_say_what_they_mean() -> None:
+    (target,) = resolve("postgresql://u@[::1]:5432/d?application_name=a+b&user=me@server", None, {})
+    assert target.shown == "postgresql://u@[::1]:5432/d?application_name=a+b&user=me@server"
+    assert (target.host, target.options["application_name"]) == ("::1", "a+b")
+    (target,) = resolve("sqlite:///a@b.db", None, {})
+    assert target.path == "a@b.db"
+    # Another file than meant: what follows the '#' would be dropped.
+    failed(here("schema", "status", "sqlite:///a#b.db"), "TV3003", 2)
 
 
 class Terminal(io.StringIO):
@@ -154,6 +186,11 @@ def test_a_question_is_not_part_of_the_answer(
         ("{main: {url: 'temporal:s3cret@db:5432/t'}}", "TV3002"),
         ("{main: {url: 'temporal:s3cret@db://t'}}", "TV3002"),
         ("{main: {url: 'postgresql://h/d?Password=s3cret'}}", "TV3009"),
+        # A '/', '?' or '#' that is not encoded, after something that could be a port.
+        ("{main: {url: 'postgresql://temporal:12345/s3cret@db/t'}}", "TV3003"),
+        ("{main: {url: 'mysql://temporal:12345?s3cret@db/t'}}", "TV3003"),
+        ("{main: {url: 'mysql://temporal:12345@s3/cret@db/t'}}", "TV3003"),
+        ("{main: {url: 'mysql://temporal:12345#s3cret@db/t'}}", "TV3003"),
         ("{}", "TV3007"),
         ("{}", "TV3006"),
     ],
@@ -167,6 +204,20 @@ def test_no_password_is_told_wherever_it_stands(tmp_path: Path, content: str, co
     ran = here("schema", "plan", name, "--config", str(config))
     failed(ran, code, 2)
     assert "s3cret" not in ran.out + ran.err
+
+
+def test_a_terminal_that_lacks_characters_and_closed_streams(tmp_path: Path) -> None:
+    latin = {"PYTHONIOENCODING": "latin-1"}
+    ran = temporal_visibility("schema", "show", "1.14", "--engine", "sqlite", cwd=tmp_path, env=latin)
+    assert (ran.code, r"\u2661" in ran.out) == (0, True)
+    words = ("schema", "show", "1.14", "--engine", "sqlite", "--output", "json")
+    said = [temporal_visibility(*words, env=env).json("schema-show-engine") for env in (latin, None)]
+    assert said[0] == said[1]
+    upgrade = f"{sys.executable} -m toolkit schema upgrade sqlite:///x.db --to 1.0 --yes"
+    for closed in ("2>&-", ">&- 2>&-"):
+        done = subprocess.run(["sh", "-c", f"{upgrade} {closed}"], cwd=tmp_path, env={**os.environ, "PYTHONPATH": ROOT})
+        assert done.returncode == 0, closed
+        (tmp_path / "x.db").unlink()
 
 
 def test_every_command_has_help_and_an_output_option() -> None:

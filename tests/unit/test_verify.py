@@ -19,7 +19,7 @@ from toolkit.plan import StepClass
 from toolkit.routes import published
 from toolkit.verify import containers, report
 from toolkit.verify.evidence import Check, Disk, Evidence, Felt, Finding, StepTaken, UpgradePath, passed
-from toolkit.verify.paths import paths, retyped
+from toolkit.verify.paths import chosen, paths, retyped
 from toolkit.versions import chain, find
 
 FULL_TEXT_PARTS = ("_data", "_idx", "_docsize", "_config", "_content")
@@ -136,6 +136,17 @@ def test_from_a_dump(tmp_path: Path) -> None:
         assert (ran.code, found["findings"], found["from"]) == (0, [], f"1.8 ({source.name})")
 
 
+@pytest.mark.parametrize(
+    ("store", "start", "names"),
+    [("elasticsearch", "1.9", ["v9"]), ("elasticsearch", "1.1", ["v1", "v2", "v3", "v4"]),
+     ("elasticsearch", "v9-template", ["v9-template"]), ("postgresql", "1.12-combined", ["1.12-combined"]),
+     ("mysql", "v9", ["1.8", "1.9"])],
+)  # fmt: skip
+def test_a_version_and_its_labels_are_one_start(store: str, start: str, names: list[str]) -> None:
+    found = paths(engine(store), chain(), published().routes, chain()[-1])
+    assert [path.start for path in chosen(store, found, (start,), chain())] == names
+
+
 def refused(words: tuple[str, ...], code: str, exit_code: int, **env: str) -> None:
     ran = temporal_visibility("schema", "verify-paths", *words, env=env)
     assert (ran.code, code in ran.err) == (exit_code, True), ran
@@ -144,6 +155,9 @@ def refused(words: tuple[str, ...], code: str, exit_code: int, **env: str) -> No
 def test_wrong_words(tmp_path: Path) -> None:
     refused(("--engine", "mysql"), "TV2081", 2)
     refused(("--from", "9.9"), "TV2080", 2)
+    # Said before the first engine's paths are walked.
+    ran = temporal_visibility("schema", "verify-paths", "--from", "1.8")
+    assert (ran.code, "no path on clickhouse begins at '1.8'" in ran.err, "[1/1]" in ran.err) == (2, True, False)
     refused(("--image", "oracle=x"), "TV2082", 2)
     refused(("--engine", "sqlite", "--containers"), "TV2082", 2)
     refused(("--dump", str(tmp_path / "none.db")), "TV2084", 2)

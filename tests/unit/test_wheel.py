@@ -29,7 +29,8 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of executables of a fresh environment with the wheel and its locked requirements."""
     folder = tmp_path_factory.mktemp("wheel")
     uv = Path(sys.executable).parent / "uv"
-    run(uv, "build", "--quiet", "--wheel", "--out-dir", folder, ROOT, cwd=folder)
+    # The source distribution, and the wheel out of it.
+    run(uv, "build", "--quiet", "--out-dir", folder, ROOT, cwd=folder)
     (wheel,) = folder.glob("*.whl")
     run(uv, "venv", "--quiet", "--python", sys.executable, folder / "env", cwd=folder)
     python = folder / "env" / "bin" / "python"
@@ -59,6 +60,21 @@ def test_commands_run_from_the_wheel(installed: Path, tmp_path: Path) -> None:
     (store,) = status["stores"]
     assert (store["equals"], store["pending"], store["rows"]) == ([chain()[-1].version], 0, 100)
     assert "All files are current" in run(command, "schema", "generate", "--check", cwd=tmp_path)
+
+
+def test_make_works_in_the_source_distribution(installed: Path, tmp_path: Path) -> None:
+    (archive,) = installed.parent.parent.glob("*.tar.gz")
+    run("tar", "-xzf", archive, cwd=tmp_path)
+    (unpacked,) = (folder for folder in tmp_path.iterdir() if folder.is_dir())
+    assert "toolkit.demo" in run("make", "--dry-run", "demo", cwd=unpacked)
+    for name in (
+        "action.yml",
+        ".ci/run",
+        ".github/workflows/ci.yml",
+        ".pre-commit-hooks.yaml",
+        "tests/engines/compose.yaml",
+    ):
+        assert (unpacked / name).is_file(), name
 
 
 def test_the_base_install_has_no_embedded_engine(installed: Path, tmp_path: Path) -> None:

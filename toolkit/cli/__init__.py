@@ -86,8 +86,9 @@ root.add_command(
 
 def main() -> None:
     """Run the command line; errors leave with their exit code and without a traceback."""
-    from toolkit.cli.output import run_command
+    from toolkit.cli.output import run_command, settle_streams
 
+    settle_streams()
     try:
         sys.exit(run_command(root, sys.argv[1:]))
     finally:

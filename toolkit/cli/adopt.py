@@ -8,7 +8,7 @@ import click
 
 from toolkit.apply.adopting import adoption
 from toolkit.apply.limits import Limits
-from toolkit.cli.options import connected, target_argument, targets
+from toolkit.cli.options import connected, each, target_argument, targets
 from toolkit.cli.output import emit, output_option
 from toolkit.cli.running import answer, begun_plan, confirm, run_task
 from toolkit.lineage import lines, to_json
@@ -28,7 +28,11 @@ def command(
 ) -> None:
     """Take over TARGET (a URL, or a store of the configuration file): say what it is, and record that. Nothing else
     is changed."""
-    found = [_adopt(store, version, dry_run, yes, output == "json") for store in targets(target, config)]
+
+    def act(store: Target) -> dict[str, object]:
+        return _adopt(store, version, dry_run, yes, output == "json")
+
+    found = each(targets(target, config), act, "stores")
     emit(output, {"stores": found}, lambda: ())
 
 

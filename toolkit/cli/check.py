@@ -11,12 +11,14 @@ from typing import TypeAlias
 import click
 
 from toolkit import check, document
+from toolkit import overlay_file as overlays
 from toolkit.check import Finding, Gentle, Live, Saved, Severity, World
 from toolkit.cli.options import connected, targets, version_option
-from toolkit.cli.output import ci_output_option, emit
+from toolkit.cli.output import as_json, ci_output_option, emit
 from toolkit.definition import Definition
 from toolkit.engines import ENGINES, Client, Engine, engine
 from toolkit.errors import Differences, UsageError
+from toolkit.overlay import NO_OVERLAY, Overlay
 from toolkit.query.semantics import COMMON
 from toolkit.targets import Target
 from toolkit.versions import find
@@ -31,6 +33,8 @@ _LEVELS = [severity.value for severity in Severity if severity is not Severity.S
 @version_option()
 @click.option("--engine", "names", type=click.Choice(list(ENGINES)), multiple=True,
               help="Engine, without TARGET; may be given again.  [default: all]")  # fmt: skip
+@click.option("--overlay", "overlay_file", type=click.Path(dir_okay=False, path_type=Path),
+              help="Your overlay over both versions, without TARGET; a store has its own.")  # fmt: skip
 @click.option("--queries", type=click.Path(dir_okay=False, path_type=Path), multiple=True,
               help="File of saved filters, one a line or YAML of NAME: FILTER; may be given again.")  # fmt: skip
 @click.option("--data", metavar="TARGET", help="Store that counts the values that would not survive.")
@@ -52,6 +56,7 @@ def command(
     before: str | None,
     version: str,
     names: tuple[str, ...],
+    overlay_file: Path | None,
     queries: tuple[Path, ...],
     data: str | None,
     rows: int,
@@ -65,15 +70,16 @@ def command(
 ) -> None:
     """Find what would be lost between two versions (--from, --to), between TARGET and a version (--to), or between
     TARGET and the store OTHER."""
-    if target is not None and (before is not None or names):
-        raise UsageError("TV8112", "TARGET says what to come from; --from and --engine do not go with it",
+    if target is not None and (before is not None or names or overlay_file is not None):
+        raise UsageError("TV8112", "TARGET says what to come from; --from, --engine and --overlay do not go with it",
                          "Leave them out, or leave TARGET out.")  # fmt: skip
+    wishes = overlays.load(overlay_file) if overlay_file else NO_OVERLAY
     saved = [each for path in queries for each in check.read(path)]
     named = {**(_read_aliases(aliases) if aliases else {}), **_pairs(alias)}
     with ExitStack() as stack:
         opened = {text: _open(stack, text, config) for text in (target, other, data) if text is not None}
         found: list[Finding] = []
-        for old, new, changed in _sides(opened, target, other, before, find(version), names):
+        for old, new, changed in _sides(opened, target, other, before, find(version), names, wishes):
             found += changed
             start, goal = (side and World(*side, named, semantics, target is not None) for side in (old, new))
             assert goal is not None
@@ -94,6 +100,7 @@ def _sides(
     before: str | None,
     wanted: Definition,
     names: Sequence[str],
+    wishes: Overlay,
 ) -> Iterator[tuple[_Side | None, _Side, tuple[Finding, ...]]]:
     """Where from, where to, and what changes on the way; several when several engines are asked about."""
     if target is not None and other is not None:
@@ -104,7 +111,8 @@ def _sides(
         there = None if live.definition is None else (live.engine, live.definition)
         yield there, (live.engine, check.goal(live, wanted)), check.store(live, wanted)
     else:
-        start = None if before is None else find(before)
+        start = None if before is None else wishes.apply(find(before))
+        wanted = wishes.apply(wanted)
         for name in names or ENGINES:
             chosen = engine(name)
             if chosen.supports(wanted) and (start is None or chosen.supports(start)):
@@ -140,7 +148,7 @@ def _pairs(values: Sequence[str]) -> dict[str, str]:
 def _show(found: Sequence[Finding], output: str, level: Severity, saved: Sequence[Saved]) -> None:
     bad = check.at_least(found, level)
     if output == "sarif":
-        click.echo(json.dumps(check.sarif(found), indent=2, ensure_ascii=False))
+        click.echo(as_json(check.sarif(found)))
     else:
         data = {"findings": [f.to_json() for f in found], "filters": len(saved), "failed": len(bad)}
         emit(output, data, lambda: _lines(found, saved), lambda: check.github(found))

@@ -9,7 +9,7 @@ import click
 from toolkit.apply.limits import Limits
 from toolkit.apply.recognising import goes_down
 from toolkit.apply.runner import plan_store, upgrade_task
-from toolkit.cli.options import connected, target_argument, targets
+from toolkit.cli.options import connected, each, target_argument, targets
 from toolkit.cli.output import emit, number, output_option
 from toolkit.cli.running import answer, begun_plan, confirm, looked, problems_json, run_task, show
 from toolkit.cli.throttle import throttle_options
@@ -34,7 +34,11 @@ def command(
 ) -> None:  # fmt: skip
     """Bring TARGET (a URL, or a store of the configuration file) to an earlier version; says what that loses."""
     wanted = find(version)
-    runs = [_downgrade(store, wanted, dry_run, yes, wishes, output == "json") for store in targets(target, config)]
+
+    def act(store: Target) -> dict[str, object]:
+        return _downgrade(store, wanted, dry_run, yes, wishes, output == "json")
+
+    runs = each(targets(target, config), act, "runs")
     emit(output, {"runs": runs}, lambda: ())
 
 

@@ -8,10 +8,11 @@ from pathlib import Path
 import click
 
 from toolkit.apply.recognising import identify_store, remarks
-from toolkit.cli.options import connected, target_argument, targets
+from toolkit.cli.options import connected, each, target_argument, targets
 from toolkit.cli.output import emit, output_option
 from toolkit.errors import Differences
 from toolkit.lineage import Identity, lines, to_json
+from toolkit.targets import Target
 
 # More differences than this are counted, not listed.
 SHOWN = 20
@@ -23,12 +24,13 @@ SHOWN = 20
 @output_option
 def command(target: str | None, config: Path | None, exit_code: bool, output: str) -> None:
     """Say which published schema TARGET (a URL, or a store of the configuration file) is, or is nearest to."""
-    found: list[tuple[str, Identity, tuple[str, ...]]] = []
-    for store in targets(target, config):
+
+    def act(store: Target) -> tuple[str, Identity, tuple[str, ...]]:
         with connected(store) as (engine, client):
             observed = client.observe()
-            identity = identify_store(engine, observed, store.overlay)
-            found.append((store.name or store.shown, identity, remarks(observed)))
+            return store.name or store.shown, identify_store(engine, observed, store.overlay), remarks(observed)
+
+    found = each(targets(target, config), act)
     data = {"stores": [{"target": name, **to_json(one), "remarks": list(said)} for name, one, said in found]}
     emit(output, data, lambda: (line for one in found for line in _lines(*one)))
     if exit_code and any(not identity.exact for _, identity, _ in found):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -15,6 +15,7 @@ from toolkit.errors import ToolkitError
 from toolkit.targets import DEFAULT_FILE, Target, resolve
 
 _F = TypeVar("_F", bound=Callable[..., object])
+_T = TypeVar("_T")
 
 
 def target_argument(function: _F) -> _F:
@@ -37,6 +38,21 @@ def version_option(default: str = "latest") -> Callable[[_F], _F]:
 def targets(target: str | None, config: Path | None) -> tuple[Target, ...]:
     """What the command line names, with `${ENV}` filled in."""
     return resolve(target, config, os.environ)
+
+
+def each(stores: Sequence[Target], act: Callable[[Target], _T], member: str | None = None) -> list[_T]:
+    """What `act` answers for each store. The error that ends it names its store where there are several, and has the
+    answers before it: as `member` of the document, when they are data."""
+    found: list[_T] = []
+    for store in stores:
+        try:
+            found.append(act(store))
+        except ToolkitError as error:
+            if len(stores) > 1:
+                error.target = store.name or store.shown
+                error.answered = {member: found} if member else {}
+            raise
+    return found
 
 
 @contextmanager

@@ -5,6 +5,7 @@ The only module that prints; it is handed finished values.
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
@@ -39,10 +40,25 @@ def emit(
 ) -> None:
     """Print `data` as one JSON document, or the lines of `text()`, or the annotations of `github()`."""
     if output == "json":
-        click.echo(json.dumps(data, indent=2, ensure_ascii=False))
+        click.echo(as_json(data))
         return
     for line in github() if github is not None and output == "github" else text():
         click.echo(line)
+
+
+def as_json(data: object) -> str:
+    """`data` as a document that stdout can carry: what an encoding other than UTF-8 may lack is escaped."""
+    unicode = (getattr(sys.stdout, "encoding", None) or "utf-8").lower().startswith("utf")
+    return json.dumps(data, indent=2, ensure_ascii=not unicode)
+
+
+def settle_streams() -> None:
+    """Let there be both streams, also where the caller has closed one, and let no character be too much for them."""
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
@@ -93,9 +109,11 @@ def _values_of_output(arguments: Sequence[str]) -> list[str]:
 def _show(error: ToolkitError, wants_json: bool) -> None:
     # These come after an answer that shows them: one document on stdout is enough.
     if wants_json and not (error.told or isinstance(error, Differences)):
-        click.echo(json.dumps({"error": error.to_json()}, ensure_ascii=False, indent=2))
+        click.echo(as_json({"error": error.to_json(), **error.answered}))
         return
-    place = f"{error.location}: " if isinstance(error, DefinitionError) and error.location else ""
+    place = "" if error.target is None else f"{error.target}: "
+    if isinstance(error, DefinitionError) and error.location:
+        place += f"{error.location}: "
     click.echo(f"{click.style('Error', fg='red')} {error.code}: {place}{error.message}", err=True)
     if isinstance(error, FilterError) and (pointer := error.pointer()):
         click.echo("\n".join(f"  {line}" for line in pointer.splitlines()), err=True)

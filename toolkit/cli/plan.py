@@ -9,7 +9,7 @@ import click
 
 from toolkit.apply.plan_json import write
 from toolkit.apply.runner import plan_store, script_store
-from toolkit.cli.options import connected, target_argument, targets, version_option
+from toolkit.cli.options import connected, each, target_argument, targets, version_option
 from toolkit.cli.output import emit, output_option
 from toolkit.cli.running import looked, planned, problems_json
 from toolkit.definition import Definition
@@ -46,7 +46,7 @@ def command(
     if form == "sql":
         plans = [_script(stores[0], wanted, file)]
     else:
-        plans = [_planned(store, wanted, offline) for store in stores]
+        plans = each(stores, lambda store: _planned(store, wanted, offline))
         if file:
             write(plans[0].plan, file)
         data = {"plans": [_json(explained) for explained in plans]}

@@ -8,10 +8,11 @@ from pathlib import Path
 import click
 
 from toolkit.apply.standing import require
-from toolkit.cli.options import connected, target_argument, targets
+from toolkit.cli.options import connected, each, target_argument, targets
 from toolkit.cli.output import emit, output_option
 from toolkit.errors import Differences
 from toolkit.requiring import Fitness
+from toolkit.targets import Target
 
 
 @click.command("require")
@@ -23,10 +24,12 @@ def command(target: str | None, config: Path | None, server: str, output: str) -
 
     Without TARGET: on every store of the configuration file.
     """
-    found: list[tuple[str, Fitness]] = []
-    for store in targets(target, config):
+
+    def act(store: Target) -> tuple[str, Fitness]:
         with connected(store) as (engine, client):
-            found.append((store.name or store.shown, require(engine, client.observe(), store.overlay, server)))
+            return store.name or store.shown, require(engine, client.observe(), store.overlay, server)
+
+    found = each(targets(target, config), act)
     data = {
         "stores": [
             {"target": name, "release": f.release, "needs": f.needs, "starts": f.starts, "reasons": list(f.reasons),

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import click
 
-from toolkit.cli.options import connected, target_argument, targets
+from toolkit.cli.options import connected, each, target_argument, targets
 from toolkit.cli.output import emit, output_option, table
 from toolkit.engines import Client, Engine
 from toolkit.engines.online import Coordinated
 from toolkit.errors import Unsupported
+from toolkit.targets import Target
 
 
 @click.command("runs")
@@ -20,10 +21,12 @@ from toolkit.errors import Unsupported
 @output_option
 def command(target: str | None, config: Path | None, number: int | None, output: str) -> None:
     """List the runs on TARGET (a URL, or a store of the configuration file), and who holds its lock."""
-    found = []
-    for store in targets(target, config):
+
+    def act(store: Target) -> dict[str, object]:
         with connected(store) as (engine, client):
-            found.append({"target": store.name or store.shown, **_read(engine, client, number)})
+            return {"target": store.name or store.shown, **_read(engine, client, number)}
+
+    found = each(targets(target, config), act, "stores")
     emit(output, {"stores": found}, lambda: (line for facts in found for line in _lines(facts)))
 
 

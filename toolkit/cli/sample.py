@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from toolkit.apply.planning import recognise
-from toolkit.cli.options import connected, target_argument, targets
+from toolkit.cli.options import connected, each, target_argument, targets
 from toolkit.cli.output import emit, output_option
 from toolkit.cli.progress import counted
 from toolkit.definition import Definition
@@ -27,10 +27,12 @@ from toolkit.versions import chain
 @output_option
 def command(target: str | None, config: Path | None, rows: int, seed: int, output: str) -> None:
     """Fill TARGET (a URL, or a store of the configuration file) with realistic records: written, rewritten, deleted."""
-    found = []
-    for store in targets(target, config):
+
+    def act(store: Target) -> dict[str, object]:
         with connected(store) as (engine, client):
-            found.append(_fill(engine, client, store, rows, seed, output == "json"))
+            return _fill(engine, client, store, rows, seed, output == "json")
+
+    found = each(targets(target, config), act, "stores")
     lines = (
         f"{f['target']}: {f['writes']} writes, {f['records']} records in the store, {f['writes_per_second']} writes/s"
         for f in found

@@ -11,12 +11,13 @@ from toolkit.apply.limits import Limits, eased
 from toolkit.apply.ongoing import unfinished
 from toolkit.apply.runner import tells
 from toolkit.catalog import Json
-from toolkit.cli.options import connected, target_argument, targets
+from toolkit.cli.options import connected, each, target_argument, targets
 from toolkit.cli.output import emit, output_option
 from toolkit.cli.throttle import chunk_time, lock_timeout, max_lag, max_load
 from toolkit.engines import Client, Engine
 from toolkit.engines.online import Coordinated, Run, Throttling
 from toolkit.errors import ToolkitError, Unsupported
+from toolkit.targets import Target
 
 
 @click.command("throttle")
@@ -38,10 +39,12 @@ def command(
     given: dict[str, Json] = {"chunk_seconds": chunk_time, "lock_seconds": lock_timeout, "max_lag": max_lag,
                               "max_load": max_load, "paused": paused}  # fmt: skip
     wishes = {name: value for name, value in given.items() if value is not None}
-    found = []
-    for store in targets(target, config):
+
+    def act(store: Target) -> dict[str, Json]:
         with connected(store) as (engine, client):
-            found.append({"target": store.name or store.shown, **_ask(engine, client, wishes, reset)})
+            return {"target": store.name or store.shown, **_ask(engine, client, wishes, reset)}
+
+    found = each(targets(target, config), act, "stores")
     emit(output, {"stores": found}, lambda: (line for facts in found for line in _lines(facts)))
 
 

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import click
 
-from toolkit.cli.options import connected, target_argument, targets
+from toolkit.cli.options import connected, each, target_argument, targets
 from toolkit.cli.output import emit, output_option
 from toolkit.engines.online import Coordinated
 from toolkit.errors import LockHeld, Unsupported
+from toolkit.targets import Target
 
 
 @click.command("unlock")
@@ -18,20 +19,21 @@ from toolkit.errors import LockHeld, Unsupported
 @output_option
 def command(target: str | None, config: Path | None, owner: str | None, output: str) -> None:
     """Take away an expired lock on TARGET (a URL, or a store of the configuration file)."""
-    found: list[dict[str, object]] = []
-    for store in targets(target, config):
-        name = store.name or store.shown
-        with connected(store) as (engine, client):
-            if not isinstance(client, Coordinated):
-                raise Unsupported("TV5111", f"{engine.NAME} keeps no lock", "")
-            holder = client.holder()
-            if holder is not None and not holder.expired and holder.owner != owner:
-                hint = f"If you are sure that it is gone: --force {holder.owner!r}."
-                raise LockHeld("TV5101", f"{holder.owner} holds the lock until {holder.expires}", hint)
-            if holder is not None:
-                client.break_lock(holder.owner)
-            found.append({"target": name, "was": holder.owner if holder else None})
+    found = each(targets(target, config), lambda store: _unlock(store, owner), "stores")
     emit(output, {"stores": found}, lambda: (f"{f['target']}: {_was(f['was'])}" for f in found))
+
+
+def _unlock(store: Target, owner: str | None) -> dict[str, object]:
+    with connected(store) as (engine, client):
+        if not isinstance(client, Coordinated):
+            raise Unsupported("TV5111", f"{engine.NAME} keeps no lock", "")
+        holder = client.holder()
+        if holder is not None and not holder.expired and holder.owner != owner:
+            hint = f"If you are sure that it is gone: --force {holder.owner!r}."
+            raise LockHeld("TV5101", f"{holder.owner} holds the lock until {holder.expires}", hint)
+        if holder is not None:
+            client.break_lock(holder.owner)
+        return {"target": store.name or store.shown, "was": holder.owner if holder else None}
 
 
 def _was(owner: object) -> str:

@@ -10,7 +10,7 @@ from toolkit.apply import plan_json as plans
 from toolkit.apply.limits import Limits
 from toolkit.apply.recognising import goes_down
 from toolkit.apply.runner import plan_store, upgrade_task
-from toolkit.cli.options import connected, target_argument, targets, version_option
+from toolkit.cli.options import connected, each, target_argument, targets, version_option
 from toolkit.cli.output import emit, output_option
 from toolkit.cli.running import answer, begun_plan, confirm, looked, problems_json, run_task, show
 from toolkit.cli.throttle import throttle_options
@@ -41,7 +41,11 @@ def command(
     stores = targets(target, config)
     if given and len(stores) > 1:
         raise UsageError("TV2013", "a plan is for one store", "Name the TARGET it was made for.")
-    runs = [_upgrade(store, wanted, given, offline, dry_run, yes, wishes, output == "json") for store in stores]
+
+    def act(store: Target) -> dict[str, object]:
+        return _upgrade(store, wanted, given, offline, dry_run, yes, wishes, output == "json")
+
+    runs = each(stores, act, "runs")
     emit(output, {"runs": runs}, lambda: ())
 
 

@@ -32,8 +32,8 @@ _EMBEDDED = ("sqlite", "clickhouse")
 @click.command("verify-paths")
 @click.option("--engine", "engines", type=click.Choice(list(ENGINES)), multiple=True,
               help="Engines to walk on.  [default: sqlite and clickhouse, embedded]")  # fmt: skip
-@click.option("--from", "starts", multiple=True, metavar="VERSION", help="Begin here only (1.9, 1.12-combined, v9); "
-              "may be repeated.  [default: every published schema]")  # fmt: skip
+@click.option("--from", "starts", multiple=True, metavar="VERSION", help="Begin here only (1.9, 1.12-combined, or "
+              "a label: v9); may be repeated.  [default: every published schema]")  # fmt: skip
 @click.option("--to", "version", default="latest", show_default=True, help="Wanted schema version.")
 @click.option("--overlay", "overlay_file", type=click.Path(dir_okay=False, path_type=Path), help="Your overlay.")
 @click.option("--dump", type=click.Path(dir_okay=False, path_type=Path),
@@ -58,11 +58,12 @@ def command(
     wishes = overlays.load(overlay_file) if overlay_file else NO_OVERLAY
     with _removing(), ExitStack() as stack:
         places = _places(stack, engines, urls, in_containers, containers.images(images))
-        found = (
-            [evidence for place in places for evidence in _walked(place, goal, wishes, starts, rows, output)]
-            if dump is None
-            else [_from_dump(places, dump, goal, wishes, rows)]
-        )
+        if dump is None:
+            # Every start is known before the first path is walked.
+            ways = [(place, _ways(place, goal, wishes, starts)) for place in places]
+            found = [evidence for way in ways for evidence in _walked(*way, rows, output)]
+        else:
+            found = [_from_dump(places, dump, goal, wishes, rows)]
     page = list(report.markdown(found))
     _write(markdown_file, "\n".join(page) + "\n")
     _write(junit_file, report.junit(found))
@@ -104,15 +105,16 @@ def _places(
     return [*given, *(parse_url(forms[name], {}) for name in names)]
 
 
-def _walked(
-    place: Target, goal: Definition, wishes: Overlay, starts: Sequence[str], rows: int, output: str
-) -> Iterator[Evidence]:
-    known = engine(place.engine)
-    ways: tuple[UpgradePath, ...] = chosen(paths(known, chain(), published().routes, goal, wishes), starts)
+def _ways(place: Target, goal: Definition, wishes: Overlay, starts: Sequence[str]) -> tuple[UpgradePath, ...]:
+    found = paths(engine(place.engine), chain(), published().routes, goal, wishes)
+    return chosen(place.engine, found, starts, chain())
+
+
+def _walked(place: Target, ways: Sequence[UpgradePath], rows: int, output: str) -> Iterator[Evidence]:
     for number, path in enumerate(ways, 1):
         if output != "json":
             click.echo(f"[{number}/{len(ways)}] {path.name}", err=True)
-        yield walk_on(known, path, place, rows, chain())
+        yield walk_on(engine(place.engine), path, place, rows, chain())
 
 
 def _from_dump(places: Sequence[Target], dump: Path, goal: Definition, wishes: Overlay, rows: int) -> Evidence:

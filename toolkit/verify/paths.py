@@ -52,15 +52,27 @@ def _type(facts: Json) -> Json:
     return facts.get("type") if isinstance(facts, dict) else facts
 
 
-def chosen(found: Sequence[UpgradePath], starts: Sequence[str]) -> tuple[UpgradePath, ...]:
-    """Those that begin at one of `starts`; all when there are none. UsageError for a start that no path has."""
+def chosen(
+    engine: str, found: Sequence[UpgradePath], starts: Sequence[str], chain: Sequence[Definition]
+) -> tuple[UpgradePath, ...]:
+    """Those on `engine` that begin at one of `starts`; all when there are none. A version stands for its labels where
+    an engine has only those, and the other way round. UsageError for a start that no path has."""
     if not starts:
         return tuple(found)
     names = [path.start for path in found]
+    wanted: set[str] = set()
     for start in starts:
-        if start not in names:
-            raise UsageError("TV2080", f"no path begins at {start[:60]!r}", f"Paths begin at {', '.join(names)}.")
-    return tuple(path for path in found if path.start in starts)
+        called = {start} if start in names else _also_called(start, chain).intersection(names)
+        if not called:
+            hint = f"Paths begin there at {', '.join(names)}."
+            raise UsageError("TV2080", f"no path on {engine} begins at {start[:60]!r}", hint)
+        wanted |= called
+    return tuple(path for path in found if path.start in wanted)
+
+
+def _also_called(start: str, chain: Sequence[Definition]) -> set[str]:
+    groups = ({definition.version, *definition.labels.elasticsearch} for definition in chain)
+    return {name for group in groups if start in group for name in group}
 
 
 def definition_of(engine: Engine, chain: Sequence[Definition], one: Known, known: Sequence[Known]) -> Definition:

@@ -62,12 +62,20 @@ def opened(target: Target) -> Connection:
         "program_name": "temporal-visibility",
     }
     try:
-        return pymysql.connect(**settings | encryption(given))
+        return _welcomed(settings | encryption(given))
     except pymysql.OperationalError as error:
         if given["ssl-mode"] != "PREFERRED" or number_of(error) != CR.CR_SSL_CONNECTION_ERROR:
             raise
         # This server has no TLS, which is what PREFERRED allows.
-        return pymysql.connect(**settings | {"ssl_disabled": True})
+        return _welcomed(settings | {"ssl_disabled": True})
+
+
+def _welcomed(settings: dict[str, Any]) -> Connection:
+    """A connection whose greeting and login came in time: what listens at the port may be no MySQL server, or a
+    balancer with none behind it. Statements then take as long as they take."""
+    connection: Connection = pymysql.connect(**settings, read_timeout=CONNECT_TIMEOUT)
+    connection._read_timeout = None  # type: ignore[attr-defined]
+    return connection
 
 
 def settle(connection: Connection, lock_wait_timeout: int) -> None:

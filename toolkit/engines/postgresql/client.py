@@ -58,7 +58,8 @@ def connect(target: Target, rules: Profile) -> PostgresClient:
     except psycopg.ProgrammingError as error:
         raise TargetError("TV3009", f"the URL's options: {target.redact(str(error)).strip()}") from None
     except psycopg.OperationalError as error:
-        reason = target.redact(str(error)).strip().splitlines()
+        # The last attempt tells why. Lines that are indented only ask what the matter may be.
+        reason = [line for line in target.redact(str(error)).strip().splitlines() if not line.startswith("\t")]
         raise ConnectionFailed("TV4001", f"cannot connect to {target.shown}: {reason[-1] if reason else 'no answer'}",
                                "Is the server up, and are host, port, user and password right?") from None  # fmt: skip
     return PostgresClient(connection, target, rules, conninfo)
