@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
@@ -15,6 +16,8 @@ from urllib.parse import quote
 import pytest
 
 from tests.engines.handles import Handle
+from tests.engines.http import base, call
+from tests.engines.processes import wait_until
 from tests.support.catalogs import released
 from tests.support.command import temporal_visibility
 from tests.support.online import killed_again_and_again
@@ -478,3 +481,49 @@ def test_documents_without_their_source_are_not_copied(engine: Handle) -> None:
         brought(client, newest(engine))
     assert told.value.code == "TV4518"
     assert indices(engine) == [name]
+
+
+_UNTIL = "for (int i = 0; i < 900000 && new Date().getTime() < params.end; i++) { ctx._source.HistoryLength = i; }"
+
+
+@pytest.mark.short
+@pytest.mark.parametrize("way", ["online", "offline", "killed"])
+def test_writes_under_way_when_writes_are_refused_are_not_lost(engine: Handle, way: str) -> None:
+    """A server waits for them only so long, and answers all the same. Who gives up then lets writers in again."""
+    version, name, slow = prepared(engine, 20), name_of(engine), 200
+
+    def written_until(end: float) -> bytes:
+        lines: list[Any] = []
+        for number in range(slow):
+            script = {"source": _UNTIL, "params": {"end": int(end * 1000)}}
+            lines += [{"update": {"_index": name, "_id": f"slow{number}"}},
+                      {"scripted_upsert": True, "upsert": {"RunId": f"slow{number}"}, "script": script}]  # fmt: skip
+        body = "".join(f"{json.dumps(line)}\n" for line in lines).encode()
+        return call("POST", f"{base(engine.address)}/_bulk", body, {"Content-Type": "application/x-ndjson"})
+
+    with opened(engine) as client, ThreadPoolExecutor(1) as pool:
+        send, written = client._line.send, list[Any]()
+
+        def impatient(method: str, path: str, content: Any = None, seconds: int = 90) -> Answer:
+            if path != f"/{name}/_block/write" or written:
+                return send(method, path, content, seconds)
+            written.append(pool.submit(written_until, time.time() + 3))
+            wait_until(lambda: "bulk[s]" in str(ask(engine, "GET", "/_tasks?actions=*bulk*")), 10, "the write")
+            answer = send(method, f"{path}?timeout=10ms", content, seconds)
+            assert answer.body["acknowledged"] is False
+            if way == "killed":
+                raise KeyboardInterrupt
+            return answer
+
+        client._line.send = impatient  # type: ignore[method-assign]
+        if way == "killed":
+            with pytest.raises(KeyboardInterrupt):
+                brought(client, version)
+        else:
+            brought(client, version, offline=way == "offline")
+        assert b'"errors":false' in written[0].result()
+        if way == "killed":
+            ran = temporal_visibility("schema", "rollback", url_of(engine), "--yes")
+            assert ran.code == 0, ran.err
+        ask(engine, "PUT", f"/{name}/_doc/late", {"RunId": "late"})
+        assert client.count() == 20 + slow + 1

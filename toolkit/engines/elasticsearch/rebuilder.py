@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
-from toolkit.engines.elasticsearch import inspect, render, shadow
+from toolkit.engines.elasticsearch import blocking, inspect, render, shadow
 from toolkit.engines.elasticsearch.books import Ask, Books, SearchLease
 from toolkit.engines.elasticsearch.comparing import Comparing
 from toolkit.engines.elasticsearch.following import Bulk, Following, Positions
@@ -130,7 +130,7 @@ class SearchRebuilder:
         sides = self._comparing(step)
         work = sides.work
         began = time.monotonic()
-        work.send("lock")
+        self._refuse_writes(work)
         try:
             ready = self._caught_up(sides, most)
             if ready:
@@ -152,6 +152,13 @@ class SearchRebuilder:
         self._known.clear()
         self._last = None
         return Swapped(time.monotonic() - began)
+
+    def _refuse_writes(self, work: Following) -> None:
+        try:
+            blocking.refuse(self._ask, shadow.part(work.statements, "lock"), work.source, self._lease.check)
+        except BaseException:
+            self._let_writers_in(work)
+            raise
 
     def _following(self, step: Step) -> Following:
         return self._comparing(step).work
@@ -252,7 +259,8 @@ class SearchRebuilder:
         done the old index stays closed: a write that is late must fail and be tried again, not get lost in it."""
         with contextlib.suppress(ToolkitError):
             # The swap takes the writer's alias away, whether or not its answer arrived.
-            if work.writer in work.writers():
+            opened = work.writer in work.writers() and work.send("unlock", (404,)).status < 400
+            if opened and blocking.mend(self._ask, work.source):
                 work.send("unlock", (404,))
 
 
