@@ -527,3 +527,26 @@ def test_writes_under_way_when_writes_are_refused_are_not_lost(engine: Handle, w
             assert ran.code == 0, ran.err
         ask(engine, "PUT", f"/{name}/_doc/late", {"RunId": "late"})
         assert client.count() == 20 + slow + 1
+
+
+def test_a_run_that_ended_while_writes_were_refused_is_taken_back(engine: Handle) -> None:
+    """Nobody else could tell that the block is ours."""
+    version, name = prepared(engine, 20), name_of(engine)
+    dead = []
+    with opened(engine) as client:
+        send = client._line.send
+
+        def killed(method: str, path: str, body: Any = None, seconds: int = 90) -> Answer:
+            if dead or (path == "/_aliases" and "remove_index" in str(body)):
+                dead.append(path)
+                raise ConnectionFailed("TV4002", "killed")
+            return send(method, path, body, seconds)
+
+        client._line.send = killed  # type: ignore[method-assign]
+        with pytest.raises(ConnectionFailed):
+            brought(client, version)
+    assert "index.blocks.write" in str(ask(engine, "GET", f"/{name}/_settings?flat_settings=true"))
+    ran = temporal_visibility("schema", "rollback", url_of(engine), "--yes")
+    assert ran.code == 0, ran.err
+    ask(engine, "PUT", f"/{name}/_doc/late", {"RunId": "late"})
+    assert indices(engine) == [name]

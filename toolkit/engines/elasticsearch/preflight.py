@@ -39,8 +39,7 @@ def check(ask: Ask, plan: Plan, observed: Observed) -> tuple[Problem, ...]:
         found += health(state, observed.names.holder)
         facts = next(iter(ask("GET", holder, None, ()).body.values()))
         # A plain rebuild that was cut off left a block of ours; the plan takes it back.
-        mended = {step.id.removeprefix("settings.blocks.") for step in plan.steps}
-        found += () if observed.interrupted else blocks(facts, observed.names.holder, mended)
+        found += () if observed.interrupted else blocks(facts, observed.names.holder, mended(plan, observed))
         if _copied(plan):
             found += pages(facts, observed.names.holder)
         if plan.kept:
@@ -91,15 +90,24 @@ def health(answer: Mapping[str, Any], index: str) -> Iterator[Problem]:
         yield Problem("TV4516", f"{index} is yellow: a copy of a shard is missing", "", fatal=False)
 
 
-def blocks(facts: Mapping[str, Any], index: str, mended: Collection[str] = ()) -> Iterator[Problem]:
-    """An index that somebody made read-only stays so: it would be opened again by us. `mended`: blocks that the plan
+def blocks(facts: Mapping[str, Any], index: str, gone: Collection[str] = ()) -> Iterator[Problem]:
+    """An index that somebody made read-only stays so: it would be opened again by us. `gone`: blocks that the plan
     itself takes away."""
     settings = flat_settings(facts.get("settings") or {})
     names = ("write", "read_only", "read_only_allow_delete", "metadata")
-    on = [n for n in names if n not in mended and str(settings.get(f"blocks.{n}")).lower() == "true"]
+    on = [n for n in names if n not in gone and str(settings.get(f"blocks.{n}")).lower() == "true"]
     if on:
         text = f"{index} has the block {', '.join(f'index.blocks.{name}' for name in on)}"
         yield Problem("TV4517", text, "Find out who set it (a full disk sets read_only_allow_delete), and remove it.")
+
+
+def mended(plan: Plan, store: SearchStore) -> frozenset[str]:
+    """The blocks of the index that the plan itself takes away, whoever set them; a swap takes only its own."""
+    path = f"{render.path(store.names.holder)}/_settings"
+    sent = [s for step in plan.steps for s in step.statements if isinstance(s, Request) and s.path == path]
+    settings = [flat_settings(s.body) for s in sent if isinstance(s.body, dict) and s.part != "unlock"]
+    taken = (name for found in settings for name, value in found.items() if value is None)
+    return frozenset(name.removeprefix("blocks.") for name in taken if name.startswith("blocks."))
 
 
 def source(facts: Mapping[str, Any], index: str) -> Iterator[Problem]:
