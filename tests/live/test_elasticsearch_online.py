@@ -529,8 +529,10 @@ def test_writes_under_way_when_writes_are_refused_are_not_lost(engine: Handle, w
         assert client.count() == 20 + slow + 1
 
 
-def test_a_run_that_ended_while_writes_were_refused_is_taken_back(engine: Handle) -> None:
-    """Nobody else could tell that the block is ours."""
+@pytest.mark.short
+@pytest.mark.parametrize("on", [False, True], ids=["back", "on"])
+def test_a_run_that_ended_while_writes_were_refused_is_taken_back_or_goes_on(engine: Handle, on: bool) -> None:
+    """The block and the clone are seen to be its own, whatever the server remembers of them."""
     version, name = prepared(engine, 20), name_of(engine)
     dead = []
     with opened(engine) as client:
@@ -546,7 +548,8 @@ def test_a_run_that_ended_while_writes_were_refused_is_taken_back(engine: Handle
         with pytest.raises(ConnectionFailed):
             brought(client, version)
     assert "index.blocks.write" in str(ask(engine, "GET", f"/{name}/_settings?flat_settings=true"))
-    ran = temporal_visibility("schema", "rollback", url_of(engine), "--yes")
+    words = ("upgrade", "--to", version) if on else ("rollback",)
+    ran = temporal_visibility("schema", *words, url_of(engine), "--yes")
     assert ran.code == 0, ran.err
     ask(engine, "PUT", f"/{name}/_doc/late", {"RunId": "late"})
-    assert indices(engine) == [name]
+    assert len(indices(engine)) == (2 if on else 1)

@@ -193,7 +193,7 @@ def _clone(work: _Work) -> Request | None:
         return None
     found = work.store.catalog.children(("settings",))
     copies: dict[str, Json] = {name: found[name] for name in _COPIES if name in found}
-    return shadow.clone(work.store.names.holder, work.kept, {**copies, "gc_deletes": shadow.REMEMBER})
+    return shadow.clone(work.store.names.holder, work.kept, {**copies, "gc_deletes": shadow.mark(work.store.uuid)})
 
 
 def _follow(pair: Pair, id: str) -> Step:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import unquote
+from zlib import crc32
 
 from toolkit.catalog import Json
 from toolkit.engines.elasticsearch import inspect, render
@@ -18,6 +19,7 @@ from toolkit.plan import Request
 
 # How long the index that is being filled remembers what was deleted, so that no late copy brings it back.
 REMEMBER = "7d"
+_WEEK = 7 * 86_400
 COPY_SIZE = 2000
 PAGE = 2000
 RUNS_PAGE = 10_000
@@ -175,6 +177,12 @@ def clone_name(request: Request) -> str:
     return unquote(request.path.rpartition("/")[2])
 
 
+def mark(uuid: str) -> str:
+    """How long the clone of the index with that number remembers deletes. Nobody else has just this in mind, and there
+    is no other mark for a clone: some servers forget of what it was made."""
+    return f"{_WEEK + crc32(uuid.encode()) % _WEEK}s"
+
+
 def drop_ours(name: str, uuid: str) -> Request:
     """Drop an index that a run has made of the index with that number; one of somebody else with that name stays."""
     return Request("DELETE", render.path(name), {"made_of": uuid}, "if ours")
@@ -189,7 +197,9 @@ def ours(found: Mapping[str, Json], name: str, uuid: str) -> bool:
     note, settings = inspect.meta(facts).get(render.NOTE), facts.get("settings")
     flat = inspect.flat_settings(settings) if isinstance(settings, dict) else {}
     made = isinstance(note, dict) and note.get("made_for") == uuid
-    return made or (flat.get("resize.source.uuid") == uuid and flat.get("gc_deletes") == REMEMBER)
+    # Runs that an earlier release began have another mark.
+    older = flat.get("resize.source.uuid") == uuid and flat.get("gc_deletes") == REMEMBER
+    return made or older or flat.get("gc_deletes") == mark(uuid)
 
 
 def healthy(index: str) -> Request:
