@@ -553,3 +553,49 @@ def test_a_run_that_ended_while_writes_were_refused_is_taken_back_or_goes_on(eng
     assert ran.code == 0, ran.err
     ask(engine, "PUT", f"/{name}/_doc/late", {"RunId": "late"})
     assert len(indices(engine)) == (2 if on else 1)
+
+
+@pytest.mark.parametrize("alias", [False, True], ids=["index", "alias"])
+def test_what_is_added_meanwhile_is_kept_there_and_back(engine: Handle, alias: bool) -> None:
+    """Search attributes and aliases, made while it copies and after the swap; an alias taken away stays away."""
+    version, name = prepared(engine, 20, alias), name_of(engine)
+
+    def aliased(action: str, word: str, **more: Any) -> None:
+        [holder] = ask(engine, "GET", f"/{name}")
+        facts = {"index": holder, "alias": f"{name}-{word.lower()}", **more}
+        ask(engine, "POST", "/_aliases", {"actions": [{action: facts}]})
+
+    def add(word: str) -> None:
+        ask(engine, "PUT", f"/{name}/_mapping", {"properties": {word: {"type": "keyword"}}})
+        ask(engine, "PUT", f"/{name}/_doc/w~{word}?version=9&version_type=external", {"RunId": word, word: "x"})
+        aliased("add", word, filter={"term": {word: "x"}})
+
+    def has(*words: str) -> None:
+        ask(engine, "POST", f"/{name}/_refresh")
+        assert [ask(engine, "GET", f"/{name}-{word.lower()}/_count")["count"] for word in words] == [1] * len(words)
+        [facts] = ask(engine, "GET", f"/{name}").values()
+        assert set(facts["aliases"]) - {name} == {f"{name}-{word.lower()}" for word in words}
+
+    def act(action: Action, outcome: Outcome | None) -> None:
+        if isinstance(action, CompareChunk) and outcome is None and not added:
+            added.append("Early")
+            add("Early")
+            aliased("remove", "gone")
+
+    added: list[str] = []
+    aliased("add", "gone")
+    with opened(engine) as client:
+        brought(client, version, options=watching(act))
+        at_with(client, version, "Early")
+        has("Early")
+        add("Late")
+        aliased("remove", "early")
+        task = ways_back.rollback(chosen, client, released(), TWO_SHARDS)
+        perform(client, task, lambda *_: None, time.monotonic, QUICK)
+        has("Late")
+        at_with(client, version, "Early", "Late")
+
+
+def at_with(client: SearchClient, version: str, *words: str) -> None:
+    have = client.observe().catalog.children(("properties",))
+    assert have.keys() - chosen.catalog(find(version)).children(("properties",)).keys() == set(words)

@@ -92,6 +92,7 @@ class SearchRebuilder:
         at = -1 if after is None else int(after[0])
         if after is None:
             goal = work.progress()
+            work.take_fields()
             work.send("refresh source")
             work.remember(goal)
         else:
@@ -235,7 +236,11 @@ class SearchRebuilder:
             # If the name does not move after all, they are taken away again before more is copied.
             self._known.clear()
             work.send("pipelines")
-        answer = work.send("swap", (404,))
+        known = self._ask("GET", f"{render.path(work.source)}/_alias", None, (404,)).body.get(work.source) or {}
+        planned = shadow.filled(shadow.part(work.statements, "swap"), {"writer": work.writer})
+        swap = shadow.moved(planned, self._books.store, (work.source, work.target), known.get("aliases") or {})
+        self._lease.check()
+        answer = self._ask(swap.method, swap.path, swap.body, (404,))
         if answer.status == 404:
             self._lease.check()
             raise StoreChanged(

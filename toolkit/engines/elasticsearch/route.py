@@ -91,20 +91,22 @@ def _work(heavy: Step, store: SearchStore, wanted: Definition, overlay: Overlay,
         "refresh_interval": "-1", "gc_deletes": shadow.REMEMBER, **render.no_pipelines(store.kept.settings),
     }  # fmt: skip
     note = versions.note(label(wanted), (), store.uuid)
+    properties = rebuild.merged(goal.children(("properties",)), custom)
+    had = store.kept.properties
     return _Work(
         store=store,
         fresh=fresh,
         kept=kept,
         cloned=cloned,
         body=render.index_body(
-            rebuild.merged(goal.children(("properties",)), custom),
+            properties,
             rules.dynamic,
             during,
             {**store.kept.meta, **note},
             rebuild.more(store, conversion),
         ),
-        forward=Pair(store.names.holder, fresh, shards[0], scripts[0]),
-        back=Pair(fresh, kept, shards[1], scripts[1]),
+        forward=Pair(store.names.holder, fresh, shards[0], scripts[0], tuple(sorted(had.keys() - properties.keys()))),
+        back=Pair(fresh, kept, shards[1], scripts[1], tuple(sorted(properties.keys() - had.keys()))),
         copies={name: settings.get(name) for name in _COPIES},
         refresh=rebuild.refresh_interval(store, settings),
         label=label(wanted),

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from urllib.parse import unquote
+from typing import cast
+from urllib.parse import quote, unquote
 from zlib import crc32
 
 from toolkit.catalog import Json
@@ -53,12 +54,14 @@ FINGERPRINT: Json = {
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """What is copied from where to where: `shards` of the source, and how documents are converted on the way."""
+    """What is copied from where to where: `shards` of the source, how documents are converted on the way, and the
+    fields of the source that the target is not to have."""
 
     source: str
     target: str
     shards: int
     script: Json = None
+    without: tuple[str, ...] = ()
 
 
 def tools(pair: Pair) -> tuple[Request, ...]:
@@ -85,6 +88,7 @@ def follow(pair: Pair) -> tuple[Request, ...]:
     }  # fmt: skip
     mget, refresh = "_mget?_source=false", "_refresh"
     return (
+        *_fields(pair),
         render.aliases([{"add": {"index": pair.target, "alias": "%(writer)s"}}], "writer"),
         Request("GET", f"{render.path(pair.source, '_stats', 'docs')}?level=shards", None, "progress"),
         Request("POST", f"{render.path(pair.source)}/{refresh}", None, "refresh source"),
@@ -97,6 +101,20 @@ def follow(pair: Pair) -> tuple[Request, ...]:
         Request("GET", render.path(pair.source, "_count"), None, "count source"),
         Request("GET", render.path(pair.target, "_count"), None, "count target"),
     )  # fmt: skip
+
+
+def _fields(pair: Pair) -> tuple[Request, ...]:
+    """Give the target the fields that somebody adds to the source meanwhile; a converted document has others."""
+    if pair.script:
+        return ()
+    one = "*.mappings.properties"
+    wanted = quote(",".join([one, *(f"-{one}.{name}" for name in pair.without)]), safe="*,.-")
+    source, target = render.path(pair.source, "_mapping"), render.path(pair.target, "_mapping")
+    return (
+        Request("GET", f"{source}?filter_path={wanted}", None, "fields source"),
+        Request("GET", f"{target}?filter_path={one}", None, "fields target"),
+        Request("PUT", target, {"properties": "%(fields)s"}, "fields"),
+    )
 
 
 def compare(pair: Pair) -> tuple[Request, ...]:
@@ -164,6 +182,26 @@ def swap(
         replace(allow, part="unlock"),
         *((replace(render.put_settings(pair.target, none), part="no pipelines"),) if pipelines else ()),
     )
+
+
+def moved(swap: Request, name: str, pair: tuple[str, str], aliases: Mapping[str, Json]) -> Request:
+    """The swap of `name` from one index of `pair` to the other, with the source's own aliases as they are now: some may
+    have been added or taken away since the plan was made."""
+    assert isinstance(swap.body, dict)
+    source, target = pair
+    actions: list[Json] = []
+    dropped = False
+    for action in cast("list[dict[str, dict[str, Json]]]", swap.body["actions"]):
+        [(kind, facts)] = action.items()
+        dropped |= kind == "remove_index"
+        if kind == "remove_index" or facts["alias"] == name or (kind, facts["index"]) == ("remove", target):
+            actions.append(cast("Json", action))
+    for alias, facts_ in aliases.items():
+        if alias != name:
+            gone: Json = {"remove": {"index": source, "alias": alias, "must_exist": False}}
+            added: Json = {"add": {"index": target, "alias": alias, **(facts_ if isinstance(facts_, dict) else {})}}
+            actions += [added] if dropped else [gone, added]
+    return replace(swap, body={**swap.body, "actions": actions})
 
 
 def clone(source: str, target: str, settings: Mapping[str, Json]) -> Request:
