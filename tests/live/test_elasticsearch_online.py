@@ -599,3 +599,17 @@ def test_what_is_added_meanwhile_is_kept_there_and_back(engine: Handle, alias: b
 def at_with(client: SearchClient, version: str, *words: str) -> None:
     have = client.observe().catalog.children(("properties",))
     assert have.keys() - chosen.catalog(find(version)).children(("properties",)).keys() == set(words)
+
+
+def test_an_old_index_that_somebody_dropped_shuts_no_way(engine: Handle) -> None:
+    """A rollback does not begin, and the run can be finished."""
+    version, name = prepared(engine, 20), name_of(engine)
+    with opened(engine) as client:
+        brought(client, version)
+        holder = client.observe().names.holder
+    [kept] = {*indices(engine)} - {holder}
+    ask(engine, "DELETE", f"/{kept}")
+    ran = temporal_visibility("schema", "rollback", url_of(engine), "--yes")
+    assert (ran.code, "TV4526" in ran.err) == (1, True)
+    finished(engine)
+    assert indices(engine) == [holder] != [name]

@@ -47,6 +47,7 @@ def check(ask: Ask, plan: Plan, observed: Observed) -> tuple[Problem, ...]:
         if plan.kept and state.get("status") != "red":
             found += ranges(ask("POST", f"{holder}/_search", RANGE, _NEVER), observed.names.holder)
     found += forgotten(plan, observed)
+    found += gone(ask, plan)
     if plan.kept:
         found += [*version(observed.server), *taken(plan, observed)]
         found += room(ask("GET", "/_nodes/stats/fs", None, _NEVER).body, observed.size)
@@ -151,6 +152,17 @@ def taken(plan: Plan, store: SearchStore) -> Iterator[Problem]:
     made = {_made(s) for step in plan.steps for s in step.statements if isinstance(s, Request)} - {None}
     for name in sorted(str(n) for n in made & {*store.taken}):
         yield Problem("TV4520", f"there is an index or alias {name} already", "Make a new plan, or rename it.")
+
+
+def gone(ask: Ask, plan: Plan) -> Iterator[Problem]:
+    """An old index to which the plan leads back, and that somebody has dropped."""
+    opened = [s for step in plan.steps if step.id == "rebuild.back.open" for s in step.statements]
+    for path in (s.path.rpartition("/")[0] for s in opened if isinstance(s, Request)):
+        if ask("GET", f"{path}/_settings", None, (404,)).status == 404:
+            text = f"the old index {unquote(path[1:])} is gone, so there is no way back to it"
+            yield Problem(
+                "TV4526", text, "`schema finish` ends the run; `schema downgrade` goes to an earlier version."
+            )
 
 
 def forgotten(plan: Plan, store: SearchStore) -> Iterator[Problem]:
