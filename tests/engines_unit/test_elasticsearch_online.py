@@ -222,6 +222,16 @@ def test_room(free: int, wanted: list[tuple[str, bool]]) -> None:
     assert codes(preflight.room({}, 100 << 20)) == []
 
 
+@pytest.mark.parametrize(("nodes", "roles", "wanted"), [
+    (5, ["data_hot", "ingest"], []), (4, ["data"], [("TV4521", True)]), (9, ["master"], []),
+])  # fmt: skip
+def test_room_for_several_shards(nodes: int, roles: list[str], wanted: list[tuple[str, bool]]) -> None:
+    """No node can take all of them; one without data takes none, and nothing is said where no node has any."""
+    disk = {"roles": roles, "fs": {"total": {"available_in_bytes": 400 << 20, "total_in_bytes": 500 << 20}}}
+    found = {str(number): disk for number in range(nodes)}
+    assert codes(preflight.room({"nodes": found}, 1500 << 20, 5)) == wanted
+
+
 def test_an_index_without_copies_waits_for_none() -> None:
     waits, overlay = "write.wait_for_active_shards", Overlay(elasticsearch=SearchSettings(replicas=1))
     observed = replace(seen(), kept=replace(seen().kept, settings={waits: "2"}))

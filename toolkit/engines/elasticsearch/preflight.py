@@ -50,7 +50,7 @@ def check(ask: Ask, plan: Plan, observed: Observed) -> tuple[Problem, ...]:
     found += gone(ask, plan)
     if plan.kept:
         found += [*version(observed.server), *taken(plan, observed)]
-        found += room(ask("GET", "/_nodes/stats/fs", None, _NEVER).body, observed.size)
+        found += room(ask("GET", "/_nodes/stats/fs", None, _NEVER).body, observed.size, _shards(plan))
         found += hidden(ask("GET", "/_index_template", None, _NEVER).body, plan, observed)
     return tuple(sorted(found, key=lambda problem: not problem.fatal))
 
@@ -189,19 +189,37 @@ def _made(request: Request) -> str | None:
             return None
 
 
-def room(answer: Mapping[str, Any], size: int | None) -> Iterator[Problem]:
-    """Whether any node can take the copy and stay below the watermark at which no shard goes to it."""
-    disks = [(node.get("fs") or {}).get("total") or {} for node in (answer.get("nodes") or {}).values()]
+def room(answer: Mapping[str, Any], size: int | None, shards: int = 1) -> Iterator[Problem]:
+    """Whether the nodes can take the shards of the copy and stay below the watermark at which no shard goes to them."""
+    disks = [(node.get("fs") or {}).get("total") or {} for node in (answer.get("nodes") or {}).values() if _data(node)]
     known = [(d["available_in_bytes"], d["total_in_bytes"]) for d in disks if "available_in_bytes" in d]
     if not known or size is None:
         return
-    left = max(avail - size - (1 - FULL) * total for avail, total in known)
-    if left < 0:
+    piece = max(1, -(-size // shards))
+
+    def holds(kept: float) -> bool:
+        return sum(max(0, int(avail - kept * total)) // piece for avail, total in known) >= shards
+
+    if not holds(1 - FULL):
         free = max(avail for avail, _ in known)
-        text = f"the copy needs about {size >> 20} MB, and the emptiest node has {free >> 20} MB"
+        parts = f" in {shards} shards" if shards > 1 else ""
+        text = f"the copy needs about {size >> 20} MB{parts}, and the emptiest node has {free >> 20} MB"
         yield Problem(
-            "TV4521", text, "Above 85 % the cluster gives a node no shards. Free some space.", fatal=free < size
+            "TV4521", text, "Above 85 % the cluster gives a node no shards. Free some space.", fatal=not holds(0)
         )
+
+
+def _data(node: Mapping[str, Any]) -> bool:
+    """Whether shards of a live index go to a node; where it does not tell, they may."""
+    roles = node.get("roles")
+    return roles is None or any(role.startswith("data") and role != "data_frozen" for role in roles)
+
+
+def _shards(plan: Plan) -> int:
+    """How many the new index has."""
+    made = [s.body for p in plan.steps for s in p.statements if isinstance(s, Request) and s.part == "create"]
+    found = [flat_settings(body).get("settings.index.number_of_shards", 1) for body in made if isinstance(body, dict)]
+    return max((int(str(number)) for number in found), default=1)
 
 
 def hidden(answer: Mapping[str, Any], plan: Plan, store: SearchStore) -> Iterator[Problem]:
