@@ -15,7 +15,7 @@ from tests.engines_unit.test_elasticsearch import BY_LABEL, store
 from toolkit.apply import plan_json
 from toolkit.catalog import Json
 from toolkit.engines import elasticsearch as engine
-from toolkit.engines.elasticsearch import preflight, rights, shadow
+from toolkit.engines.elasticsearch import inspect, preflight, rights, shadow
 from toolkit.engines.elasticsearch.following import Following, checkpoints
 from toolkit.engines.elasticsearch.names import BOOKS
 from toolkit.engines.elasticsearch.rebuilder import BRIEF, Pass, _windows, bearable
@@ -23,6 +23,7 @@ from toolkit.engines.elasticsearch.slices import LIST, Mark, Slice, coarse, diff
 from toolkit.engines.elasticsearch.store import SearchStore
 from toolkit.engines.elasticsearch.transport import Answer, TooBusy
 from toolkit.engines.online import Route
+from toolkit.overlay import NO_OVERLAY, Overlay, SearchSettings
 from toolkit.plan import Mode, Plan, Request
 
 IDS = st.one_of(st.uuids().map(str), st.text("0123456789abcdefgz-_~é", max_size=14))
@@ -219,6 +220,26 @@ def test_room(free: int, wanted: list[tuple[str, bool]]) -> None:
     disk = {"fs": {"total": {"available_in_bytes": free << 20, "total_in_bytes": 1000 << 20}}}
     assert codes(preflight.room({"nodes": {"a": disk}}, 100 << 20)) == wanted
     assert codes(preflight.room({}, 100 << 20)) == []
+
+
+@pytest.mark.parametrize(("nodes", "roles", "wanted"), [
+    (5, ["data_hot", "ingest"], []), (4, ["data"], [("TV4521", True)]), (9, ["master"], []),
+])  # fmt: skip
+def test_room_for_several_shards(nodes: int, roles: list[str], wanted: list[tuple[str, bool]]) -> None:
+    """No node can take all of them; one without data takes none, and nothing is said where no node has any."""
+    disk = {"roles": roles, "fs": {"total": {"available_in_bytes": 400 << 20, "total_in_bytes": 500 << 20}}}
+    found = {str(number): disk for number in range(nodes)}
+    assert codes(preflight.room({"nodes": found}, 1500 << 20, 5)) == wanted
+
+
+def test_an_index_without_copies_waits_for_none() -> None:
+    waits, overlay = "write.wait_for_active_shards", Overlay(elasticsearch=SearchSettings(replicas=1))
+    observed = replace(seen(), kept=replace(seen().kept, settings={waits: "2"}))
+    for wished, during, later in ((overlay, "1", "2"), (NO_OVERLAY, "2", None)):
+        steps = {step.id: step.statements for step in engine.online(observed, BY_LABEL["v14"], wished).steps}
+        [made], settled = steps["rebuild.create"], steps["rebuild.settle"][0]
+        assert inspect.flat_settings(made.body)[f"settings.index.{waits}"] == during  # type: ignore[union-attr,arg-type]
+        assert inspect.flat_settings(settled.body).get(waits) == later  # type: ignore[union-attr,arg-type]
 
 
 def test_old_servers_templates_and_names() -> None:

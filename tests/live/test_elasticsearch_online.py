@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
@@ -15,6 +16,8 @@ from urllib.parse import quote
 import pytest
 
 from tests.engines.handles import Handle
+from tests.engines.http import base, call
+from tests.engines.processes import wait_until
 from tests.support.catalogs import released
 from tests.support.command import temporal_visibility
 from tests.support.online import killed_again_and_again
@@ -478,3 +481,135 @@ def test_documents_without_their_source_are_not_copied(engine: Handle) -> None:
         brought(client, newest(engine))
     assert told.value.code == "TV4518"
     assert indices(engine) == [name]
+
+
+_UNTIL = "for (int i = 0; i < 900000 && new Date().getTime() < params.end; i++) { ctx._source.HistoryLength = i; }"
+
+
+@pytest.mark.short
+@pytest.mark.parametrize("way", ["online", "offline", "killed"])
+def test_writes_under_way_when_writes_are_refused_are_not_lost(engine: Handle, way: str) -> None:
+    """A server waits for them only so long, and answers all the same. Who gives up then lets writers in again."""
+    version, name, slow = prepared(engine, 20), name_of(engine), 200
+
+    def written_until(end: float) -> bytes:
+        lines: list[Any] = []
+        for number in range(slow):
+            script = {"source": _UNTIL, "params": {"end": int(end * 1000)}}
+            lines += [{"update": {"_index": name, "_id": f"slow{number}"}},
+                      {"scripted_upsert": True, "upsert": {"RunId": f"slow{number}"}, "script": script}]  # fmt: skip
+        body = "".join(f"{json.dumps(line)}\n" for line in lines).encode()
+        return call("POST", f"{base(engine.address)}/_bulk", body, {"Content-Type": "application/x-ndjson"})
+
+    with opened(engine) as client, ThreadPoolExecutor(1) as pool:
+        send, written = client._line.send, list[Any]()
+
+        def impatient(method: str, path: str, content: Any = None, seconds: int = 90) -> Answer:
+            if path != f"/{name}/_block/write" or written:
+                return send(method, path, content, seconds)
+            written.append(pool.submit(written_until, time.time() + 3))
+            wait_until(lambda: "bulk[s]" in str(ask(engine, "GET", "/_tasks?actions=*bulk*")), 10, "the write")
+            answer = send(method, f"{path}?timeout=10ms", content, seconds)
+            assert answer.body["acknowledged"] is False
+            if way == "killed":
+                raise KeyboardInterrupt
+            return answer
+
+        client._line.send = impatient  # type: ignore[method-assign]
+        if way == "killed":
+            with pytest.raises(KeyboardInterrupt):
+                brought(client, version)
+        else:
+            brought(client, version, offline=way == "offline")
+        assert b'"errors":false' in written[0].result()
+        if way == "killed":
+            ran = temporal_visibility("schema", "rollback", url_of(engine), "--yes")
+            assert ran.code == 0, ran.err
+        ask(engine, "PUT", f"/{name}/_doc/late", {"RunId": "late"})
+        assert client.count() == 20 + slow + 1
+
+
+@pytest.mark.short
+@pytest.mark.parametrize("on", [False, True], ids=["back", "on"])
+def test_a_run_that_ended_while_writes_were_refused_is_taken_back_or_goes_on(engine: Handle, on: bool) -> None:
+    """The block and the clone are seen to be its own, whatever the server remembers of them."""
+    version, name = prepared(engine, 20), name_of(engine)
+    dead = []
+    with opened(engine) as client:
+        send = client._line.send
+
+        def killed(method: str, path: str, body: Any = None, seconds: int = 90) -> Answer:
+            if dead or (path == "/_aliases" and "remove_index" in str(body)):
+                dead.append(path)
+                raise ConnectionFailed("TV4002", "killed")
+            return send(method, path, body, seconds)
+
+        client._line.send = killed  # type: ignore[method-assign]
+        with pytest.raises(ConnectionFailed):
+            brought(client, version)
+    assert "index.blocks.write" in str(ask(engine, "GET", f"/{name}/_settings?flat_settings=true"))
+    words = ("upgrade", "--to", version) if on else ("rollback",)
+    ran = temporal_visibility("schema", *words, url_of(engine), "--yes")
+    assert ran.code == 0, ran.err
+    ask(engine, "PUT", f"/{name}/_doc/late", {"RunId": "late"})
+    assert len(indices(engine)) == (2 if on else 1)
+
+
+@pytest.mark.parametrize("alias", [False, True], ids=["index", "alias"])
+def test_what_is_added_meanwhile_is_kept_there_and_back(engine: Handle, alias: bool) -> None:
+    """Search attributes and aliases, made while it copies and after the swap; an alias taken away stays away."""
+    version, name = prepared(engine, 20, alias), name_of(engine)
+
+    def aliased(action: str, word: str, **more: Any) -> None:
+        [holder] = ask(engine, "GET", f"/{name}")
+        facts = {"index": holder, "alias": f"{name}-{word.lower()}", **more}
+        ask(engine, "POST", "/_aliases", {"actions": [{action: facts}]})
+
+    def add(word: str) -> None:
+        ask(engine, "PUT", f"/{name}/_mapping", {"properties": {word: {"type": "keyword"}}})
+        ask(engine, "PUT", f"/{name}/_doc/w~{word}?version=9&version_type=external", {"RunId": word, word: "x"})
+        aliased("add", word, filter={"term": {word: "x"}})
+
+    def has(*words: str) -> None:
+        ask(engine, "POST", f"/{name}/_refresh")
+        assert [ask(engine, "GET", f"/{name}-{word.lower()}/_count")["count"] for word in words] == [1] * len(words)
+        [facts] = ask(engine, "GET", f"/{name}").values()
+        assert set(facts["aliases"]) - {name} == {f"{name}-{word.lower()}" for word in words}
+
+    def act(action: Action, outcome: Outcome | None) -> None:
+        if isinstance(action, CompareChunk) and outcome is None and not added:
+            added.append("Early")
+            add("Early")
+            aliased("remove", "gone")
+
+    added: list[str] = []
+    aliased("add", "gone")
+    with opened(engine) as client:
+        brought(client, version, options=watching(act))
+        at_with(client, version, "Early")
+        has("Early")
+        add("Late")
+        aliased("remove", "early")
+        task = ways_back.rollback(chosen, client, released(), TWO_SHARDS)
+        perform(client, task, lambda *_: None, time.monotonic, QUICK)
+        has("Late")
+        at_with(client, version, "Early", "Late")
+
+
+def at_with(client: SearchClient, version: str, *words: str) -> None:
+    have = client.observe().catalog.children(("properties",))
+    assert have.keys() - chosen.catalog(find(version)).children(("properties",)).keys() == set(words)
+
+
+def test_an_old_index_that_somebody_dropped_shuts_no_way(engine: Handle) -> None:
+    """A rollback does not begin, and the run can be finished."""
+    version, name = prepared(engine, 20), name_of(engine)
+    with opened(engine) as client:
+        brought(client, version)
+        holder = client.observe().names.holder
+    [kept] = {*indices(engine)} - {holder}
+    ask(engine, "DELETE", f"/{kept}")
+    ran = temporal_visibility("schema", "rollback", url_of(engine), "--yes")
+    assert (ran.code, "TV4526" in ran.err) == (1, True)
+    finished(engine)
+    assert indices(engine) == [holder] != [name]

@@ -44,6 +44,16 @@ def recognise(engine: Engine, observed: Observed, chain: Sequence[Definition], o
     return Recognised(versions, foreign, fingerprint(ours), same(ours, engine.empty()))
 
 
+def beside(engine: Engine, observed: Observed, chain: Sequence[Definition], overlay: Overlay) -> tuple[Path, ...]:
+    """What somebody has put beside our objects: no version has it, and it changes none of them."""
+    from toolkit.engines.drifting import DRIFTING, drifting
+
+    if engine.NAME not in DRIFTING:
+        return ()
+    foreign = recognise(engine, observed, chain, overlay).foreign
+    return tuple(path for path in foreign if not drifting(engine.NAME).is_extra(path, observed))
+
+
 def make_plan(
     engine: Engine,
     observed: Observed,

@@ -14,7 +14,7 @@ from toolkit.apply.limits import Limits
 from toolkit.apply.lock import Heartbeat
 from toolkit.apply.machine import start
 from toolkit.apply.ongoing import unfinished, ways_on
-from toolkit.apply.planning import make_plan, unlike
+from toolkit.apply.planning import beside, make_plan, unlike
 from toolkit.apply.states import Done, Working, from_json, resumable, to_json
 from toolkit.apply.task import Clock, Options, Report, Result, Task
 from toolkit.catalog import fingerprint
@@ -24,6 +24,7 @@ from toolkit.engines.online import Checking, Coordinated, Journal, Run, Sensing
 from toolkit.errors import ConnectionFailed, EngineError, StoreChanged, ToolkitError, Unsupported
 from toolkit.overlay import Overlay
 from toolkit.plan import Observed, Plan
+from toolkit.versions import chain
 
 __all__ = ["Options", "Result", "Task", "perform", "plan_store", "run", "tells", "upgrade_task"]
 
@@ -74,7 +75,11 @@ def upgrade_task(engine: Engine, plan: Plan, wanted: Definition, overlay: Overla
     """`plan` as a task that has succeeded when the live catalog is that of `wanted`."""
 
     def check(after: Observed) -> tuple[str, ...]:
-        left = unlike(after.catalog, engine.catalog(overlay.apply(wanted), overlay), plan.foreign)
+        goal = engine.catalog(overlay.apply(wanted), overlay)
+        left = unlike(after.catalog, goal, plan.foreign)
+        if left:
+            known = chain() if wanted in chain() else (*chain(), wanted)
+            left = unlike(after.catalog, goal, (*plan.foreign, *beside(engine, after, known, overlay)))
         undone = (s.title for s in plan.steps if s.id.startswith("record.") and not s.is_done(after.view()))
         return (*left, *undone)
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from toolkit.apply import plan_json
 from toolkit.apply.ongoing import begun, going_on, kept, unfinished, ways_on
-from toolkit.apply.planning import recognise
+from toolkit.apply.planning import beside, recognise
 from toolkit.apply.runner import Task
 from toolkit.apply.states import from_json, resumable, step_of
 from toolkit.catalog import ABSENT, Absent, fingerprint
@@ -31,6 +31,10 @@ def rollback(engine: Engine, client: Client, chain: Sequence[Definition], overla
 
     def check(after: Observed) -> tuple[str, ...]:
         if fingerprint(after.catalog) == original.base:
+            return ()
+        # What was put beside it meanwhile stays.
+        newer = set(beside(engine, after, chain, overlay)) - set(original.foreign)
+        if fingerprint(after.catalog.without(newer)) == original.base:
             return ()
         seen = recognise(engine, after, chain, overlay).versions
         if set(seen) & set(original.found):

@@ -49,6 +49,8 @@ _FIRST_WAIT = 0.1
 _LONGEST_WAIT = 4.0
 # A chunk of a copy is answered when it is done.
 LONG_SECONDS = 900
+# What some servers tell of a template and take from nobody.
+_DATES = ("created_date", "modified_date")
 # Status of a bulk item → nothing is wrong: a newer version is there, or what was to be deleted is not.
 _FINE = frozenset({200, 201, 404, 409})
 
@@ -168,7 +170,7 @@ class SearchClient:
         path = render.path(names.template)
         found = self._ask("GET", f"/_index_template{path}", fine=(404,)).body.get("index_templates") or []
         if found:
-            body = found[0]["index_template"]
+            body = {k: v for k, v in found[0]["index_template"].items() if not k.startswith(_DATES)}
             return inspect.composable_template(body, names.patterns, self._overlaid), body
         answer = self._ask("GET", f"/_template{path}", fine=(404,))
         old = answer.body.get(names.template) if answer.status == 200 else None

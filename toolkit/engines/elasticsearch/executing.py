@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from urllib.parse import unquote
 
-from toolkit.engines.elasticsearch import inspect, refusals, render, shadow, transport
+from toolkit.engines.elasticsearch import blocking, inspect, refusals, render, shadow, transport
 from toolkit.engines.elasticsearch.books import Ask
 from toolkit.engines.elasticsearch.transport import Answer
 from toolkit.engines.rebuilding import Tick
@@ -47,7 +47,7 @@ class Executing:
         with contextlib.suppress(EngineError):
             for request in step.reverse:
                 if isinstance(request, Request):
-                    self._ask(request.method, request.path, request.body, (404,))
+                    self._plain(request, (404,))
 
     def _do(self, request: Request, check: Callable[[], None]) -> None:
         if request.path.startswith("/_reindex?"):
@@ -56,11 +56,18 @@ class Executing:
             self._create(request)
         elif request.part == "if ours":
             self._drop_ours(request)
+        elif blocking.refuses(request):
+            blocking.refuse(self._ask, request, _index(request), check)
         elif request.part == "health":
             while self._ask(request.method, request.path, request.body, (408,)).body.get("initializing_shards"):
                 check()
         else:
             fine = (404,) if request.method == "DELETE" or request.part == "if there" else ()
+            self._plain(request, fine)
+
+    def _plain(self, request: Request, fine: tuple[int, ...]) -> None:
+        answer = self._ask(request.method, request.path, request.body, fine)
+        if answer.status < 400 and blocking.lets_in(request) and blocking.mend(self._ask, _index(request)):
             self._ask(request.method, request.path, request.body, fine)
 
     def _create(self, request: Request) -> None:
@@ -111,3 +118,7 @@ class Executing:
         path = render.path(index)
         self._ask("POST", f"{path}/_refresh", None, ())
         return int(self._ask("GET", f"{path}/_count", None, ()).body["count"])
+
+
+def _index(request: Request) -> str:
+    return unquote(request.path.split("/")[1])

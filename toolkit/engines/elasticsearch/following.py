@@ -45,7 +45,7 @@ def checkpoints(answer: Answer, index: str, shards: int) -> Positions:
 # Parts that change nothing.
 _SIDES = [
     f"{what} {side}"
-    for what in ("fingerprint", "slices", "list", "runs", "count", "refresh")
+    for what in ("fingerprint", "slices", "list", "runs", "count", "refresh", "fields")
     for side in ("source", "target")
 ]
 _LOOKS = frozenset([*_SIDES, "progress", "progress target", "changed", "arrived", "live"])
@@ -61,6 +61,7 @@ class Following:
     books: Books
     lease: SearchLease
     shards: dict[str, int] = field(default_factory=dict)
+    fields: set[str] = field(default_factory=set)
 
     @property
     def target(self) -> str:
@@ -112,6 +113,21 @@ class Following:
             self.shards[index] = next(int(facts["settings"]["index.number_of_shards"]) for facts in found.values())
         return checkpoints(self.send(part), index, self.shards[index])
 
+    def take_fields(self) -> None:
+        """Give the target the fields that somebody has added to the source: after a look how far that is, and before
+        what it has is copied, so that no document comes before its fields."""
+        if not shadow.has(self.statements, "fields"):
+            return
+        self.fields = self.fields or set(self._mapped("target"))
+        added: dict[str, Json] = {n: f for n, f in self._mapped("source").items() if n not in self.fields}
+        if added:
+            self.send("fields", fields=added)
+            self.fields |= added.keys()
+
+    def _mapped(self, side: str) -> dict[str, Json]:
+        found = self.send(f"fields {side}").body
+        return next((dict(facts["mappings"]["properties"]) for facts in found.values()), {})
+
     def position(self) -> Positions:
         """How far the source was followed into this target; {} when it never was."""
         return {k: int(v) for k, v in self.books.read(f"position~{self.target}").body.items()}
@@ -143,6 +159,7 @@ class Following:
         How many operations were followed, and how many are left."""
         at = self.position()
         goal = self.progress()
+        self.take_fields()
         self.send("refresh source")
         taken = left = 0
         for shard, end in goal.items():

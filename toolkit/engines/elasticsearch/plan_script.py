@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 
 from toolkit.catalog import Catalog, Json
 from toolkit.engines import scripting
-from toolkit.engines.elasticsearch import render
+from toolkit.engines.elasticsearch import blocking, render
 from toolkit.engines.elasticsearch.store import SearchStore
 from toolkit.plan import Plan, Request, Step
 
@@ -38,6 +38,15 @@ send() {
 }
 
 ask() { send "$@" </dev/null; }
+
+# Refuse writes until none is under way, for which a server waits only so long: PATH.
+block() {
+  for again in 1 2 3 4 5 6 7 8 9 10; do
+    ask PUT "$1"
+    if printf '%s' "$body" | grep -q '"acknowledged" *: *true'; then return; fi
+  done
+  fail "writes that are under way do not end: $body"
+}
 
 # How many records an index has, if all its shards answer: PATH.
 count() {
@@ -142,6 +151,9 @@ def _step(number: int, step: Step) -> Iterator[str]:
 
 
 def _request(request: Request, fine: str) -> Iterator[str]:
+    if blocking.refuses(request):
+        yield f"block {shlex.quote(request.path)}"
+        return
     words = f"{request.method} {shlex.quote(request.path)}{f' {fine}' if fine else ''}"
     if request.body is None:
         yield f"ask {words}"

@@ -39,8 +39,7 @@ def check(ask: Ask, plan: Plan, observed: Observed) -> tuple[Problem, ...]:
         found += health(state, observed.names.holder)
         facts = next(iter(ask("GET", holder, None, ()).body.values()))
         # A plain rebuild that was cut off left a block of ours; the plan takes it back.
-        mended = {step.id.removeprefix("settings.blocks.") for step in plan.steps}
-        found += () if observed.interrupted else blocks(facts, observed.names.holder, mended)
+        found += () if observed.interrupted else blocks(facts, observed.names.holder, mended(plan, observed))
         if _copied(plan):
             found += pages(facts, observed.names.holder)
         if plan.kept:
@@ -48,9 +47,10 @@ def check(ask: Ask, plan: Plan, observed: Observed) -> tuple[Problem, ...]:
         if plan.kept and state.get("status") != "red":
             found += ranges(ask("POST", f"{holder}/_search", RANGE, _NEVER), observed.names.holder)
     found += forgotten(plan, observed)
+    found += gone(ask, plan)
     if plan.kept:
         found += [*version(observed.server), *taken(plan, observed)]
-        found += room(ask("GET", "/_nodes/stats/fs", None, _NEVER).body, observed.size)
+        found += room(ask("GET", "/_nodes/stats/fs", None, _NEVER).body, observed.size, _shards(plan))
         found += hidden(ask("GET", "/_index_template", None, _NEVER).body, plan, observed)
     return tuple(sorted(found, key=lambda problem: not problem.fatal))
 
@@ -91,15 +91,24 @@ def health(answer: Mapping[str, Any], index: str) -> Iterator[Problem]:
         yield Problem("TV4516", f"{index} is yellow: a copy of a shard is missing", "", fatal=False)
 
 
-def blocks(facts: Mapping[str, Any], index: str, mended: Collection[str] = ()) -> Iterator[Problem]:
-    """An index that somebody made read-only stays so: it would be opened again by us. `mended`: blocks that the plan
+def blocks(facts: Mapping[str, Any], index: str, gone: Collection[str] = ()) -> Iterator[Problem]:
+    """An index that somebody made read-only stays so: it would be opened again by us. `gone`: blocks that the plan
     itself takes away."""
     settings = flat_settings(facts.get("settings") or {})
     names = ("write", "read_only", "read_only_allow_delete", "metadata")
-    on = [n for n in names if n not in mended and str(settings.get(f"blocks.{n}")).lower() == "true"]
+    on = [n for n in names if n not in gone and str(settings.get(f"blocks.{n}")).lower() == "true"]
     if on:
         text = f"{index} has the block {', '.join(f'index.blocks.{name}' for name in on)}"
         yield Problem("TV4517", text, "Find out who set it (a full disk sets read_only_allow_delete), and remove it.")
+
+
+def mended(plan: Plan, store: SearchStore) -> frozenset[str]:
+    """The blocks of the index that the plan itself takes away, whoever set them; a swap takes only its own."""
+    path = f"{render.path(store.names.holder)}/_settings"
+    sent = [s for step in plan.steps for s in step.statements if isinstance(s, Request) and s.path == path]
+    settings = [flat_settings(s.body) for s in sent if isinstance(s.body, dict) and s.part != "unlock"]
+    taken = (name for found in settings for name, value in found.items() if value is None)
+    return frozenset(name.removeprefix("blocks.") for name in taken if name.startswith("blocks."))
 
 
 def source(facts: Mapping[str, Any], index: str) -> Iterator[Problem]:
@@ -145,6 +154,17 @@ def taken(plan: Plan, store: SearchStore) -> Iterator[Problem]:
         yield Problem("TV4520", f"there is an index or alias {name} already", "Make a new plan, or rename it.")
 
 
+def gone(ask: Ask, plan: Plan) -> Iterator[Problem]:
+    """An old index to which the plan leads back, and that somebody has dropped."""
+    opened = [s for step in plan.steps if step.id == "rebuild.back.open" for s in step.statements]
+    for path in (s.path.rpartition("/")[0] for s in opened if isinstance(s, Request)):
+        if ask("GET", f"{path}/_settings", None, (404,)).status == 404:
+            text = f"the old index {unquote(path[1:])} is gone, so there is no way back to it"
+            yield Problem(
+                "TV4526", text, "`schema finish` ends the run; `schema downgrade` goes to an earlier version."
+            )
+
+
 def forgotten(plan: Plan, store: SearchStore) -> Iterator[Problem]:
     """Computed fields of users that the new index will not have."""
     bodies = [s.body for p in plan.steps for s in p.statements if isinstance(s, Request) and s.part == "create"]
@@ -169,19 +189,37 @@ def _made(request: Request) -> str | None:
             return None
 
 
-def room(answer: Mapping[str, Any], size: int | None) -> Iterator[Problem]:
-    """Whether any node can take the copy and stay below the watermark at which no shard goes to it."""
-    disks = [(node.get("fs") or {}).get("total") or {} for node in (answer.get("nodes") or {}).values()]
+def room(answer: Mapping[str, Any], size: int | None, shards: int = 1) -> Iterator[Problem]:
+    """Whether the nodes can take the shards of the copy and stay below the watermark at which no shard goes to them."""
+    disks = [(node.get("fs") or {}).get("total") or {} for node in (answer.get("nodes") or {}).values() if _data(node)]
     known = [(d["available_in_bytes"], d["total_in_bytes"]) for d in disks if "available_in_bytes" in d]
     if not known or size is None:
         return
-    left = max(avail - size - (1 - FULL) * total for avail, total in known)
-    if left < 0:
+    piece = max(1, -(-size // shards))
+
+    def holds(kept: float) -> bool:
+        return sum(max(0, int(avail - kept * total)) // piece for avail, total in known) >= shards
+
+    if not holds(1 - FULL):
         free = max(avail for avail, _ in known)
-        text = f"the copy needs about {size >> 20} MB, and the emptiest node has {free >> 20} MB"
+        parts = f" in {shards} shards" if shards > 1 else ""
+        text = f"the copy needs about {size >> 20} MB{parts}, and the emptiest node has {free >> 20} MB"
         yield Problem(
-            "TV4521", text, "Above 85 % the cluster gives a node no shards. Free some space.", fatal=free < size
+            "TV4521", text, "Above 85 % the cluster gives a node no shards. Free some space.", fatal=not holds(0)
         )
+
+
+def _data(node: Mapping[str, Any]) -> bool:
+    """Whether shards of a live index go to a node; where it does not tell, they may."""
+    roles = node.get("roles")
+    return roles is None or any(role.startswith("data") and role != "data_frozen" for role in roles)
+
+
+def _shards(plan: Plan) -> int:
+    """How many the new index has."""
+    made = [s.body for p in plan.steps for s in p.statements if isinstance(s, Request) and s.part == "create"]
+    found = [flat_settings(body).get("settings.index.number_of_shards", 1) for body in made if isinstance(body, dict)]
+    return max((int(str(number)) for number in found), default=1)
 
 
 def hidden(answer: Mapping[str, Any], plan: Plan, store: SearchStore) -> Iterator[Problem]:

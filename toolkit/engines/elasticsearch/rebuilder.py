@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
-from toolkit.engines.elasticsearch import inspect, render, shadow
+from toolkit.engines.elasticsearch import blocking, inspect, render, shadow
 from toolkit.engines.elasticsearch.books import Ask, Books, SearchLease
 from toolkit.engines.elasticsearch.comparing import Comparing
 from toolkit.engines.elasticsearch.following import Bulk, Following, Positions
@@ -92,6 +92,7 @@ class SearchRebuilder:
         at = -1 if after is None else int(after[0])
         if after is None:
             goal = work.progress()
+            work.take_fields()
             work.send("refresh source")
             work.remember(goal)
         else:
@@ -130,7 +131,7 @@ class SearchRebuilder:
         sides = self._comparing(step)
         work = sides.work
         began = time.monotonic()
-        work.send("lock")
+        self._refuse_writes(work)
         try:
             ready = self._caught_up(sides, most)
             if ready:
@@ -152,6 +153,13 @@ class SearchRebuilder:
         self._known.clear()
         self._last = None
         return Swapped(time.monotonic() - began)
+
+    def _refuse_writes(self, work: Following) -> None:
+        try:
+            blocking.refuse(self._ask, shadow.part(work.statements, "lock"), work.source, self._lease.check)
+        except BaseException:
+            self._let_writers_in(work)
+            raise
 
     def _following(self, step: Step) -> Following:
         return self._comparing(step).work
@@ -228,7 +236,11 @@ class SearchRebuilder:
             # If the name does not move after all, they are taken away again before more is copied.
             self._known.clear()
             work.send("pipelines")
-        answer = work.send("swap", (404,))
+        known = self._ask("GET", f"{render.path(work.source)}/_alias", None, (404,)).body.get(work.source) or {}
+        planned = shadow.filled(shadow.part(work.statements, "swap"), {"writer": work.writer})
+        swap = shadow.moved(planned, self._books.store, (work.source, work.target), known.get("aliases") or {})
+        self._lease.check()
+        answer = self._ask(swap.method, swap.path, swap.body, (404,))
         if answer.status == 404:
             self._lease.check()
             raise StoreChanged(
@@ -252,7 +264,8 @@ class SearchRebuilder:
         done the old index stays closed: a write that is late must fail and be tried again, not get lost in it."""
         with contextlib.suppress(ToolkitError):
             # The swap takes the writer's alias away, whether or not its answer arrived.
-            if work.writer in work.writers():
+            opened = work.writer in work.writers() and work.send("unlock", (404,)).status < 400
+            if opened and blocking.mend(self._ask, work.source):
                 work.send("unlock", (404,))
 
 

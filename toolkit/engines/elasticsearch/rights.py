@@ -119,7 +119,8 @@ def _probe(request: Request, nowhere: str) -> Request | None:
         case "PUT", [_, "_clone", _]:
             return Request("PUT", render.path(nowhere, "_clone", f"{nowhere}-clone"), {})
         case method, [_, *rest]:
-            return Request(method, render.path(nowhere, *rest), _BODIES.get(rest[0]) if rest else None)
+            body = _BODIES.get(rest[0]) if rest and method != "GET" else None
+            return Request(method, render.path(nowhere, *rest), body)
         case _:
             return None
 

@@ -26,6 +26,8 @@ _HOLDER = ("index", "holder")
 _UUID = ("index", "uuid")
 # Settings that decide how many copies an index has.
 _COPIES = ("number_of_replicas", "auto_expand_replicas")
+# How many copies a write waits for.
+_WAITS = "write.wait_for_active_shards"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,22 +91,25 @@ def _work(heavy: Step, store: SearchStore, wanted: Definition, overlay: Overlay,
     during: dict[str, Json] = {
         **store.kept.settings, **settings, "number_of_replicas": "0", "auto_expand_replicas": "false",
         "refresh_interval": "-1", "gc_deletes": shadow.REMEMBER, **render.no_pipelines(store.kept.settings),
+        **dict.fromkeys(_waits(store, settings), "1"),
     }  # fmt: skip
     note = versions.note(label(wanted), (), store.uuid)
+    properties = rebuild.merged(goal.children(("properties",)), custom)
+    had = store.kept.properties
     return _Work(
         store=store,
         fresh=fresh,
         kept=kept,
         cloned=cloned,
         body=render.index_body(
-            rebuild.merged(goal.children(("properties",)), custom),
+            properties,
             rules.dynamic,
             during,
             {**store.kept.meta, **note},
             rebuild.more(store, conversion),
         ),
-        forward=Pair(store.names.holder, fresh, shards[0], scripts[0]),
-        back=Pair(fresh, kept, shards[1], scripts[1]),
+        forward=Pair(store.names.holder, fresh, shards[0], scripts[0], tuple(sorted(had.keys() - properties.keys()))),
+        back=Pair(fresh, kept, shards[1], scripts[1], tuple(sorted(properties.keys() - had.keys()))),
         copies={name: settings.get(name) for name in _COPIES},
         refresh=rebuild.refresh_interval(store, settings),
         label=label(wanted),
@@ -179,11 +184,18 @@ def _steps(work: _Work) -> tuple[Step, ...]:
     )  # fmt: skip
 
 
+def _waits(store: SearchStore, settings: Mapping[str, Json]) -> dict[str, Json]:
+    """The setting for it, where an index that is filled without copies cannot have it, and may have it afterwards."""
+    wanted, copies = str(store.kept.settings.get(_WAITS)), str(settings.get("number_of_replicas") or "0")
+    return {_WAITS: wanted} if wanted.isdigit() and 1 < int(wanted) <= int(copies) + 1 else {}
+
+
 def _tidy(work: _Work, fresh: str) -> tuple[Request, ...]:
     """The new index remembers deletes as the old one did, and no longer what it was made for."""
     meta: Json = {**work.store.kept.meta, **versions.note(work.label)}
+    usual = {"gc_deletes": work.store.kept.settings.get("gc_deletes"), **_waits(work.store, work.copies)}
     return (
-        render.put_settings(fresh, {"gc_deletes": work.store.kept.settings.get("gc_deletes")}),
+        render.put_settings(fresh, usual),
         render.put_mapping(fresh, {"_meta": meta}),
     )
 
@@ -193,7 +205,7 @@ def _clone(work: _Work) -> Request | None:
         return None
     found = work.store.catalog.children(("settings",))
     copies: dict[str, Json] = {name: found[name] for name in _COPIES if name in found}
-    return shadow.clone(work.store.names.holder, work.kept, {**copies, "gc_deletes": shadow.REMEMBER})
+    return shadow.clone(work.store.names.holder, work.kept, {**copies, "gc_deletes": shadow.mark(work.store.uuid)})
 
 
 def _follow(pair: Pair, id: str) -> Step:

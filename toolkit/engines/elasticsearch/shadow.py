@@ -10,7 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from urllib.parse import unquote
+from typing import cast
+from urllib.parse import quote, unquote
+from zlib import crc32
 
 from toolkit.catalog import Json
 from toolkit.engines.elasticsearch import inspect, render
@@ -18,6 +20,7 @@ from toolkit.plan import Request
 
 # How long the index that is being filled remembers what was deleted, so that no late copy brings it back.
 REMEMBER = "7d"
+_WEEK = 7 * 86_400
 COPY_SIZE = 2000
 PAGE = 2000
 RUNS_PAGE = 10_000
@@ -51,12 +54,14 @@ FINGERPRINT: Json = {
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """What is copied from where to where: `shards` of the source, and how documents are converted on the way."""
+    """What is copied from where to where: `shards` of the source, how documents are converted on the way, and the
+    fields of the source that the target is not to have."""
 
     source: str
     target: str
     shards: int
     script: Json = None
+    without: tuple[str, ...] = ()
 
 
 def tools(pair: Pair) -> tuple[Request, ...]:
@@ -83,6 +88,7 @@ def follow(pair: Pair) -> tuple[Request, ...]:
     }  # fmt: skip
     mget, refresh = "_mget?_source=false", "_refresh"
     return (
+        *_fields(pair),
         render.aliases([{"add": {"index": pair.target, "alias": "%(writer)s"}}], "writer"),
         Request("GET", f"{render.path(pair.source, '_stats', 'docs')}?level=shards", None, "progress"),
         Request("POST", f"{render.path(pair.source)}/{refresh}", None, "refresh source"),
@@ -95,6 +101,20 @@ def follow(pair: Pair) -> tuple[Request, ...]:
         Request("GET", render.path(pair.source, "_count"), None, "count source"),
         Request("GET", render.path(pair.target, "_count"), None, "count target"),
     )  # fmt: skip
+
+
+def _fields(pair: Pair) -> tuple[Request, ...]:
+    """Give the target the fields that somebody adds to the source meanwhile; a converted document has others."""
+    if pair.script:
+        return ()
+    one = "*.mappings.properties"
+    wanted = quote(",".join([one, *(f"-{one}.{name}" for name in pair.without)]), safe="*,.-")
+    source, target = render.path(pair.source, "_mapping"), render.path(pair.target, "_mapping")
+    return (
+        Request("GET", f"{source}?filter_path={wanted}", None, "fields source"),
+        Request("GET", f"{target}?filter_path={one}", None, "fields target"),
+        Request("PUT", target, {"properties": "%(fields)s"}, "fields"),
+    )
 
 
 def compare(pair: Pair) -> tuple[Request, ...]:
@@ -164,6 +184,26 @@ def swap(
     )
 
 
+def moved(swap: Request, name: str, pair: tuple[str, str], aliases: Mapping[str, Json]) -> Request:
+    """The swap of `name` from one index of `pair` to the other, with the source's own aliases as they are now: some may
+    have been added or taken away since the plan was made."""
+    assert isinstance(swap.body, dict)
+    source, target = pair
+    actions: list[Json] = []
+    dropped = False
+    for action in cast("list[dict[str, dict[str, Json]]]", swap.body["actions"]):
+        [(kind, facts)] = action.items()
+        dropped |= kind == "remove_index"
+        if kind == "remove_index" or facts["alias"] == name or (kind, facts["index"]) == ("remove", target):
+            actions.append(cast("Json", action))
+    for alias, facts_ in aliases.items():
+        if alias != name:
+            gone: Json = {"remove": {"index": source, "alias": alias, "must_exist": False}}
+            added: Json = {"add": {"index": target, "alias": alias, **(facts_ if isinstance(facts_, dict) else {})}}
+            actions += [added] if dropped else [gone, added]
+    return replace(swap, body={**swap.body, "actions": actions})
+
+
 def clone(source: str, target: str, settings: Mapping[str, Json]) -> Request:
     """The same index under another name, sharing its files; only while writes are refused."""
     body: Json = {"settings": {"index.blocks.write": None, **{f"index.{k}": v for k, v in settings.items()}}}
@@ -173,6 +213,12 @@ def clone(source: str, target: str, settings: Mapping[str, Json]) -> Request:
 def clone_name(request: Request) -> str:
     """The name a clone gets."""
     return unquote(request.path.rpartition("/")[2])
+
+
+def mark(uuid: str) -> str:
+    """How long the clone of the index with that number remembers deletes. Nobody else has just this in mind, and there
+    is no other mark for a clone: some servers forget of what it was made."""
+    return f"{_WEEK + crc32(uuid.encode()) % _WEEK}s"
 
 
 def drop_ours(name: str, uuid: str) -> Request:
@@ -189,7 +235,9 @@ def ours(found: Mapping[str, Json], name: str, uuid: str) -> bool:
     note, settings = inspect.meta(facts).get(render.NOTE), facts.get("settings")
     flat = inspect.flat_settings(settings) if isinstance(settings, dict) else {}
     made = isinstance(note, dict) and note.get("made_for") == uuid
-    return made or (flat.get("resize.source.uuid") == uuid and flat.get("gc_deletes") == REMEMBER)
+    # Runs that an earlier release began have another mark.
+    older = flat.get("resize.source.uuid") == uuid and flat.get("gc_deletes") == REMEMBER
+    return made or older or flat.get("gc_deletes") == mark(uuid)
 
 
 def healthy(index: str) -> Request:
