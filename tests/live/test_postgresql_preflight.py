@@ -471,25 +471,30 @@ def test_names_that_are_taken_are_told_before(postgresql: Handle) -> None:
 
 
 def test_a_role_that_may_not_record_the_version_is_told_before(postgresql: Handle) -> None:
-    """Not after the swap."""
+    """Not after the swap; nor, where it is only a member of the owner, what that one lacks for the copy."""
     url, me = postgresql.url, f"own_{postgresql.database}"
     prepared(url)
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(f"CREATE ROLE {me}".encode())
+        connection.execute(f"CREATE ROLE {me}; CREATE ROLE {me}_owner".encode())
         try:
             for statement in (
+                f"GRANT {me}_owner TO {me}",
                 f"GRANT ALL ON SCHEMA public TO {me}",
                 f"GRANT SELECT, INSERT ON schema_version, schema_update_history, alembic_version TO {me}",
-                f"ALTER TABLE {TABLE} OWNER TO {me}",
+                f"ALTER TABLE {TABLE} OWNER TO {me}_owner",
             ):
                 connection.execute(statement.encode())
             found = looked(f"{url}?options=-crole%3D{me}")
             assert [p.message for p in found if p.code == "TV5201"] == [
+                f"{me}_owner, who shall own the copy of {TABLE}, may not create tables",
                 f"role {me} lacks DELETE on alembic_version",
                 f"role {me} lacks UPDATE on schema_version",
             ]
         finally:
-            connection.execute(f"REASSIGN OWNED BY {me} TO CURRENT_USER; DROP OWNED BY {me}; DROP ROLE {me}".encode())
+            both = f"{me}, {me}_owner"
+            connection.execute(
+                f"REASSIGN OWNED BY {both} TO CURRENT_USER; DROP OWNED BY {both}; DROP ROLE {both}".encode()
+            )
 
 
 def test_own_columns_of_any_type_are_carried_over(postgresql: Handle) -> None:

@@ -29,7 +29,8 @@ SELECT current_setting('server_version_num')::int AS version, pg_is_in_recovery(
        EXISTS (SELECT 1 FROM pg_available_extensions WHERE name = 'btree_gin') AS extension_available
 """
 _TABLE = """
-SELECT pg_get_userbyid(c.relowner) AS owner, pg_has_role(c.relowner, 'USAGE') AS mine
+SELECT pg_get_userbyid(c.relowner) AS owner, pg_has_role(c.relowner, 'USAGE') AS mine,
+       has_schema_privilege(c.relowner, c.relnamespace, 'CREATE') AS creates
 FROM pg_class c WHERE c.oid = to_regclass(quote_ident(current_schema()) || '.' || quote_ident(%s))
 """
 _LONG = """
@@ -118,6 +119,9 @@ def _rights(ask: Ask, server: Mapping[str, Any], plan: Plan, table: str) -> Iter
         if not row["mine"]:
             hint = f"Run this as {row['owner']}, or GRANT {row['owner']} TO {server['me']}."
             yield Problem("TV5201", f"{table} belongs to {row['owner']}, and {server['me']} is no member of it", hint)
+        elif plan.kept and not row["creates"] and not server["super"]:
+            hint = f"As its owner: GRANT CREATE ON SCHEMA … TO {row['owner']}."
+            yield Problem("TV5201", f"{row['owner']}, who shall own the copy of {table}, may not create tables", hint)
     for row in ask(_BOOKS, ([step.id for step in plan.steps],)):
         hint = f"As its owner: GRANT {row['lacking']} ON {row['name']} TO {server['me']}."
         yield Problem("TV5201", f"role {server['me']} lacks {row['lacking']} on {row['name']}", hint)
