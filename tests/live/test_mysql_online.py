@@ -190,8 +190,11 @@ def refused(url: str, code: str) -> str:
             ["no primary key (namespace_id, run_id), unique index mine", "collation utf8mb4_bin, where its database"],
         ),
         (
-            [f"ALTER TABLE {EV} MODIFY run_id CHAR(64) COLLATE utf8mb4_general_ci NOT NULL"],
-            ["collation utf8mb4_general_ci of run_id"],
+            [
+                f"ALTER TABLE {EV} MODIFY run_id CHAR(64) COLLATE utf8mb4_general_ci NOT NULL",
+                f"ALTER TABLE {EV} ADD COLUMN counted INT NOT NULL AUTO_INCREMENT, ADD INDEX by_count (counted)",
+            ],
+            ["collation utf8mb4_general_ci of run_id, AUTO_INCREMENT of counted"],
         ),
     ],
     ids=["tables", "key's column"],
@@ -227,13 +230,14 @@ def test_a_value_that_no_strict_session_stores_is_named(mysql: Handle) -> None:
 
 @pytest.mark.short
 def test_views_grants_and_own_indexes_go_along(mysql: Handle) -> None:
-    """MySQL's views and grants name a table; own columns and indexes are made again."""
+    """MySQL's views and grants name a table; own columns, indexes and partitions are made again."""
     url = mysql.url
     prepared(url, 50)
     sql(
         url,
         f"CREATE VIEW open_runs AS SELECT run_id FROM {EV} WHERE close_time IS NULL",
         f"CREATE INDEX by_mine ON {EV} (workflow_id(7) DESC, (UPPER(encoding))) COMMENT 'it''s mine, truly'",
+        f"ALTER TABLE {EV} PARTITION BY KEY (namespace_id) PARTITIONS 2",
     )
     before = [line for line in sql(url, f"SHOW CREATE TABLE {EV}")[0][1].splitlines() if "by_mine" in line]
     open_before = sql(url, "SELECT COUNT(*) FROM open_runs")
@@ -241,7 +245,9 @@ def test_views_grants_and_own_indexes_go_along(mysql: Handle) -> None:
         ran(url, "upgrade")
         ran(url, "finish")
         assert sql(url, "SELECT COUNT(*) FROM open_runs") == open_before
-        after = [line for line in sql(url, f"SHOW CREATE TABLE {EV}")[0][1].splitlines() if "by_mine" in line]
+        made = sql(url, f"SHOW CREATE TABLE {EV}")[0][1]
+        assert "PARTITION BY KEY" in made
+        after = [line for line in made.splitlines() if "by_mine" in line]
         assert [line.rstrip(",") for line in after] == [line.rstrip(",") for line in before]
         assert sql(seer, f"SELECT COUNT(*) FROM {EV}") == [(50,)]
 
