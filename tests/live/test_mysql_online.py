@@ -12,6 +12,7 @@ from itertools import pairwise
 import pytest
 
 from tests.engines.handles import Handle
+from tests.engines.processes import wait_until
 from tests.support import journeys
 from tests.support.catalogs import LAST, published, released
 from tests.support.command import temporal_visibility
@@ -323,6 +324,26 @@ def test_a_rollback_that_cannot_swap_is_no_dead_end(mysql: Handle) -> None:
     assert sql(url, f"SELECT COUNT(*) FROM {EV}") == [(0,)]
 
 
+def test_what_was_made_since_an_upgrade_is_not_lost_by_its_rollback(mysql: Handle) -> None:
+    """It is told before anything is done; `finish` stays open."""
+    url = mysql.url
+    prepared(url, 50)
+    ran(url, "upgrade")
+    sql(url, f"CREATE TRIGGER watch AFTER DELETE ON {EV} FOR EACH ROW SET @gone = 1")
+    log = "FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME LIKE 'temporal%back%'"
+    # MySQL tells the second in which a table was made.
+    wait_until(lambda: sql(url, f"SELECT NOW() > CREATE_TIME {log}") == [(1,)], 30, "the next second")
+    sql(url, f"ALTER TABLE {EV} ADD COLUMN mine INT DEFAULT 7")
+    shown = temporal_visibility("schema", "rollback", url, "--dry-run")
+    back = temporal_visibility("schema", "rollback", url, "--yes")
+    assert "trigger watch" in back.err
+    sql(url, "DROP TRIGGER watch")
+    back = temporal_visibility("schema", "rollback", url, "--yes")
+    assert (back.code, "TV4313" in back.err, "TV4313" in shown.out) == (1, True, True), back.err + shown.out
+    ran(url, "finish")
+    assert sql(url, f"SELECT SUM(mine) FROM {EV}") == [(350,)]
+
+
 def test_a_changed_key_is_recorded_twice(mysql: Handle) -> None:
     """As a delete and an insert; and a rollback after it has them, too."""
     url = mysql.url
@@ -427,7 +448,15 @@ def test_what_a_downgrade_loses_is_counted(mysql: Handle) -> None:
     """Values of plain columns; those of generated ones come back with the next upgrade."""
     url = mysql.url
     prepared(url, 50, "1.4")
-    sql(url, f"UPDATE {EV} SET execution_duration = 7 ORDER BY run_id LIMIT 30")
+    sql(
+        url,
+        f"UPDATE {EV} SET execution_duration = 7 ORDER BY run_id LIMIT 30",
+        f"CREATE INDEX mine ON {EV} (namespace_id, execution_duration, workflow_id)",
+    )
+    # MySQL would leave the other columns of it, under the same name.
+    shortened = temporal_visibility("schema", "downgrade", url, "--to", "1.3", "--yes")
+    assert "index mine of executions_visibility uses execution_duration" in shortened.err
+    sql(url, f"DROP INDEX mine ON {EV}")
     down = temporal_visibility("schema", "downgrade", url, "--to", "1.3", "--yes", "--output", "json")
     assert down.code == 0, down.err
     assert down.json("schema-downgrade")["runs"][0]["losses"][f"{EV}.execution_duration"] >= 30
