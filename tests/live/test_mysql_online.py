@@ -12,6 +12,7 @@ from itertools import pairwise
 import pytest
 
 from tests.engines.handles import Handle
+from tests.engines.processes import wait_until
 from tests.support import journeys
 from tests.support.catalogs import LAST, published, released
 from tests.support.command import temporal_visibility
@@ -190,8 +191,11 @@ def refused(url: str, code: str) -> str:
             ["no primary key (namespace_id, run_id), unique index mine", "collation utf8mb4_bin, where its database"],
         ),
         (
-            [f"ALTER TABLE {EV} MODIFY run_id CHAR(64) COLLATE utf8mb4_general_ci NOT NULL"],
-            ["collation utf8mb4_general_ci of run_id"],
+            [
+                f"ALTER TABLE {EV} MODIFY run_id CHAR(64) COLLATE utf8mb4_general_ci NOT NULL",
+                f"ALTER TABLE {EV} ADD COLUMN counted INT NOT NULL AUTO_INCREMENT, ADD INDEX by_count (counted)",
+            ],
+            ["collation utf8mb4_general_ci of run_id, AUTO_INCREMENT of counted"],
         ),
     ],
     ids=["tables", "key's column"],
@@ -227,13 +231,14 @@ def test_a_value_that_no_strict_session_stores_is_named(mysql: Handle) -> None:
 
 @pytest.mark.short
 def test_views_grants_and_own_indexes_go_along(mysql: Handle) -> None:
-    """MySQL's views and grants name a table; own columns and indexes are made again."""
+    """MySQL's views and grants name a table; own columns, indexes and partitions are made again."""
     url = mysql.url
     prepared(url, 50)
     sql(
         url,
         f"CREATE VIEW open_runs AS SELECT run_id FROM {EV} WHERE close_time IS NULL",
         f"CREATE INDEX by_mine ON {EV} (workflow_id(7) DESC, (UPPER(encoding))) COMMENT 'it''s mine, truly'",
+        f"ALTER TABLE {EV} PARTITION BY KEY (namespace_id) PARTITIONS 2",
     )
     before = [line for line in sql(url, f"SHOW CREATE TABLE {EV}")[0][1].splitlines() if "by_mine" in line]
     open_before = sql(url, "SELECT COUNT(*) FROM open_runs")
@@ -241,7 +246,9 @@ def test_views_grants_and_own_indexes_go_along(mysql: Handle) -> None:
         ran(url, "upgrade")
         ran(url, "finish")
         assert sql(url, "SELECT COUNT(*) FROM open_runs") == open_before
-        after = [line for line in sql(url, f"SHOW CREATE TABLE {EV}")[0][1].splitlines() if "by_mine" in line]
+        made = sql(url, f"SHOW CREATE TABLE {EV}")[0][1]
+        assert "PARTITION BY KEY" in made
+        after = [line for line in made.splitlines() if "by_mine" in line]
         assert [line.rstrip(",") for line in after] == [line.rstrip(",") for line in before]
         assert sql(seer, f"SELECT COUNT(*) FROM {EV}") == [(50,)]
 
@@ -315,6 +322,26 @@ def test_a_rollback_that_cannot_swap_is_no_dead_end(mysql: Handle) -> None:
     ran(url, "finish")
     assert leftovers(url) == []
     assert sql(url, f"SELECT COUNT(*) FROM {EV}") == [(0,)]
+
+
+def test_what_was_made_since_an_upgrade_is_not_lost_by_its_rollback(mysql: Handle) -> None:
+    """It is told before anything is done; `finish` stays open."""
+    url = mysql.url
+    prepared(url, 50)
+    ran(url, "upgrade")
+    sql(url, f"CREATE TRIGGER watch AFTER DELETE ON {EV} FOR EACH ROW SET @gone = 1")
+    log = "FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME LIKE 'temporal%back%'"
+    # MySQL tells the second in which a table was made.
+    wait_until(lambda: sql(url, f"SELECT NOW() > CREATE_TIME {log}") == [(1,)], 30, "the next second")
+    sql(url, f"ALTER TABLE {EV} ADD COLUMN mine INT DEFAULT 7")
+    shown = temporal_visibility("schema", "rollback", url, "--dry-run")
+    back = temporal_visibility("schema", "rollback", url, "--yes")
+    assert "trigger watch" in back.err
+    sql(url, "DROP TRIGGER watch")
+    back = temporal_visibility("schema", "rollback", url, "--yes")
+    assert (back.code, "TV4313" in back.err, "TV4313" in shown.out) == (1, True, True), back.err + shown.out
+    ran(url, "finish")
+    assert sql(url, f"SELECT SUM(mine) FROM {EV}") == [(350,)]
 
 
 def test_a_changed_key_is_recorded_twice(mysql: Handle) -> None:
@@ -421,7 +448,15 @@ def test_what_a_downgrade_loses_is_counted(mysql: Handle) -> None:
     """Values of plain columns; those of generated ones come back with the next upgrade."""
     url = mysql.url
     prepared(url, 50, "1.4")
-    sql(url, f"UPDATE {EV} SET execution_duration = 7 ORDER BY run_id LIMIT 30")
+    sql(
+        url,
+        f"UPDATE {EV} SET execution_duration = 7 ORDER BY run_id LIMIT 30",
+        f"CREATE INDEX mine ON {EV} (namespace_id, execution_duration, workflow_id)",
+    )
+    # MySQL would leave the other columns of it, under the same name.
+    shortened = temporal_visibility("schema", "downgrade", url, "--to", "1.3", "--yes")
+    assert "index mine of executions_visibility uses execution_duration" in shortened.err
+    sql(url, f"DROP INDEX mine ON {EV}")
     down = temporal_visibility("schema", "downgrade", url, "--to", "1.3", "--yes", "--output", "json")
     assert down.code == 0, down.err
     assert down.json("schema-downgrade")["runs"][0]["losses"][f"{EV}.execution_duration"] >= 30

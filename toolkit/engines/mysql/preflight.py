@@ -9,14 +9,20 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from toolkit.catalog import Absent
 from toolkit.engines.mysql import others, traits
+from toolkit.engines.mysql.layout import PRIMARY_KEY
+from toolkit.engines.mysql.names import back
 from toolkit.engines.mysql.others import Ask
 from toolkit.engines.mysql.refusals import DEFINER_RIGHTS, MORE_RIGHTS, PLAIN_RIGHTS
+from toolkit.engines.mysql.render import identifier
 from toolkit.engines.online import Problem
 from toolkit.errors import EngineError
 from toolkit.plan import Plan
 
 LONG_SECONDS = 60
+# The step of a rollback that swaps.
+BACK = "rebuild.back"
 # Those that let an account write to a server that is read-only, and make triggers on one with a binary log.
 _SUPER = "SUPER"
 _STRONG = frozenset({_SUPER, "CONNECTION_ADMIN"})
@@ -28,6 +34,14 @@ SELECT @@read_only AS read_only, @@super_read_only AS super_read_only, @@innodb_
 """
 _CLUSTER = "SHOW VARIABLES WHERE Variable_name IN ('wsrep_on', 'group_replication_single_primary_mode')"
 _MEMBERS = "SELECT COUNT(*) AS v FROM performance_schema.replication_group_members WHERE MEMBER_STATE = 'ONLINE'"
+_INDEXES = """
+SELECT TABLE_NAME AS tab, INDEX_NAME AS name, COLUMN_NAME AS col, EXPRESSION AS expr
+FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = DATABASE()
+"""
+_GENERATED = """
+SELECT TABLE_NAME AS tab, COLUMN_NAME AS name, NULL AS col, GENERATION_EXPRESSION AS expr
+FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE() AND GENERATION_EXPRESSION <> ''
+"""
 _GRANT = re.compile(r"^GRANT (.+) ON (.+?) TO ")
 _ROLE = re.compile(r"^GRANT `(?!.* ON )")
 _LISTED = re.compile(r"[A-Z][A-Z_ ]*[A-Z]")
@@ -44,7 +58,9 @@ def check(ask: Ask, plan: Plan, tables: Sequence[str]) -> tuple[Problem, ...]:
     user, _, host = str(server["me"]).rpartition("@")
     named = _lines(ask, "SHOW GRANTS FOR %s@%s", (user, host))
     own = rights(named, database, exact=any(_ROLE.match(line) for line in named))
-    found = [*_writes(server, have), *_rights(server, have, plan), *_waiting(ask)]
+    found = [*_writes(server, have), *_rights(server, have, plan), *_waiting(ask), *_users(ask, plan)]
+    if any(step.id == BACK for step in plan.steps):
+        found += _altered(ask, tables)
     if plan.kept:
         found += [*_definer(server, own, database), *_triggers(server, have), *_cluster(ask), *_carried(ask, tables)]
         found += _followed(ask)
@@ -159,6 +175,42 @@ def _waiting(ask: Ask) -> Iterator[Problem]:
             "Changes of tables that it has touched wait for it. End it if it is forgotten.",
             fatal=False,
         )
+
+
+def _users(ask: Ask, plan: Plan) -> Iterator[Problem]:
+    """What is not ours and uses a column that goes. MySQL takes such a column out of an index and leaves the rest of
+    it standing, without a word; a shadow's index cannot be built."""
+    touched = {e.path[2:]: e.wanted for step in plan.steps for e in step.done if e.path[:2] == ("catalog", "tables")}
+    gone = [path for path, wanted in touched.items() if path[1:2] == ("columns",) and isinstance(wanted, Absent)]
+    # A table that goes as a whole takes all with it.
+    whole = {table for table, _, column in gone if column in PRIMARY_KEY}
+    gone = [path for path in gone if path[0] not in whole]
+    if not gone:
+        return
+    for kind, where, query in (("index", "indexes", _INDEXES), ("column", "columns", _GENERATED)):
+        for row in ask(query, ()):
+            uses = row["expr"] or identifier(row["col"] or "")
+            lost = [column for table, _, column in gone if table == row["tab"] and identifier(column) in uses]
+            if lost and (row["tab"], where, row["name"]) not in touched:
+                text = f"{kind} {row['name']} of {row['tab']} uses {', '.join(lost)}, which the wanted version has not"
+                yield Problem("TV4312", text, "Drop it before: nothing could be there of it afterwards.")
+
+
+def _altered(ask: Ask, tables: Sequence[str]) -> Iterator[Problem]:
+    """What the table that a rollback would bring back does not have."""
+    keep = "`schema finish` keeps the table as it is; `schema downgrade` leads down from there."
+    seen = traits.read(ask, tables)
+    facts, intact = seen["tables"], seen["intact"]
+    assert isinstance(facts, dict)
+    assert isinstance(intact, dict)
+    for name, value in facts.items():
+        obstacles = traits.decode(value).obstacles
+        if obstacles:
+            text = f"these were made on {name} since the upgrade and would be lost: {', '.join(obstacles)}"
+            yield Problem("TV4306", text, f"Drop them. Or: {keep}")
+        if intact.get(back(name)) is False:
+            text = f"{name} was altered or made anew since the upgrade, and the old table would come back without that"
+            yield Problem("TV4313", text, f"There is no way back any more: {keep}")
 
 
 def _carried(ask: Ask, tables: Sequence[str]) -> Iterator[Problem]:

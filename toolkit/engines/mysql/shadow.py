@@ -106,14 +106,15 @@ def capture(live: str, on: str, log: str, key: Mapping[str, str], collation: str
 
 
 def build(table: str, index: str, clauses: Sequence[str]) -> tuple[Sql, Sql]:
-    """Indexes of a shadow, all of `clauses` at once; `index` is one of them, which tells whether that was done."""
+    """Indexes of a shadow, all of `clauses` at once; `index` is one of them, which tells whether that was done. How, is
+    left to the server: what it can do in place it does, and in a partitioned table it can do less."""
     return (
         Sql(
             "SELECT COUNT(*) > 0 AS v FROM information_schema.STATISTICS\n"
             f"WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = {literal(table)} AND INDEX_NAME = {literal(index)}",
             part=UNLESS,
         ),
-        Sql(f"ALTER TABLE {identifier(table)}\n  " + ",\n  ".join([*clauses, "ALGORITHM=INPLACE, LOCK=SHARED"])),
+        Sql(f"ALTER TABLE {identifier(table)}\n  " + ",\n  ".join([*clauses, "LOCK=SHARED"])),
     )
 
 

@@ -48,6 +48,7 @@ SELECT CONSTRAINT_NAME AS name, TABLE_NAME AS tab FROM information_schema.TABLE_
 WHERE TABLE_SCHEMA = DATABASE() AND CONSTRAINT_TYPE = 'CHECK'
 """
 _KEY = f"  PRIMARY KEY ({','.join(identifier(name) for name in PRIMARY_KEY)})"
+_COUNTED = re.compile(r"^  `((?:[^`]|``)+)` .* AUTO_INCREMENT,?$", re.MULTILINE)
 _INDEX = re.compile(r"^  ((?:UNIQUE |FULLTEXT |SPATIAL )?KEY `((?:[^`]|``)+)` .*?),?$", re.MULTILINE)
 
 
@@ -112,7 +113,8 @@ def _unfit(
 ) -> Iterator[str]:
     """A shadow has the key and the collation of its table, and rows of both are found by the key alone: where these are
     not the wanted ones, they would be no others after the swap. A row that is refreshed could meet another one in a
-    unique index, and overwrite it."""
+    unique index, and overwrite it. What MySQL counts needs its index from the first row on, and changes the table's
+    definition with each."""
     if row["engine"] != "InnoDB":
         yield f"storage engine {row['engine']}"
     if _KEY not in text:
@@ -122,6 +124,8 @@ def _unfit(
     for column in plain:
         if column["name"] in PRIMARY_KEY and column["collation"] != row["collation"]:
             yield f"collation {column['collation']} of {column['name']}"
+    for name in _COUNTED.findall(text):
+        yield f"AUTO_INCREMENT of {name}"
     for name, line in indexes.items():
         if line.startswith("UNIQUE "):
             yield f"unique index {name}"
