@@ -13,7 +13,7 @@ from sqlalchemy.engine import make_url
 HERE = Path(__file__).resolve().parent
 OUTSIDE = "-- outside a transaction"
 # The shells of these go on after an error unless told otherwise: past the guard that stops a script.
-SHELLS = {"postgresql": "\\set ON_ERROR_STOP on", "sqlite": ".bail on"}
+SHELLS = {"postgresql": "\\set ON_ERROR_STOP on", "sqlite": ".bail on\n.timeout 10000"}
 # Held until the session ends; runs of temporal-visibility take the same one.
 LOCK = "SELECT GET_LOCK(CONCAT('temporal-visibility ', LEFT(SHA2(DATABASE(), 256), 32)), 0)"
 # SQLAlchemy's plain schemes, with the drivers this project installs.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -30,6 +31,7 @@ from toolkit.catalog import differences
 from toolkit.engines.sqlite import measure
 from toolkit.errors import EngineError, LockHeld
 from toolkit.overlay import NO_OVERLAY
+from toolkit.resources import schema_dir
 from toolkit.versions import chain, find
 
 
@@ -328,3 +330,16 @@ def test_a_script_beside_triggers_of_others(sqlite: EmbeddedHandle, tmp_path: Pa
         kept = connection.execute("SELECT count(*) FROM sqlite_master WHERE name IN ('no_runs', 'mine')").fetchone()
         recorded = connection.execute("SELECT curr_version FROM schema_version").fetchone()
     assert (kept, recorded) == ((2,), ("1.14",))
+
+
+@pytest.mark.skipif(not shutil.which("sqlite3"), reason="it is about SQLite's own shell")
+def test_a_shipped_script_beside_a_writer(sqlite: EmbeddedHandle, tmp_path: Path) -> None:
+    """In WAL mode, where who has read first may not write after somebody else has."""
+    prepared(sqlite.url, 400)
+    use_wal(sqlite.url)
+    with SqliteWriter(sqlite.url, pause=0.0) as writer:
+        writer.wait_for(20)
+        run_script(sqlite.url, (schema_dir() / "sql/sqlite/upgrade/1.9-1.10.sql").read_text(), tmp_path)
+        writer.wait_for(5)
+    assert stored(sqlite.url) == (writer.truth, 400)
+    at_version(sqlite.url, "1.10")

@@ -2,12 +2,17 @@
 -- Generated from schema/versions; change the definition, not this file.
 
 .bail on
+.timeout 10000
 
 PRAGMA foreign_keys = OFF;
 
 PRAGMA legacy_alter_table = ON;
 
 SAVEPOINT temporal_visibility;
+
+CREATE TABLE temporal_visibility_begun (ok INT);
+
+DROP TABLE temporal_visibility_begun;
 
 CREATE TABLE IF NOT EXISTS schema_version (
   version_partition      INT          NOT NULL,
