@@ -141,6 +141,15 @@ def _plain(held: Holds) -> Holds:
     return frozenset(held) if isinstance(held, tuple) else held
 
 
+@pytest.mark.engines("postgresql")
+def test_what_a_raw_tsvector_refuses_is_counted(bench: Bench) -> None:
+    verdict = changes("postgresql")[Type.KEYWORD, Type.TEXT]
+    for text in ("'tis", "to 'quote", "end\\"):
+        assert any(spoiled(text, spoils) for spoils in verdict.spoils)
+        with pytest.raises(Refusal):
+            bench.change(Type.KEYWORD, Type.TEXT, [text])
+
+
 def test_a_lie_is_noticed(sqlite: EmbeddedHandle) -> None:
     bench = Sqlite(sqlite.url)
     table = dict(changes("sqlite"))

@@ -30,9 +30,10 @@ _NO_TEXT = "a JSON text casts to no number and no truth value, whatever it says"
 _NO_CAST = refused("TV8025", _NO_TEXT, "7")
 _WORDS = refused(
     "TV8023",
-    "a Text is read as a raw tsvector: what follows a ':' is a position, and anything else there is a syntax error",
+    "a Text is read as a raw tsvector: what follows a ':' is a position, and anything else there is a syntax error, as "
+    "is an odd ' at the beginning of a word; a \\ goes",
     "a:b c",
-    Spoils(Spoil.HOLDS, sign=":"),
+    *(Spoils(Spoil.HOLDS, sign=sign) for sign in ":'\\"),
 )
 _NO_TIME = refused("TV8017", "a text that is no time stops the change", "plain", Spoils(Spoil.NO_TIME))
 _NUMBER_TIME = refused("TV8019", "a number is no time", 7)
