@@ -69,7 +69,8 @@ def published() -> Published:
 
 
 def needs(servers: Sequence[ServerNeeds], release: str) -> ServerNeeds:
-    """What the server `release` (1.31, v1.31.2) needs. UsageError when it is no release, or older than all known."""
+    """What the server `release` (1.31, v1.31.2) needs. UsageError when it is no release, older than all known, or of a
+    line that began after all known: it may need what nobody here has heard of."""
     text = release.removeprefix("v")
     try:
         asked = version_key(text)
@@ -82,6 +83,10 @@ def needs(servers: Sequence[ServerNeeds], release: str) -> ServerNeeds:
     if not fitting:
         raise UsageError("TV2041", f"nothing is known of the server {release[:60]}", f"The oldest known release is "
                          f"{servers[0].since}.")  # fmt: skip
+    newest = servers[-1].since.rpartition(".")[0]
+    if asked[:2] > version_key(newest):
+        hint = f"Install a newer temporal-visibility-toolkit; or, if its notes name no new schema, ask for {newest}."
+        raise UsageError("TV2041", f"nothing is known of the server {release[:60]}: the newest known is {newest}", hint)
     return fitting[-1]
 
 

@@ -36,7 +36,11 @@ SCHEMES: Mapping[str, tuple[str, str]] = {
 }
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _ENCODE = "Example: postgresql://user:${PASSWORD}@host:5432/db. Written out, / is %2F, # is %23, ? is %3F, @ is %40."
-_SECRET_OPTIONS = frozenset({"password", "api_key", "token", "sslpassword", "access_token"})
+# A proxy's address may have a password in it; the last three are libpq's.
+_SECRET_OPTIONS = frozenset({
+    "password", "api_key", "token", "sslpassword", "access_token", "http_proxy", "https_proxy",
+    "oauth_client_secret", "scram_client_key", "scram_server_key",
+})  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
