@@ -46,7 +46,7 @@ def test_an_account_that_lacks_a_right() -> None:
     ("free", "wanted"), [(10 << 30, []), (3 << 29, [("TV5203", False)]), (1 << 20, [("TV5203", True)])]
 )
 def test_room_for_the_copy(free: int, wanted: list[tuple[str, bool]]) -> None:
-    table = {"name": "executions_visibility", "bytes": 1 << 30, "views": []}
+    table = {"name": "executions_visibility", "bytes": 1 << 30, "views": [], "create_table_query": ""}
     # The question about disks names system.tables, too.
     assert codes(server(disks=[{"free": free}], tables=[table])) == wanted
 

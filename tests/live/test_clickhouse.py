@@ -222,8 +222,8 @@ def test_a_profile_of_the_account_changes_nothing(
     """A session has the profile's settings where it does not choose its own. A limit may make an error of a question,
     and never half an answer."""
     flags = ("aggregate_functions_null_for_empty", "data_type_default_nullable", "join_use_nulls",
-             "empty_result_for_aggregation_by_empty_set", "transform_null_in", "cast_keep_nullable", "force_primary_key",
-             "limit", "offset")  # fmt: skip
+             "empty_result_for_aggregation_by_empty_set", "transform_null_in", "cast_keep_nullable",
+             "force_primary_key", "limit", "offset")  # fmt: skip
     profile: dict[str, str | int] = {
         **dict.fromkeys(flags, 1),
         "additional_result_filter": "0",

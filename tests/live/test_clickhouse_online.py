@@ -242,6 +242,50 @@ def test_columns_and_indexes_of_others_are_carried_over(clickhouse: Handle) -> N
     assert ("r2",) in rows(url, "SELECT run_id FROM reports")
 
 
+def test_what_others_have_said_of_columns_is_carried_over(clickhouse: Handle) -> None:
+    """Values that go by a column's own time to live, on one side sooner than on the other, stop no comparison."""
+    url = clickhouse.url
+    laid_out_otherwise(url, 50, "key")
+    ttl = "toDateTime(start_time) + toIntervalDay(1)"
+    merged: list[bool] = []
+
+    def merge(action: Any, outcome: object) -> None:
+        if type(action).__name__ == "CompareChunk" and outcome is None and not merged:
+            merged.append(True)
+            with plain(url) as connection:
+                connection.command(f"OPTIMIZE TABLE {OTHER} FINAL")
+
+    with plain(url) as connection:
+        connection.command(
+            f"ALTER TABLE {TABLE} MODIFY COLUMN keyword01 TTL {ttl}, COMMENT COLUMN status 'it''s, (',"
+            f" ADD COLUMN given String EPHEMERAL, ADD COLUMN `a b` String COMMENT 'mine' TTL {ttl}, MODIFY COMMENT 'ours'"
+        )
+        connection.command(
+            f"INSERT INTO {TABLE} (namespace_id, run_id, start_time, _version, keyword01, `a b`)"
+            " SELECT 'n', 'r', toDateTime('2020-01-01 00:00:00'), 1, 'w', 'g'"
+        )
+    said = (
+        "SELECT c.name, c.comment, match(create_table_query, concat('`', c.name, '`[^`]* TTL '))"
+        " FROM system.columns AS c"
+        " INNER JOIN system.tables AS t ON t.name = c.table AND t.database = c.database"
+        f" WHERE c.table = '{TABLE}' AND c.database = currentDatabase()"
+        " AND c.name IN ('keyword01', 'status', 'a b', 'given') ORDER BY c.name"
+    )
+    before = rows(url, said)
+    assert [words[1:] for words in before] == [("mine", 1), ("", 0), ("", 1), ("it's, (", 0)]
+    run(url, Options(watch=merge))
+    assert merged
+    assert rows(url, said) == before
+    command("finish", url)
+    with plain(url) as connection:
+        connection.command(f"OPTIMIZE TABLE {TABLE} FINAL")
+    found = rows(url, f"SELECT keyword01, `a b` FROM {TABLE} FINAL WHERE run_id = 'r'")
+    assert found == [(None, "")]
+    assert rows(url, f"SELECT comment FROM system.tables WHERE name = '{TABLE}' AND database = currentDatabase()") == [
+        ("ours",)
+    ]
+
+
 def test_a_row_that_is_missing_beside_is_found_and_copied(clickhouse: Handle) -> None:
     """The comparison does its work: rows taken away from the shadow are there after it."""
     url = clickhouse.url
@@ -418,10 +462,11 @@ def test_what_a_swap_would_lose_is_refused_and_kept(chdb: EmbeddedHandle) -> Non
         )
         connection.command("CREATE TABLE own_target (run_id String) ENGINE = MergeTree ORDER BY run_id")
         connection.command(f"CREATE MATERIALIZED VIEW own_view TO own_target AS SELECT run_id FROM {TABLE}")
+        connection.command(f"ALTER TABLE {TABLE} ADD CONSTRAINT own_constraint CHECK run_id != ''")
     plan = temporal_visibility("schema", "plan", url, "--output", "json").json("schema-plan")["plans"][0]
     found = {one["code"]: (one["fatal"], one["message"]) for one in plan["preflight"]}
     assert found["TV5206"][0]
-    assert "own_projection" in found["TV5206"][1]
+    assert "own_projection, own_constraint" in found["TV5206"][1]
     assert not found["TV4212"][0]
     assert "own_view" in found["TV4212"][1]
     ran = temporal_visibility("schema", "upgrade", url, "--yes")
@@ -429,6 +474,7 @@ def test_what_a_swap_would_lose_is_refused_and_kept(chdb: EmbeddedHandle) -> Non
     assert rows(url, "SELECT name FROM system.projections WHERE database = currentDatabase()") == [("own_projection",)]
     with plain(url) as connection:
         connection.command(f"ALTER TABLE {TABLE} DROP PROJECTION own_projection")
+        connection.command(f"ALTER TABLE {TABLE} DROP CONSTRAINT own_constraint")
         connection.command(f"CREATE TABLE {OTHER} (x UInt8) ENGINE = MergeTree ORDER BY x")
     ran = temporal_visibility("schema", "upgrade", url, "--yes")
     assert (ran.code, "TV5209" in ran.err) == (1, True), ran.err

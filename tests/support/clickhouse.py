@@ -29,6 +29,9 @@ LAYOUTS = {
     "key": ("ORDER BY (namespace_id, start_time, run_id)", "ORDER BY (namespace_id, run_id, start_time)"),
     "workflow": ("ORDER BY (", "ORDER BY (workflow_id, "),
     "engine": ("ReplacingMergeTree(_version, is_deleted)", "MergeTree"),
+    # Both can be chosen only while a table is made.
+    "settings": ("ORDER BY (namespace_id, start_time, run_id)", "ORDER BY (namespace_id, run_id, start_time)\n"
+                 "SETTINGS index_granularity = 1024, index_granularity_bytes = 1048576"),
     "partition": ("ORDER BY (", "PARTITION BY toYYYYMM(start_time)\nORDER BY ("),
 }  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""What a rebuilt table keeps of the live one besides what versions say: its time to live and storage policy.
+"""What a rebuilt table keeps of the live one besides what versions say: times to live, settings, columns, comments.
 
 Pure. No published version has them, so plans leave them alone; what the copy cannot have is refused before anything is
 done.
@@ -6,17 +6,43 @@ done.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
-from toolkit.engines.clickhouse import planner, shadow, ttl
+from toolkit.catalog import Json
+from toolkit.engines.clickhouse import planner, render, shadow, ttl
 from toolkit.engines.clickhouse.layout import Placement
 from toolkit.engines.clickhouse.traits import TableTraits
+from toolkit.engines.physical import Table
 from toolkit.errors import Unsupported
+
+# The server says it of every table.
+_GRANULARITY = ("index_granularity", "8192")
 
 
 def kept(known: TableTraits, placement: Placement) -> Placement:
     """`placement`, with what the live table has where the operator wishes nothing else."""
-    return replace(placement, own_ttl=known.ttl or None, storage_policy=placement.storage_policy or known.policy)
+    # Some settings can be chosen only while a table is made. A storage policy that is wished takes the disk's place.
+    usual = {"storage_policy", *(("disk",) if placement.storage_policy else ())}
+    own = {name: value for name, value in known.settings.items() if name not in usual and (name, value) != _GRANULARITY}
+    policy = placement.storage_policy or known.policy
+    return replace(placement, own_ttl=known.ttl or None, storage_policy=policy, own_settings=tuple(own.items()))
+
+
+def actions(known: TableTraits, wanted: Table, mine: Mapping[str, Json]) -> list[str]:
+    """What the copy, made as `wanted`, gets in one ALTER. `mine`: that part of the live table that versions have."""
+    names, indexes = {column.name for column in wanted.columns}, {index.name for index in wanted.indexes}
+    columns, built = _members(mine, "columns"), _members(mine, "indexes")
+    found = [render.add_plain_column(x.name, x.ddl) for x in known.extras.values() if x.name not in columns | names]
+    found += [render.add_plain_index(n, ddl) for n, ddl in known.indexes.items() if n not in built | indexes]
+    found += [render.comment_column(n, text) for n, text in known.comments.items() if n in names]
+    found += [render.modify_column_ttl(n, ttl) for n, ttl in known.ttls.items() if n in names]
+    return [*found, *([render.modify_comment(known.comment)] if known.comment else [])]
+
+
+def _members(facts: Mapping[str, Json], what: str) -> set[str]:
+    found = facts.get(what)
+    return set(found) if isinstance(found, dict) else set()
 
 
 def refuse(known: TableTraits, live: str, why: str, moved: bool, placement: Placement) -> None:

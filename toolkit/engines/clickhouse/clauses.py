@@ -16,6 +16,7 @@ _TOKEN = re.compile(
 )
 _CLAUSES = frozenset({"PARTITION BY", "PRIMARY KEY", "ORDER BY", "SAMPLE BY", "TTL", "SETTINGS"})
 _PLAIN_QUOTED = re.compile(r"`([A-Za-z_][A-Za-z0-9_]*)`")
+_QUOTED = re.compile(r"`((?:[^`\\]|\\.)*)`")
 _STRING = re.compile(r"('(?:[^'\\]|\\.)*')")
 # A replicated table's first arguments: its path in Keeper and its own name there.
 _KEEPER_ARGUMENTS = 2
@@ -46,6 +47,26 @@ def parts(text: str, words: Collection[str]) -> dict[str, str]:
         else:
             found[name].append(token)
     return {name: "".join(tokens).strip() for name, tokens in found.items()}
+
+
+def elements(create: str) -> list[str]:
+    """The columns, indexes and the like between the brackets of a CREATE TABLE."""
+    found: list[str] = []
+    depth = 0
+    for token in _TOKEN.findall(create):
+        depth -= token in ")]"
+        if depth == 0 and found:
+            break
+        if depth > 0:
+            found.append(token)
+        depth += token in "(["
+    return split("".join(found))
+
+
+def named(element: str) -> tuple[str, str]:
+    """The name of a column, which is always quoted, and what follows it; two empty texts for what is no column."""
+    found = _QUOTED.match(element)
+    return (re.sub(r"\\(.)", r"\1", found[1], flags=re.S), element[found.end() :].strip()) if found else ("", "")
 
 
 def split(text: str) -> list[str]:

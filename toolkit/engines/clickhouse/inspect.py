@@ -29,7 +29,7 @@ Ask = Callable[[str], Sequence[Row]]
 
 _TABLES = """
 SELECT name, engine, engine_full, sorting_key, primary_key, partition_key, sampling_key, as_select, create_table_query,
-       database, toString(uuid) AS uuid, dependencies_table AS views, total_rows, total_bytes
+       comment, database, toString(uuid) AS uuid, dependencies_table AS views, total_rows, total_bytes
 FROM system.tables
 WHERE database = currentDatabase() AND NOT is_temporary
 """

@@ -26,13 +26,15 @@ FIXED = ("engine", "replicated", "order_by", "primary_key", "partition_by", "sam
 @dataclass(frozen=True, slots=True)
 class Placement:
     """Where and how the tables stand: on which cluster, with which time to live in days, on which storage policy.
-    `own_ttl`: a time to live of the operator's own, as the server spells it, where `ttl_days` is None."""
+    `own_ttl`: a time to live of the operator's own, as the server spells it, where `ttl_days` is None; `own_settings`:
+    a table's own, spelled likewise, where no version has one of that name."""
 
     cluster: str | None = None
     ttl_days: str | None = None
     storage_policy: str | None = None
     replication: tuple[str, str] | None = None
     own_ttl: str | None = None
+    own_settings: tuple[tuple[str, str], ...] = ()
 
     @staticmethod
     def of(settings: ClickHouseSettings) -> Placement:
@@ -146,7 +148,7 @@ def _index(name: str, kind: str, column: str, source: str, rules: Profile) -> It
 def _stored(
     name: str, columns: tuple[Column, ...], indexes: tuple[Index, ...], rules: Profile, placement: Placement
 ) -> Placed:
-    settings = dict(rules.settings)
+    settings = {**dict(placement.own_settings), **rules.settings}
     if placement.storage_policy is not None:
         settings["storage_policy"] = literal(placement.storage_policy)
     ttl = placement.own_ttl if placement.ttl_days is None else rules.ttl.replace("{days}", placement.ttl_days)

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from toolkit.engines.clickhouse import replicas
+from toolkit.engines.clickhouse import clauses, replicas
 from toolkit.engines.clickhouse.inspect import has_projections
 from toolkit.engines.clickhouse.layout import Placement
 from toolkit.engines.clickhouse.names import OTHER
@@ -122,8 +122,8 @@ def _cluster(ask: Ask, cluster: str, table: str) -> Iterator[Problem]:
 
 def _rebuild(ask: Ask, table: str, policy: str | None) -> Iterator[Problem]:
     rows = ask(
-        "SELECT name, coalesce(total_bytes, 0) AS bytes, dependencies_table AS views FROM system.tables"
-        f" WHERE database = currentDatabase() AND name IN ({literal(table)}, {literal(OTHER)})"
+        "SELECT name, coalesce(total_bytes, 0) AS bytes, dependencies_table AS views, create_table_query"
+        f" FROM system.tables WHERE database = currentDatabase() AND name IN ({literal(table)}, {literal(OTHER)})"
     )
     by_name = {row["name"]: row for row in rows}
     if OTHER in by_name:
@@ -137,15 +137,22 @@ def _rebuild(ask: Ask, table: str, policy: str | None) -> Iterator[Problem]:
     if live["views"]:
         text = f"materialized views read from {table} and follow its name: {', '.join(live['views'][:5])}"
         yield Problem("TV4212", text, "They see new rows only, as before; the copy does not pass through them.", False)
-    if has_projections(ask):
-        listed = ask(
-            f"SELECT name FROM system.projections WHERE database = currentDatabase() AND table = {literal(table)}"
+    if lost := [*_projections(ask, table), *_constraints(str(live["create_table_query"]))]:
+        text = f"these belong to {table} and would be lost when it is swapped: {', '.join(lost)}"
+        yield Problem(
+            "TV5206", text, "Drop these projections and constraints before, and create them again afterwards."
         )
-        if listed:
-            text = (
-                f"these belong to {table} and would be lost when it is swapped: {', '.join(r['name'] for r in listed)}"
-            )
-            yield Problem("TV5206", text, "Drop the projections before, and create them again afterwards.")
+
+
+def _projections(ask: Ask, table: str) -> list[str]:
+    place = f"database = currentDatabase() AND table = {literal(table)}"
+    found = ask(f"SELECT name FROM system.projections WHERE {place}") if has_projections(ask) else ()
+    return [str(row["name"]) for row in found]
+
+
+def _constraints(create: str) -> list[str]:
+    """A copy with them would refuse old rows that do not fulfil them."""
+    return [element.split()[1] for element in clauses.elements(create) if element.startswith("CONSTRAINT ")]
 
 
 def _hidden(ask: Ask, table: str) -> Iterator[Problem]:

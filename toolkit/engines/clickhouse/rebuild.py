@@ -164,6 +164,7 @@ def _pair(
         changed=frozenset(name for name, type in types.items() if type != known.columns[name]),
         key=_cut(order, known.columns),
         ttl=tuple(sorted(ttl)),
+        gone={name: " OR ".join(ttls.conditions(text)) for name, text in known.ttls.items()},
     )
 
 
@@ -189,29 +190,16 @@ def _create(
     placement: Placement,
 ) -> tuple[Sql, ...]:  # fmt: skip
     """The shadow as the wanted version has it, with the columns, indexes and settings that others have added. `placed`:
-    with the live table's own time to live and storage policy, where the operator wishes no other."""
+    with the live table's own time to live, settings and storage policy, where the operator wishes no other."""
     wanted, cluster = placed.table, placement.cluster
-    ours, indexes = _ours(mine), mine.get("indexes")
-    mine_indexes = set(indexes) if isinstance(indexes, dict) else set()
     name = wanted.name if moved else OTHER
     made = render.create_table_as(wanted, name, placed.clauses, cluster)
-    names = {column.name for column in wanted.columns}
-    extra = [render.add_plain_column(x.name, x.ddl) for x in known.extras.values() if x.name not in ours | names]
-    wanted_indexes = {index.name for index in wanted.indexes}
-    extra += [render.add_plain_index(n, ddl) for n, ddl in known.indexes.items()
-              if n not in mine_indexes | wanted_indexes]  # fmt: skip
-    usual = {"index_granularity", "storage_policy", *_texts(list(_settings(wanted.catalog)))}
-    extra += [render.modify_setting(n, v) for n, v in known.settings.items() if n not in usual]
+    extra = carrying.actions(known, wanted, mine)
     found = [made, *([render.alter(name, extra, cluster)] if extra else [])]
     if moved:
         front = goal[-1]
         found.append(render.create_table_as(front.table, OTHER, front.clauses, None))
     return tuple(found)
-
-
-def _settings(facts: Mapping[str, Json]) -> dict[str, Json]:
-    found = facts.get("settings")
-    return found if isinstance(found, dict) else {}
 
 
 def _entrance(goal: Sequence[Placed], placement: Placement) -> tuple[Step, ...]:

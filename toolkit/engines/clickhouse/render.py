@@ -131,6 +131,21 @@ def remove_from_column(name: str, what: str) -> str:
     return f"MODIFY COLUMN {identifier(name)} REMOVE {what}"
 
 
+def modify_column_ttl(name: str, expression: str) -> str:
+    """An action of `alter`: when a column's values go by themselves."""
+    return f"MODIFY COLUMN {identifier(name)} TTL {expression}"
+
+
+def comment_column(name: str, text: str) -> str:
+    """An action of `alter`; `text` is a literal already."""
+    return f"COMMENT COLUMN {identifier(name)} {text}"
+
+
+def modify_comment(text: str) -> str:
+    """An action of `alter`: the table's own comment."""
+    return f"MODIFY COMMENT {literal(text)}"
+
+
 def add_index(index: Index) -> str:
     """An action of `alter`. New rows are indexed from now on, those that are there by `materialize_index`."""
     return f"ADD INDEX IF NOT EXISTS {identifier(index.name)} {index.ddl}"

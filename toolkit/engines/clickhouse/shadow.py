@@ -35,7 +35,8 @@ class Side:
 @dataclass(frozen=True, slots=True)
 class Pair:
     """`columns`: those both have, name → type they get; `key`: along which chunks are cut, name → type; `ttl`: when a
-    row may go by itself, as an expression and a condition, on either side; `cluster`: where ON CLUSTER belongs."""
+    row may go by itself, as an expression and a condition, on either side; `gone`: the same of a column's value;
+    `cluster`: where ON CLUSTER belongs."""
 
     live: str
     cluster: str | None
@@ -45,6 +46,7 @@ class Pair:
     changed: frozenset[str]
     key: Mapping[str, str]
     ttl: tuple[str, ...]
+    gone: Mapping[str, str]
 
 
 def side(name: str, cluster: str | None, sharding: str, final: bool) -> Side:
@@ -119,7 +121,7 @@ def prove(pair: Pair) -> tuple[Sql, Sql]:
 
 def _times(pair: Pair) -> list[str]:
     """Columns that have a time in every row: the present, or a time to live may take the proof before it arrives."""
-    return [name for name, type in pair.columns.items() if type.startswith("DateTime")]
+    return [name for name, type in pair.columns.items() if type.startswith("Date")]
 
 
 def bound(pair: Pair) -> Sql:
@@ -181,6 +183,8 @@ def _hashable(name: str, pair: Pair) -> str:
     """A missing value must differ from an empty one, and one type must be read on both sides."""
     type = pair.columns[name]
     value = f"CAST({identifier(name)}, {literal(type)})" if name in pair.changed else identifier(name)
+    if name in pair.gone:
+        value = f"if(ifNull({pair.gone[name]}, 0), {_EMPTY.format(literal(type))}, {value})"
     if "Nullable(" not in type:
         return value
     inner = type.removeprefix("LowCardinality(").removeprefix("Nullable(").rstrip(")")

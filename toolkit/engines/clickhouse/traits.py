@@ -17,7 +17,14 @@ from toolkit.engines.clickhouse.render import literal
 
 _HERE = "database = currentDatabase()"
 _MUTATION = f"SELECT groupBitXor(cityHash64(mutation_id)) AS id FROM system.mutations WHERE {_HERE} AND table = {{}}"
-_POLICIES = "SELECT policy_name AS policy, groupUniqArrayArray(disks) AS disks FROM system.storage_policies GROUP BY policy_name"
+_POLICIES = (
+    "SELECT policy_name AS policy, groupUniqArrayArray(disks) AS disks FROM system.storage_policies"
+    " GROUP BY policy_name"
+)
+# What may follow a column's name, and that part of it which no other table of the server tells.
+_WORDS = ("DEFAULT", "MATERIALIZED", "ALIAS", "EPHEMERAL", "COMMENT", "CODEC", "STATISTICS", "TTL", "SETTINGS")
+_UNTOLD = ("COMMENT", "STATISTICS", "TTL", "SETTINGS")
+_COMPUTED = ("ALIAS", "MATERIALIZED", "EPHEMERAL")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +39,8 @@ class Extra:
 class TableTraits:
     """One live table. `columns`: name → type of those that hold values; `settings`: those of its own; `views`:
     materialized views that read from it; `projections` would be lost by a swap; `ttl`: as the server spells it, "" when
-    there is none; `policy`: the storage policy of its own, None: the usual one."""
+    there is none; `policy`: the storage policy of its own, None: the usual one; `comment`: the table's own; `comments`
+    and `ttls`: of columns that have one, the former as literals."""
 
     uuid: str
     replicated: bool
@@ -44,6 +52,9 @@ class TableTraits:
     projections: tuple[str, ...]
     extras: Mapping[str, Extra]
     indexes: Mapping[str, str]
+    comment: str
+    comments: Mapping[str, str]
+    ttls: Mapping[str, str]
 
 
 def read(ask: Ask, seen: Look, table: str) -> dict[str, Json]:
@@ -73,6 +84,8 @@ def read(ask: Ask, seen: Look, table: str) -> dict[str, Json]:
         "mutation": str(ask(_MUTATION.format(literal(table)))[0]["id"]),
         # A run that began before this was looked at finds its table unchanged.
         **({"ttl": parts["TTL"]} if "TTL" in parts else {}),
+        **({"comment": row["comment"]} if row["comment"] else {}),
+        **({"told": told} if (told := _told(row["create_table_query"])) else {}),
     }
     return {
         "table": facts,
@@ -81,6 +94,12 @@ def read(ask: Ask, seen: Look, table: str) -> dict[str, Json]:
         "sizes": {"rows": int(row["total_rows"] or 0), "bytes": int(row["total_bytes"] or 0)},
         "policies": {r["policy"]: sorted(r["disks"]) for r in ask(_POLICIES)},
     }
+
+
+def _told(create: str) -> dict[str, Json]:
+    """Columns with something that only the table's own statement tells, as it says them."""
+    columns = dict(clauses.named(element) for element in clauses.elements(create))
+    return {name: ddl for name, ddl in columns.items() if name and clauses.parts(ddl, _WORDS).keys() & set(_UNTOLD)}
 
 
 def _of(rows: Sequence[Row], table: str) -> list[Row]:
@@ -92,17 +111,22 @@ def decode(value: Json) -> TableTraits:
     assert isinstance(value, dict)
     facts: dict[str, Any] = dict(value)
     policy = facts["settings"].get("storage_policy")
+    told: dict[str, str] = facts.get("told", {})
+    parts = {name: clauses.parts(ddl, _WORDS) for name, ddl in told.items()}
     return TableTraits(
         uuid=facts["uuid"],
         replicated=facts["engine"].startswith("Replicated"),
         ttl=facts.get("ttl", ""),
         policy=clauses.unquoted(policy) if policy else None,
-        columns={name: type for name, type, kind, _, _ in facts["columns"] if kind not in ("ALIAS", "MATERIALIZED")},
+        columns={name: type for name, type, kind, _, _ in facts["columns"] if kind not in _COMPUTED},
         settings=facts["settings"],
         views=tuple(facts["views"]),
         projections=tuple(facts["projections"]),
-        extras={c[0]: Extra(c[0], _ddl(*c[1:])) for c in facts["columns"]},
+        extras={c[0]: Extra(c[0], told.get(c[0]) or _ddl(*c[1:])) for c in facts["columns"]},
         indexes={name: f"{expr} TYPE {type} GRANULARITY {size}" for name, expr, type, size in facts["indexes"]},
+        comment=facts.get("comment", ""),
+        comments={name: found["COMMENT"] for name, found in parts.items() if "COMMENT" in found},
+        ttls={name: found["TTL"] for name, found in parts.items() if "TTL" in found},
     )
 
 
