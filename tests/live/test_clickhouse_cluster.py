@@ -216,11 +216,22 @@ def test_what_the_copy_cannot_have_is_refused(solo: Solo) -> None:
 
 
 def test_from_one_server_to_a_cluster(solo: Solo) -> None:
-    """The table becomes the distributed one; what is written there after the swap is there after a rollback, too."""
+    """The table becomes the distributed one; what is written there after the swap is there after a rollback, too, and
+    so are columns of others: the local table and the one in front have them."""
     solo.do(engine.steps(Observed(engine.empty(), None, ""), find("1.9")))
     solo.fill()
-    plan = route(solo, TABLE)
+    solo.run(f"ALTER TABLE {TABLE} ADD COLUMN mine String DEFAULT 'x' CODEC(LZ4), ADD INDEX by_mine mine TYPE minmax")
+    mine = [("tables", TABLE, "columns", "mine"), ("tables", TABLE, "indexes", "by_mine")]
+    seen = solo.observed(TABLE)
+    seen = replace(seen, catalog=seen.catalog.without(mine))
+    plan = rebuild.route(seen, find("1.14"), profile(), Placement(CLUSTER), (), None)
+    assert all("max_table_size_to_drop = 0" in s.text for step in plan.rollback for s in step.statements
+               if isinstance(s, Sql) and s.text.startswith("DROP TABLE"))  # fmt: skip
     solo.do(plan.steps)
+    assert solo.ask(f"SELECT count() AS n FROM {TABLE} FINAL WHERE mine = 'x'") == [{"n": NUMBER}]
+    foreign = [*mine, *plan.foreign]
+    left = differences(solo.observed(LOCAL).catalog.without(foreign), engine.catalog(find("1.14"), OVERLAY))
+    assert {d.path[2:] for d in left} <= {("replicated",)}
     names = solo.names()
     assert (names[TABLE], names[LOCAL], solo.count()) == ("Distributed", "ReplacingMergeTree", NUMBER)
     solo.run(
@@ -229,7 +240,7 @@ def test_from_one_server_to_a_cluster(solo: Solo) -> None:
     )
     solo.do(plan.rollback)
     assert (solo.names(), solo.count()) == ({TABLE: "ReplacingMergeTree"}, NUMBER + 1)
-    again = route(solo, TABLE)
+    again = rebuild.route(seen, find("1.14"), profile(), Placement(CLUSTER), (), None)
     solo.do([*again.steps, *again.finish])
     assert (solo.names(), solo.count()) == ({TABLE: "Distributed", LOCAL: "ReplacingMergeTree"}, NUMBER + 1)
 

@@ -258,7 +258,8 @@ def test_what_others_have_said_of_columns_is_carried_over(clickhouse: Handle) ->
     with plain(url) as connection:
         connection.command(
             f"ALTER TABLE {TABLE} MODIFY COLUMN keyword01 TTL {ttl}, COMMENT COLUMN status 'it''s, (',"
-            f" ADD COLUMN given String EPHEMERAL, ADD COLUMN `a b` String COMMENT 'mine' TTL {ttl}, MODIFY COMMENT 'ours'"
+            f" MODIFY COMMENT 'ours', ADD COLUMN given String EPHEMERAL,"
+            f" ADD COLUMN `a b` String COMMENT 'mine' TTL {ttl}"
         )
         connection.command(
             f"INSERT INTO {TABLE} (namespace_id, run_id, start_time, _version, keyword01, `a b`)"

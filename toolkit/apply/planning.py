@@ -79,7 +79,7 @@ def make_plan(
         base=fingerprint(observed.catalog),
         goal=fingerprint(catalog_of(engine, wanted, overlay)),
         steps=_with_reasons(engine, route.steps, _between(known, seen.versions, wanted)),
-        foreign=seen.foreign,
+        foreign=(*seen.foreign, *route.foreign),
         rollback=route.rollback,
         abandon=route.abandon,
         finish=route.finish,

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from toolkit.catalog import Json
+from toolkit.catalog import Json, Path
 from toolkit.definition import Definition
 from toolkit.overlay import NO_OVERLAY, Overlay
 from toolkit.plan import Observed, Plan, Step
@@ -194,12 +194,15 @@ class Counting(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """The way to a version beside live writes, and the ways back; see `toolkit.plan.Plan`."""
+    """The way to a version beside live writes, and the ways back; see `toolkit.plan.Plan`. `foreign`: where objects of
+    others will be, besides where they are.
+    """
 
     steps: tuple[Step, ...]
     rollback: tuple[Step, ...] = ()
     abandon: tuple[Step, ...] = ()
     finish: tuple[Step, ...] = ()
+    foreign: tuple[Path, ...] = ()
 
 
 @runtime_checkable

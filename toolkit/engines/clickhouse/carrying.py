@@ -12,7 +12,7 @@ from dataclasses import replace
 from toolkit.catalog import Json
 from toolkit.engines.clickhouse import planner, render, shadow, ttl
 from toolkit.engines.clickhouse.layout import Placement
-from toolkit.engines.clickhouse.traits import TableTraits
+from toolkit.engines.clickhouse.traits import Extra, TableTraits
 from toolkit.engines.physical import Table
 from toolkit.errors import Unsupported
 
@@ -31,13 +31,24 @@ def kept(known: TableTraits, placement: Placement) -> Placement:
 
 def actions(known: TableTraits, wanted: Table, mine: Mapping[str, Json]) -> list[str]:
     """What the copy, made as `wanted`, gets in one ALTER. `mine`: that part of the live table that versions have."""
-    names, indexes = {column.name for column in wanted.columns}, {index.name for index in wanted.indexes}
-    columns, built = _members(mine, "columns"), _members(mine, "indexes")
-    found = [render.add_plain_column(x.name, x.ddl) for x in known.extras.values() if x.name not in columns | names]
-    found += [render.add_plain_index(n, ddl) for n, ddl in known.indexes.items() if n not in built | indexes]
+    names = {column.name for column in wanted.columns}
+    found = [render.add_plain_column(x.name, x.ddl) for x in columns(known, wanted, mine)]
+    found += [render.add_plain_index(n, known.indexes[n]) for n in indexes(known, wanted, mine)]
     found += [render.comment_column(n, text) for n, text in known.comments.items() if n in names]
     found += [render.modify_column_ttl(n, ttl) for n, ttl in known.ttls.items() if n in names]
     return [*found, *([render.modify_comment(known.comment)] if known.comment else [])]
+
+
+def columns(known: TableTraits, wanted: Table, mine: Mapping[str, Json]) -> list[Extra]:
+    """Those that others have added to the live table."""
+    ours = _members(mine, "columns") | {column.name for column in wanted.columns}
+    return [extra for name, extra in known.extras.items() if name not in ours]
+
+
+def indexes(known: TableTraits, wanted: Table, mine: Mapping[str, Json]) -> list[str]:
+    """The names of those that others have added to the live table."""
+    ours = _members(mine, "indexes") | {index.name for index in wanted.indexes}
+    return [name for name in known.indexes if name not in ours]
 
 
 def _members(facts: Mapping[str, Json], what: str) -> set[str]:

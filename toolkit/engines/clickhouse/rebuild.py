@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from toolkit.catalog import Json
+from toolkit.catalog import Json, Path
 from toolkit.definition import Definition
 from toolkit.engines.clickhouse import carrying, planner, render, shadow, traits, versions
 from toolkit.engines.clickhouse import layout as layouts
@@ -28,7 +28,8 @@ _TABLE = ("traits", "table")
 
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """One rebuild. `moved`: the table stands on one server and goes to a cluster; `why`: what differs, in words."""
+    """One rebuild. `moved`: the table stands on one server and goes to a cluster; `passing`: what the distributed table
+    gets there of columns that others have added, `foreign`: where these will be; `why`: what differs, in words."""
 
     placed: Placed
     live: str
@@ -40,6 +41,8 @@ class _Work:
     create: tuple[Sql, ...]
     pair: shadow.Pair
     light: tuple[str, ...]
+    passing: tuple[str, ...]
+    foreign: tuple[Path, ...]
     engine: str
     why: str
 
@@ -64,7 +67,7 @@ def route(
         wanted, rules, placement, migrations, before, done,
     )  # fmt: skip
     further = (work.placed.table.name,) if work.moved else ()
-    entrance = _entrance(goal, placement) if work.moved else ()
+    entrance = _entrance(goal, work, placement) if work.moved else ()
     undone = (
         _same(work),
         *planner.reverses(parts.changes),
@@ -79,6 +82,7 @@ def route(
         rollback=undone,
         abandon=(dropped, *planner.reverses(parts.drops)),
         finish=(_drop(work, "Drop the old table"), *entrance),
+        foreign=work.foreign,
     )
 
 
@@ -104,10 +108,15 @@ def _work(
     pair = _pair(placed, live, moved, known, plain if moved else have, rules, placement)
     mine = observed.catalog.children(("tables", live))
     shadowed = layouts.layout(wanted, rules, carrying.kept(known, placement))[0]
+    added = carrying.columns(known, placed.table, mine) if moved else []
+    indexes = carrying.indexes(known, placed.table, mine) if moved else []
+    there: Path = ("tables", placed.table.name)
     return _Work(
         placed=placed, live=live, moved=moved, facts=facts, uuid=known.uuid,
         rows=_number(sizes["rows"]), bytes=_number(sizes["bytes"]),
         create=_create(shadowed, goal, known, mine, moved, placement), pair=pair,
+        passing=tuple(render.add_plain_column(x.name, x.passing) for x in added),
+        foreign=(*((*there, "columns", x.name) for x in added), *((*there, "indexes", n) for n in indexes)),
         light=shadow.NEEDED[:-1], engine="ENGINE = MergeTree" if moved else versions.everywhere(placement), why=why,
     )  # fmt: skip
 
@@ -199,17 +208,20 @@ def _create(
     if moved:
         front = goal[-1]
         found.append(render.create_table_as(front.table, OTHER, front.clauses, None))
+        if added := carrying.columns(known, wanted, mine):
+            found.append(render.alter(OTHER, [render.add_plain_column(x.name, x.passing) for x in added], None))
     return tuple(found)
 
 
-def _entrance(goal: Sequence[Placed], placement: Placement) -> tuple[Step, ...]:
+def _entrance(goal: Sequence[Placed], work: _Work, placement: Placement) -> tuple[Step, ...]:
     """The distributed table on the other servers; where it is, nothing happens."""
     front = goal[-1]
     create = render.create_table(front.table, front.clauses, placement.cluster)
+    more = [render.alter(front.table.name, work.passing, placement.cluster)] if work.passing else []
     return (
         Step(
             f"table.{front.table.name}.everywhere", f"Create table {front.table.name} on the other servers",
-            "until now this server was the only way in", StepClass.METADATA, NO_LOCK, (create,), (), (),
+            "until now this server was the only way in", StepClass.METADATA, NO_LOCK, (create, *more), (), (),
         ),
     )  # fmt: skip
 
@@ -316,5 +328,5 @@ def _drop(work: _Work, title: str, further: Sequence[str] = (), cluster: str | N
     drops = shadow.drop(work.pair.cluster)
     return Step(
         f"rebuild.{work.live}.drop", f"{title}, and stop passing rows on", "", StepClass.METADATA, NO_LOCK,
-        (*drops, *(render.drop_table(name, cluster) for name in further)), (), (),
+        (*drops, *(shadow.drop_table(name, cluster) for name in further)), (), (),
     )  # fmt: skip

@@ -236,13 +236,15 @@ def exchange(pair: Pair) -> Sql:
     return Sql(f"EXCHANGE TABLES {identifier(pair.live)} AND {OTHER}{on_cluster(pair.cluster)}", part="swap")
 
 
-def drop(cluster: str | None, *further: str) -> tuple[Sql, ...]:
+def drop(cluster: str | None) -> tuple[Sql, ...]:
     """The view first: an insert that finds it must find its target, too."""
     place = on_cluster(cluster)
     return (
         Sql(f"DROP VIEW IF EXISTS {CAPTURE}{place}"),
-        *(
-            Sql(f"DROP TABLE IF EXISTS {name}{place} SETTINGS max_table_size_to_drop = 0")
-            for name in (OTHER, MARKS, *further)
-        ),
+        *(drop_table(name, cluster) for name in (OTHER, MARKS)),
     )
+
+
+def drop_table(name: str, cluster: str | None) -> Sql:
+    """A table of the rebuild, however large it is."""
+    return Sql(f"DROP TABLE IF EXISTS {name}{on_cluster(cluster)} SETTINGS max_table_size_to_drop = 0")

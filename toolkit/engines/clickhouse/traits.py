@@ -29,10 +29,12 @@ _COMPUTED = ("ALIAS", "MATERIALIZED", "EPHEMERAL")
 
 @dataclass(frozen=True, slots=True)
 class Extra:
-    """A column of somebody else's: its name and what follows it in CREATE TABLE."""
+    """A column of somebody else's: its name and what follows it in CREATE TABLE. `passing`: the same where a table only
+    passes rows on."""
 
     name: str
     ddl: str
+    passing: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,9 @@ def decode(value: Json) -> TableTraits:
         settings=facts["settings"],
         views=tuple(facts["views"]),
         projections=tuple(facts["projections"]),
-        extras={c[0]: Extra(c[0], told.get(c[0]) or _ddl(*c[1:])) for c in facts["columns"]},
+        extras={
+            c[0]: Extra(c[0], told.get(c[0]) or _ddl(*c[1:]), _ddl(c[1], c[2], c[3], "")) for c in facts["columns"]
+        },
         indexes={name: f"{expr} TYPE {type} GRANULARITY {size}" for name, expr, type, size in facts["indexes"]},
         comment=facts.get("comment", ""),
         comments={name: found["COMMENT"] for name, found in parts.items() if "COMMENT" in found},
