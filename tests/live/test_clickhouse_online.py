@@ -443,6 +443,33 @@ def test_what_a_mutation_deletes_during_the_last_comparison_does_not_come_back(c
     assert leftovers(url) == []
 
 
+@pytest.mark.parametrize(("number", "code"), [(1, "TV4217"), (2, "TV4214")])
+def test_what_is_dropped_as_a_whole_meanwhile_does_not_come_back(clickhouse: Handle, number: int, code: str) -> None:
+    """After the comparison, and at the beginning of the last one."""
+    url = clickhouse.url
+    laid_out_otherwise(url, 30, "key")
+    steps: list[int] = []
+
+    def meddle(action: Any, outcome: object) -> None:
+        if type(action).__name__ == "CompareChunk" and (outcome is None) == (number == 2):
+            steps.append(action.step)
+            if len(steps) == number:
+                with plain(url) as connection:
+                    connection.command(f"ALTER TABLE {TABLE} DROP PARTITION tuple()")
+
+    with pytest.raises(EngineError) as stopped:
+        run(url, Options(watch=meddle))
+    assert stopped.value.code == code
+    assert stored(url) == ({}, 0)
+    if number == 1:
+        command("rollback", url)
+    else:
+        with plain(url) as connection:
+            connection.command(f"TRUNCATE TABLE {OTHER}")
+    command("upgrade", url)
+    assert stored(url) == ({}, 0)
+
+
 def test_a_table_without_versions_is_refused(chdb: EmbeddedHandle) -> None:
     with plain(chdb.url) as connection:
         connection.command(

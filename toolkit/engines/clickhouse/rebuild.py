@@ -241,7 +241,7 @@ def _forward(work: _Work, placement: Placement) -> tuple[Step, ...]:
         Step(
             f"rebuild.{name}.capture", f"Pass every new row of {name} on to the shadow",
             "a materialized view: each insert goes into both", StepClass.METADATA, NO_LOCK,
-            (shadow.capture(pair), shadow.mark("captured")), (), (),
+            (shadow.capture(pair), shadow.mark("captured"), *shadow.blocks(pair, name, "captured")), (), (),
         ),
         _settled(work, "captured", "Prove that new rows arrive there"),
         Step(
@@ -259,7 +259,7 @@ def _forward(work: _Work, placement: Placement) -> tuple[Step, ...]:
         Step(
             f"rebuild.{name}.swap", f"Swap: the shadow becomes {name}, which stays as {OTHER}",
             "one act; the view then keeps the old table current", StepClass.REBUILD, SHORT,
-            (*shadow.pending(pair), shadow.mark("swapping", "swap"), shadow.exchange(pair)), (),
+            (*shadow.pending(pair), *shadow.dropped(pair, "captured", "dropped"), *_swapping(pair, "swapping")), (),
             (Expect(_OTHER, work.uuid),), mode=Mode.SWAP,
             needs=(Expect(_TABLE, work.facts),),
         ),
@@ -288,10 +288,16 @@ def _divided(work: _Work, what: str, since: str) -> tuple[Step, ...]:
             f"rebuild.{work.live}.{what}.compare", "Give each table what only the other one has",
             "an insert may have met the swap half-way", StepClass.ONLINE, NO_LOCK,
             (shadow.bound(pair), shadow.compare(pair, work.light), shadow.meddled(pair, since),
-             shadow.copy(pair, "repair"), shadow.copy_back(pair), shadow.size(pair)),
+             *shadow.dropped(pair, since, "meddled"), shadow.copy(pair, "repair"), shadow.copy_back(pair),
+             shadow.size(pair)),
             (), (), mode=Mode.COMPARE, estimate=Estimate(rows=work.rows),
         ),
     )  # fmt: skip
+
+
+def _swapping(pair: shadow.Pair, what: str) -> tuple[Sql, ...]:
+    """What is beside is the live table right after it."""
+    return (shadow.mark(what, "swap"), *shadow.blocks(pair, OTHER, what, "swap"), shadow.exchange(pair))
 
 
 def _turned(pair: shadow.Pair) -> shadow.Pair:
@@ -304,7 +310,7 @@ def _back(work: _Work) -> tuple[Step, ...]:
     swap = Step(
         f"rebuild.{work.live}.back", f"Swap back: {OTHER} becomes {work.live} again", "the view kept it current",
         StepClass.REBUILD, SHORT,
-        (*shadow.pending(work.pair), shadow.mark("swapping back", "swap"), shadow.exchange(work.pair)), (),
+        (*shadow.pending(work.pair), *_swapping(work.pair, "swapping back")), (),
         (Expect((*_TABLE, "uuid"), work.uuid),),
         mode=Mode.SWAP, needs=(Expect(_OTHER, work.uuid),),
     )  # fmt: skip

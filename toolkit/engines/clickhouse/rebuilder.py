@@ -128,6 +128,8 @@ class ClickHouseRebuilder:
         for statement in _sql(step):
             if statement.part == "wait" and self._number(statement, {}):
                 return Busy("a server of the cluster still has an earlier swap to do")
+            if statement.part == "dropped" and self._number(statement, {}):
+                raise _dropped(step)
         self._lease.check()
         began = time.monotonic()
         self._part(step, "swap", {})
@@ -185,6 +187,14 @@ def _meddled(step: Step, left: Collection[Marked]) -> EngineError:
         f"{step.title!r}: {len(runs)} runs are in one of both tables only, or other there ({', '.join(runs[:3])}):"
         " somebody has deleted or changed rows since the swap, by a mutation or whole partitions",
         f"They would be back. Do the same to {OTHER}, and give the same command again: it goes on from here.",
+    )
+
+
+def _dropped(step: Step) -> EngineError:
+    return EngineError(
+        "TV4217",
+        f"{step.title!r}: partitions or parts of the live table were dropped or detached since the copy began",
+        "Their records would be back. `schema rollback` takes the copy away; then begin again.",
     )
 
 

@@ -102,6 +102,42 @@ def meddled(pair: Pair, what: str) -> Sql:
     )
 
 
+def blocks(pair: Pair, table: str, what: str, part: str = "") -> tuple[Sql, ...]:
+    """Write down which blocks of rows `table` has at `what`. Not where a time to live drops such by itself."""
+    if pair.ttl:
+        return ()
+    listed = "hostName(), partition_id, toString(min_block_number), toString(max_block_number)"
+    noted = f"arrayStringConcat([{literal(_noted(what))}, {listed}], ' ')"
+    return (Sql(f"INSERT INTO {MARKS} SELECT {noted}, now64(6, 'UTC')\nFROM {_parts(pair, table)}", part=part),)
+
+
+def dropped(pair: Pair, what: str, part: str) -> tuple[Sql, ...]:
+    """How many blocks noted at `what` are in no part of the live table any more. Merges and mutations keep them; who
+    drops or empties a partition takes them away, and no view passes that on."""
+    if pair.ttl:
+        return ()
+    columns = "hostName(), partition_id, min_block_number, max_block_number"
+    held = f"(SELECT groupArray(({columns})) FROM {_parts(pair, pair.live)})"
+    there = "p.1 = b[2] AND p.2 = b[3] AND p.3 <= toInt64(b[4]) AND p.4 >= toInt64(b[5])"
+    return (
+        Sql(
+            f"SELECT countIf(NOT arrayExists(p -> {there}, {held})) AS n\n"
+            f"FROM (SELECT splitByChar(' ', what) AS b FROM {MARKS}"
+            f" WHERE startsWith(what, {literal(_noted(what) + ' ')}))",
+            part=part,
+        ),
+    )
+
+
+def _noted(what: str) -> str:
+    return f"blocks-{what.replace(' ', '-')}"
+
+
+def _parts(pair: Pair, table: str) -> str:
+    source = everywhere(pair.cluster, "system.parts")
+    return f"{source} WHERE active AND rows > 0 AND database = currentDatabase() AND table = {literal(table)}"
+
+
 def prove(pair: Pair) -> tuple[Sql, Sql]:
     """A row that is deleted from the beginning goes into the live table, and must arrive in the other one."""
     place = f"namespace_id = {literal(MARKER_NAMESPACE)} AND run_id = {literal(MARKER_RUN)}"
