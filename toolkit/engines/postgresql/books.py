@@ -93,6 +93,7 @@ UPDATE temporal_visibility_lock SET owner = NULL, pid = NULL, expires_at = NULL 
 _CHECK = "SELECT 1 AS v FROM temporal_visibility_lock WHERE name = 'schema' AND fencing = %s FOR KEY SHARE"
 # The lock's own number tells apart stores in several schemas of one database.
 _NAME = "format('temporal-visibility %%s/%%s', %s::bigint, 'temporal_visibility_lock'::regclass::oid)"
+_OURS = "application_name LIKE 'temporal-visibility %'"
 _END_SESSIONS = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 WHERE datname = current_database() AND pid <> pg_backend_pid() AND usename = session_user
@@ -258,7 +259,8 @@ def _take_from(connection: Connection, row: Mapping[str, Any], owner: str, secon
         raise LockHeld(
             "TV5101",
             f"the former holder of the lock, {row['owner'] or 'a run'}, still has something under way",
-            f"Wait for it. If it is gone for good, as the role it came as: SELECT pg_terminate_backend({row['pid']}).",
+            "Wait for it. If it is gone for good, as the role it came as: SELECT pg_terminate_backend"
+            f"({row['pid'] or 'pid'}){'' if row['pid'] else f' FROM pg_stat_activity WHERE {_OURS}'}.",
         ) from None
     if taken is None:
         return None
