@@ -151,8 +151,6 @@ _SPLIT = "Count them with `schema check --data`; keep the old attribute, and wri
 _NONE = "Keep the old attribute, add a new one of the wanted type, and let workers write both."
 # The numbers that DECIMAL(20,5) takes.
 DECIMAL_END = 10**15 - 1
-# The whole numbers of 64 bits.
-WHOLE_LOW, WHOLE_HIGH = -(2**63), 2**63 - 1
 MOMENT = Moment(1_769_860_800_123_456_789)
 
 

@@ -27,7 +27,7 @@ def rollback(engine: Engine, client: Client, chain: Sequence[Definition], overla
     run = _open(engine, client, "rollback")
     original = plan_json.load(run.plan)
     known = begun(client, "rollback")
-    plan = plan_json.load(known.plan) if known else _planned(engine, client, run, chain, overlay)
+    plan = plan_json.load(known.plan) if known else _planned(engine, client, run, original, chain, overlay)
 
     def check(after: Observed) -> tuple[str, ...]:
         if fingerprint(after.catalog) == original.base:
@@ -44,9 +44,10 @@ def rollback(engine: Engine, client: Client, chain: Sequence[Definition], overla
     return Task("rollback", plan, check, run)
 
 
-def _planned(engine: Engine, client: Client, run: Run, chain: Sequence[Definition], overlay: Overlay) -> Plan:
-    """The way back of `run`, from what is observed now."""
-    original = plan_json.load(run.plan)
+def _planned(
+    engine: Engine, client: Client, run: Run, original: Plan, chain: Sequence[Definition], overlay: Overlay
+) -> Plan:
+    """The way back of `run`, whose plan was `original`, from what is observed now."""
     observed = client.observe()
     _no_records_lost(client, run, _making(engine, chain, original), observed)
     return replace(

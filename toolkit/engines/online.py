@@ -174,6 +174,12 @@ class Problem:
     fatal: bool = True
 
 
+def listed(names: Sequence[str], most: int) -> str:
+    """`names` for a message: so many of them, and the number of the others."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return f"{', '.join(names[:most])}{more}"
+
+
 @runtime_checkable
 class Checking(Protocol):
     """A client that can look for trouble before a run."""

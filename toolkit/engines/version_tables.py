@@ -76,22 +76,30 @@ def record_steps(observed: Observed, wanted: Definition, time_type: str, record:
     return tuple(found)
 
 
-def restore_steps(before: Observed, undone: Definition, record: Record) -> tuple[Step, ...]:
-    """Record again what the database said `before` the run to `undone`; no version where it said none is the engine's
-    part."""
+def restore_steps(before: Observed, undone: Definition, record: Record, unrecord: Sequence[Sql]) -> tuple[Step, ...]:
+    """Record again what the database said `before` the run to `undone`, be it nothing: `unrecord` takes its version
+    out, where the tables may not be there either."""
     label = undone.labels.sql or undone.version
     found = []
-    if before.recorded is not None and before.recorded != label:
+    if before.recorded is None and not before.traits.get(SHARED):
+        found.append(_unrecord(tuple(unrecord)))
+    elif before.recorded is not None and before.recorded != label:
         found.append(_record(before.recorded, tuple(record(label, before.recorded, f"Back from {undone.version}."))))
     mark = before.marks.get("alembic")
     if mark is None:
-        found.append(unmark())
+        found.append(_unmark())
     elif mark != undone.version:
         found.append(_mark(mark))
     return tuple(found)
 
 
-def unmark() -> Step:
+def _unrecord(statements: tuple[Sql, ...]) -> Step:
+    title = "Record no version in schema_version, as before"
+    done = (Expect(("recorded",), None),)
+    return Step("record.version", title, "", StepClass.METADATA, NO_LOCK, statements, (), done)
+
+
+def _unmark() -> Step:
     """Say nothing to Alembic, as before a run that told it a revision for the first time."""
     title = "Record no revision in alembic_version, as before"
     done = (Expect(("marks", "alembic"), ABSENT),)

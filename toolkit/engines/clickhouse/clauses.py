@@ -66,7 +66,7 @@ def elements(create: str) -> list[str]:
 def named(element: str) -> tuple[str, str]:
     """The name of a column, which is always quoted, and what follows it; two empty texts for what is no column."""
     found = _QUOTED.match(element)
-    return (re.sub(r"\\(.)", r"\1", found[1], flags=re.S), element[found.end() :].strip()) if found else ("", "")
+    return (_unescaped(found[1]), element[found.end() :].strip()) if found else ("", "")
 
 
 def split(text: str) -> list[str]:
@@ -109,7 +109,11 @@ def _quoted(name: str) -> str:
 
 def unquoted(text: str) -> str:
     """What stands between the quotes of a literal."""
-    return re.sub(r"\\(.)", r"\1", text[1:-1], flags=re.S) if text.startswith("'") else text
+    return _unescaped(text[1:-1]) if text.startswith("'") else text
+
+
+def _unescaped(text: str) -> str:
+    return re.sub(r"\\(.)", r"\1", text, flags=re.S)
 
 
 def plain(expression: str) -> str:

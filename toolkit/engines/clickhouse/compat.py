@@ -14,8 +14,6 @@ from toolkit.compat import (
     CATALOG,
     MOMENT,
     SAME,
-    WHOLE_HIGH,
-    WHOLE_LOW,
     Changes,
     Empty,
     Holding,
@@ -28,13 +26,14 @@ from toolkit.compat import (
     lossy,
     refused,
 )
+from toolkit.query.values import MAX_INT, MIN_INT
 
 DIALECT = "clickhouse"
 
 # A Keyword and a Text are columns of one type, with different indexes.
 _INDEX = replace(CATALOG, reason="the column is the same; only its skip index is another")
 _NO_WHOLE = lossy("TV8011", "a text that is no whole number of 64 bits becomes null", "plain", Spoils(Spoil.NO_WHOLE),
-                  Spoils(Spoil.OUTSIDE, low=WHOLE_LOW, high=WHOLE_HIGH))  # fmt: skip
+                  Spoils(Spoil.OUTSIDE, low=MIN_INT, high=MAX_INT))  # fmt: skip
 _NO_NUMBER = lossy("TV8011", "a text that is no number becomes null", "plain", Spoils(Spoil.NO_NUMBER))
 _NO_BOOL = refused("TV8018", "a text that is no truth value stops the change", "plain", Spoils(Spoil.NO_BOOL))
 _NO_TIME = lossy("TV8017", "a text that is no time becomes null", "plain", Spoils(Spoil.NO_TIME))
@@ -45,7 +44,7 @@ _SECONDS = lossy("TV8019", "a number is read as seconds, where filters mean nano
 _SPELLING = lossy("TV8024", "numbers are spelled as ClickHouse does, 7.0 as 7", 7.0)
 # The last Float64 below 2^63 is 1024 less.
 _BROKEN = lossy("TV8012", "decimals are cut off: 5.5 becomes 5; what is beyond 64 bits becomes -9223372036854775808",
-                5.5, Spoils(Spoil.BROKEN), Spoils(Spoil.OUTSIDE, low=WHOLE_LOW, high=2**63 - 1024))  # fmt: skip
+                5.5, Spoils(Spoil.BROKEN), Spoils(Spoil.OUTSIDE, low=MIN_INT, high=2**63 - 1024))  # fmt: skip
 _TIME_TEXT = lossy("TV8024", "times are spelled with a blank and without zone", MOMENT)
 _TIME_NUMBER = lossy("TV8019", "a time becomes seconds, where filters mean nanoseconds", MOMENT)
 _TIME_BIT = lossy("TV8018", "every time but 1970-01-01 becomes true", MOMENT)

@@ -110,12 +110,13 @@ def _work(
     shadowed = layouts.layout(wanted, rules, carrying.kept(known, placement))[0]
     added = carrying.columns(known, placed.table, mine) if moved else []
     indexes = carrying.indexes(known, placed.table, mine) if moved else []
+    passing = tuple(render.add_plain_column(x.name, x.passing) for x in added)
     there: Path = ("tables", placed.table.name)
     return _Work(
         placed=placed, live=live, moved=moved, facts=facts, uuid=known.uuid,
         rows=_number(sizes["rows"]), bytes=_number(sizes["bytes"]),
-        create=_create(shadowed, goal, known, mine, moved, placement), pair=pair,
-        passing=tuple(render.add_plain_column(x.name, x.passing) for x in added),
+        create=_create(shadowed, goal, known, mine, moved, passing, placement), pair=pair,
+        passing=passing,
         foreign=(*((*there, "columns", x.name) for x in added), *((*there, "indexes", n) for n in indexes)),
         light=shadow.NEEDED[:-1], engine="ENGINE = MergeTree" if moved else versions.everywhere(placement), why=why,
     )  # fmt: skip
@@ -196,6 +197,7 @@ def _cut(order: Sequence[str], columns: Mapping[str, str]) -> dict[str, str]:
 
 def _create(
     placed: Placed, goal: Sequence[Placed], known: traits.TableTraits, mine: Mapping[str, Json], moved: bool,
+    passing: Sequence[str],
     placement: Placement,
 ) -> tuple[Sql, ...]:  # fmt: skip
     """The shadow as the wanted version has it, with the columns, indexes and settings that others have added. `placed`:
@@ -208,8 +210,8 @@ def _create(
     if moved:
         front = goal[-1]
         found.append(render.create_table_as(front.table, OTHER, front.clauses, None))
-        if added := carrying.columns(known, wanted, mine):
-            found.append(render.alter(OTHER, [render.add_plain_column(x.name, x.passing) for x in added], None))
+        if passing:
+            found.append(render.alter(OTHER, passing, None))
     return tuple(found)
 
 

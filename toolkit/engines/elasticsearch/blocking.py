@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from toolkit.engines.elasticsearch import render
 from toolkit.engines.elasticsearch.books import Ask
+from toolkit.engines.elasticsearch.transport import Answer
 from toolkit.errors import EngineError
 from toolkit.plan import Request
 
@@ -40,8 +41,14 @@ def refuse(ask: Ask, request: Request, index: str, check: Callable[[], None]) ->
     raise EngineError("TV4525", f"writes to {index} that are under way do not end", hint)
 
 
-def mend(ask: Ask, index: str) -> bool:
-    """Whether a block was left on `index` that no setting takes away, and is now one that the setting does."""
+def let_in(send: Callable[[], Answer], ask: Ask, index: str) -> None:
+    """Let writers in by `send`, twice where a block was left that no setting takes away."""
+    if send().status < 400 and _mended(ask, index):
+        send()
+
+
+def _mended(ask: Ask, index: str) -> bool:
+    """Whether such a block was left on `index`, and is now one that the setting takes away."""
     answer = ask("GET", f"{render.path('_cluster', 'state', 'blocks', index)}", None, _NO_ANSWER).body
     blocks = ((answer.get("blocks") or {}).get("indices") or {}).get(index) or {}
     return any("uuid" in block for block in blocks.values()) and _whole(ask, render.block_writes(index))

@@ -14,8 +14,6 @@ from toolkit.compat import (
     CATALOG,
     MOMENT,
     SAME,
-    WHOLE_HIGH,
-    WHOLE_LOW,
     Changes,
     Empty,
     Holding,
@@ -28,6 +26,7 @@ from toolkit.compat import (
     lossy,
     refused,
 )
+from toolkit.query.values import MAX_INT, MIN_INT
 
 DIALECT = None
 
@@ -35,7 +34,7 @@ DIALECT = None
 _MAPPED = replace(CATALOG, reason="a field of keywords takes one value and many: the mapping stays")
 _HEAVY = refused("TV8010", "a keyword of more than 32766 bytes is refused", "y" * 40_000,
                  Spoils(Spoil.HEAVIER, limit=32_766))  # fmt: skip
-_WHOLE = Spoils(Spoil.OUTSIDE, low=WHOLE_LOW, high=WHOLE_HIGH)
+_WHOLE = Spoils(Spoil.OUTSIDE, low=MIN_INT, high=MAX_INT)
 _NO_WHOLE = refused("TV8011", "a text that is no number of 64 bits is refused, and decimals are cut off", "plain",
                     Spoils(Spoil.NO_WHOLE), _WHOLE)  # fmt: skip
 # scaled_float keeps value × 10 000 in 64 bits.

@@ -66,9 +66,13 @@ class Executing:
             self._plain(request, fine)
 
     def _plain(self, request: Request, fine: tuple[int, ...]) -> None:
-        answer = self._ask(request.method, request.path, request.body, fine)
-        if answer.status < 400 and blocking.lets_in(request) and blocking.mend(self._ask, _index(request)):
-            self._ask(request.method, request.path, request.body, fine)
+        def send() -> Answer:
+            return self._ask(request.method, request.path, request.body, fine)
+
+        if blocking.lets_in(request):
+            blocking.let_in(send, self._ask, _index(request))
+        else:
+            send()
 
     def _create(self, request: Request) -> None:
         """A new index. One of that name is begun anew if it says that it was made for the same purpose."""

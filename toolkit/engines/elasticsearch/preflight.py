@@ -167,14 +167,19 @@ def gone(ask: Ask, plan: Plan) -> Iterator[Problem]:
 
 def forgotten(plan: Plan, store: SearchStore) -> Iterator[Problem]:
     """Computed fields of users that the new index will not have."""
-    bodies = [s.body for p in plan.steps for s in p.statements if isinstance(s, Request) and s.part == "create"]
-    for body in bodies if store.exists else ():
-        mappings = body.get("mappings") if isinstance(body, dict) else None
+    for body in _created(plan) if store.exists else ():
+        mappings = body.get("mappings")
         left = [n for part in COMPUTED if isinstance(mappings, dict) and part not in mappings
                 for n in _names(store.kept.more.get(part))]  # fmt: skip
         if left:
             hint = "Its scripts were written for the old layout: give the new index such fields of its own afterwards."
             yield Problem("TV4523", f"the new index will not compute {', '.join(left[:5])}", hint, fatal=False)
+
+
+def _created(plan: Plan) -> list[dict[str, Json]]:
+    """What the plan's new indexes are made with."""
+    made = [s for p in plan.steps for s in p.statements if isinstance(s, Request) and s.part == "create"]
+    return [request.body for request in made if isinstance(request.body, dict)]
 
 
 def _names(fields: Json) -> list[str]:
@@ -217,8 +222,7 @@ def _data(node: Mapping[str, Any]) -> bool:
 
 def _shards(plan: Plan) -> int:
     """How many the new index has."""
-    made = [s.body for p in plan.steps for s in p.statements if isinstance(s, Request) and s.part == "create"]
-    found = [flat_settings(body).get("settings.index.number_of_shards", 1) for body in made if isinstance(body, dict)]
+    found = [flat_settings(body).get("settings.index.number_of_shards", 1) for body in _created(plan)]
     return max((int(str(number)) for number in found), default=1)
 
 

@@ -264,9 +264,8 @@ class SearchRebuilder:
         done the old index stays closed: a write that is late must fail and be tried again, not get lost in it."""
         with contextlib.suppress(ToolkitError):
             # The swap takes the writer's alias away, whether or not its answer arrived.
-            opened = work.writer in work.writers() and work.send("unlock", (404,)).status < 400
-            if opened and blocking.mend(self._ask, work.source):
-                work.send("unlock", (404,))
+            if work.writer in work.writers():
+                blocking.let_in(lambda: work.send("unlock", (404,)), self._ask, work.source)
 
 
 def bearable(most: int, last: Pass | None) -> int:

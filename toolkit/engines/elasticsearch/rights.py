@@ -19,7 +19,7 @@ from toolkit.engines.elasticsearch.names import BOOKS
 from toolkit.engines.elasticsearch.refusals import NO_RIGHT, RIGHTS_HINT
 from toolkit.engines.elasticsearch.store import SearchStore
 from toolkit.engines.elasticsearch.transport import forbidden
-from toolkit.engines.online import Problem
+from toolkit.engines.online import Problem, listed
 from toolkit.plan import Plan, Request
 
 # Whatever is wrong with such a request is no failure.
@@ -72,8 +72,7 @@ def privileges(answer: Mapping[str, Any]) -> Iterator[Problem]:
 
 def _problem(user: str, lacks: Iterable[str]) -> Iterator[Problem]:
     if found := [*dict.fromkeys(lacks)]:
-        more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
-        yield Problem(NO_RIGHT, f"user {user} may not: {', '.join(found[:SHOWN])}{more}", RIGHTS_HINT)
+        yield Problem(NO_RIGHT, f"user {user} may not: {listed(found, SHOWN)}", RIGHTS_HINT)
 
 
 def probes(plan: Plan, nowhere: str) -> tuple[Request, ...]:

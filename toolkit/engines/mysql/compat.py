@@ -12,8 +12,6 @@ from toolkit.compat import (
     DECIMAL_END,
     MOMENT,
     SAME,
-    WHOLE_HIGH,
-    WHOLE_LOW,
     Changes,
     Holding,
     Holdings,
@@ -25,12 +23,13 @@ from toolkit.compat import (
     refused,
     too_long,
 )
+from toolkit.query.values import MAX_INT, MIN_INT
 
 DIALECT = "mysql"
 
 _NO_WHOLE = refused("TV8011", "a text that is no number of 64 bits stops the change, and 9223372036854775808 "
                     "becomes -9223372036854775808", "plain",
-                    Spoils(Spoil.NO_WHOLE), Spoils(Spoil.OUTSIDE, low=WHOLE_LOW, high=WHOLE_HIGH))  # fmt: skip
+                    Spoils(Spoil.NO_WHOLE), Spoils(Spoil.OUTSIDE, low=MIN_INT, high=MAX_INT))  # fmt: skip
 _NO_NUMBER = refused("TV8011", "a text that is no number, or one from 10^15 on, stops the change", "plain",
                      Spoils(Spoil.NO_NUMBER), Spoils(Spoil.OUTSIDE, low=-DECIMAL_END, high=DECIMAL_END))  # fmt: skip
 _NO_BOOL = refused("TV8018", "a text, 'true' as well, is no truth value and stops the change", "true")

@@ -6,6 +6,8 @@ MySQL's names of triggers belong to the database, so each has its table's name i
 from __future__ import annotations
 
 PREFIX = "temporal_visibility_"
+# The step of a rollback that swaps.
+STEP_BACK = "rebuild.back"
 EVENTS = ("insert", "update", "delete")
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from toolkit.catalog import Absent
 from toolkit.engines.mysql import others, traits
 from toolkit.engines.mysql.layout import PRIMARY_KEY
-from toolkit.engines.mysql.names import back
+from toolkit.engines.mysql.names import STEP_BACK, back
 from toolkit.engines.mysql.others import Ask
 from toolkit.engines.mysql.refusals import DEFINER_RIGHTS, MORE_RIGHTS, PLAIN_RIGHTS
 from toolkit.engines.mysql.render import identifier
@@ -21,8 +21,6 @@ from toolkit.errors import EngineError
 from toolkit.plan import Plan
 
 LONG_SECONDS = 60
-# The step of a rollback that swaps.
-BACK = "rebuild.back"
 # Those that let an account write to a server that is read-only, and make triggers on one with a binary log.
 _SUPER = "SUPER"
 _STRONG = frozenset({_SUPER, "CONNECTION_ADMIN"})
@@ -59,7 +57,7 @@ def check(ask: Ask, plan: Plan, tables: Sequence[str]) -> tuple[Problem, ...]:
     named = _lines(ask, "SHOW GRANTS FOR %s@%s", (user, host))
     own = rights(named, database, exact=any(_ROLE.match(line) for line in named))
     found = [*_writes(server, have), *_rights(server, have, plan), *_waiting(ask), *_users(ask, plan)]
-    if any(step.id == BACK for step in plan.steps):
+    if any(step.id == STEP_BACK for step in plan.steps):
         found += _altered(ask, tables)
     if plan.kept:
         found += [*_definer(server, own, database), *_triggers(server, have), *_cluster(ask), *_carried(ask, tables)]

@@ -246,7 +246,7 @@ def _swap(works: Sequence[_Work], aside: Sequence[str], back: bool) -> Step:
     own = [*(here(w.name) for w in works), *(names.old(n) for n in aside if not back)]
     gone = [*(there(w.name) for w in works), *(names.old(n) for n in aside if back)]
     return Step(
-        "rebuild.back" if back else "rebuild.swap",
+        names.STEP_BACK if back else "rebuild.swap",
         f"Swap back: the old {listed} again" if back else f"Swap: the new {listed} for the old, which is kept",
         "it was kept current by the recorded keys" if back else "one rename of all tables; given up and tried again "
         "when the tables are not free at once",

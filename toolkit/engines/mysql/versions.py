@@ -9,7 +9,7 @@ from toolkit.definition import Definition
 from toolkit.engines import version_tables
 from toolkit.engines.mysql.render import SQL_MODE, literal
 from toolkit.engines.version_tables import MIN_COMPATIBLE
-from toolkit.plan import NO_LOCK, Expect, Observed, Sql, Step, StepClass
+from toolkit.plan import Observed, Sql, Step
 
 TABLES = version_tables.TABLES
 _TIME = "DATETIME(6)"
@@ -25,12 +25,7 @@ def record_steps(observed: Observed, wanted: Definition) -> tuple[Step, ...]:
 
 def restore_steps(before: Observed, undone: Definition) -> tuple[Step, ...]:
     """Record again what the database said `before` the run to `undone`, be it nothing."""
-    again = version_tables.restore_steps(before, undone, _record)
-    if before.recorded is not None or before.traits.get(version_tables.SHARED):
-        return again
-    title = "Record no version in schema_version, as before"
-    done = (Expect(("recorded",), None),)
-    return (*again, Step("record.version", title, "", StepClass.METADATA, NO_LOCK, (*CREATE, forget()), (), done))
+    return version_tables.restore_steps(before, undone, _record, (*CREATE, forget()))
 
 
 def _record(old: str | None, new: str, summary: str) -> tuple[Sql, ...]:

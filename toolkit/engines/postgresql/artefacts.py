@@ -30,5 +30,5 @@ def files(chain: Sequence[Definition], rules: Profile) -> Mapping[str, str]:
 
 def _rebuilt(steps: Sequence[Step], table: str) -> tuple[Sql, ...]:
     """A script that is repeated builds again what a build that was cut off has left."""
-    names = [name for step in steps if (name := step.id.removeprefix("index.")) != step.id and name[-5:] != ".drop"]
+    names = [name for step in steps for name in planner.index_built(step)]
     return (render.drop_invalid(table, names),) if names else ()

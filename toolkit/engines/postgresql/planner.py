@@ -198,6 +198,12 @@ def _create_index(table: str, index: Index, exists: bool) -> Step:
     )
 
 
+def index_built(step: Step) -> tuple[str, ...]:
+    """The index that a step of `_create_index` builds; of any other step nothing."""
+    kind, _, name = step.id.partition(".")
+    return (name,) if kind == "index" and not name.endswith(".drop") else ()
+
+
 def _drop_index(table: str, name: str) -> Step:
     return Step(
         f"index.{name}.drop",

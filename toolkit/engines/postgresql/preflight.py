@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from toolkit.engines.online import Problem
-from toolkit.engines.postgresql import returning, shadow, traits
+from toolkit.engines.online import Problem, listed
+from toolkit.engines.postgresql import planner, returning, shadow, traits
 from toolkit.engines.postgresql.layout import PRIMARY_KEY
 from toolkit.engines.postgresql.names import CAPTURE, OLD
 from toolkit.plan import Mode, Plan, Sql, Step
@@ -146,8 +146,7 @@ def _names(ask: Ask, plan: Plan, table: str) -> Iterator[Problem]:
     """An old table that was renamed keeps the names of its indexes, which are those of the whole schema."""
     wanted = {name for step in plan.steps for name in _made(step, table)}
     if taken := [row["name"] for row in ask(_TAKEN, (sorted(wanted), table))]:
-        more = f" and {len(taken) - 3} more" if len(taken) > 3 else ""
-        text = f"names that {table} and its indexes shall have are taken: {', '.join(taken[:3])}{more}"
+        text = f"names that {table} and its indexes shall have are taken: {listed(taken, 3)}"
         yield Problem("TV5209", text, "Rename or drop these.")
 
 
@@ -157,8 +156,7 @@ def _made(step: Step, table: str) -> tuple[str, ...]:
         return table, f"{table}_pkey"
     if step.mode is Mode.PARALLEL:
         return step.objects
-    kind, _, name = step.id.partition(".")
-    return (name,) if kind == "index" and not name.endswith(".drop") else ()
+    return planner.index_built(step)
 
 
 def _extends(step: Step) -> bool:

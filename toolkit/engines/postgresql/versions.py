@@ -1,78 +1,34 @@
-"""Temporal's `schema_version` and `schema_update_history`, and Alembic's mark, as PostgreSQL keeps them.
+"""The version tables as PostgreSQL keeps them, and the guard that stops a script on the wrong version.
 
-Table shapes and values are those of Temporal's SQL tool (partition 0, the database's name, one history row per change);
-this module writes statements and never runs them.
+It writes statements and never runs them; what is the same on every SQL engine is in `version_tables`.
 """
 
 from __future__ import annotations
 
 from toolkit.definition import Definition
+from toolkit.engines import version_tables
 from toolkit.engines.postgresql.render import literal
-from toolkit.engines.version_tables import NO_HISTORY, SHARED, unmark
-from toolkit.plan import NO_LOCK, Expect, Observed, Sql, Step, StepClass
+from toolkit.engines.version_tables import MIN_COMPATIBLE
+from toolkit.plan import Observed, Sql, Step
 
-MIN_COMPATIBLE = "0.1"
-TABLES = ("schema_version", "schema_update_history", "alembic_version")
-
-_CREATE = (
-    Sql(
-        "CREATE TABLE IF NOT EXISTS schema_version (\n"
-        "  version_partition      INT          NOT NULL,\n"
-        "  db_name                VARCHAR(255) NOT NULL,\n"
-        "  creation_time          TIMESTAMP,\n"
-        "  curr_version           VARCHAR(64),\n"
-        "  min_compatible_version VARCHAR(64),\n"
-        "  PRIMARY KEY (version_partition, db_name)\n)"
-    ),
-    Sql(
-        "CREATE TABLE IF NOT EXISTS schema_update_history (\n"
-        "  version_partition INT       NOT NULL,\n"
-        "  year              INT       NOT NULL,\n"
-        "  month             INT       NOT NULL,\n"
-        "  update_time       TIMESTAMP NOT NULL,\n"
-        "  description       VARCHAR(255),\n"
-        "  manifest_md5      VARCHAR(64),\n"
-        "  new_version       VARCHAR(64),\n"
-        "  old_version       VARCHAR(64),\n"
-        "  PRIMARY KEY (version_partition, year, month, update_time)\n)"
-    ),
-)
+TABLES = version_tables.TABLES
+_TIME = "TIMESTAMP"
 
 
 def record_steps(observed: Observed, wanted: Definition) -> tuple[Step, ...]:
     """The last steps of every plan: say which version the database now has, to Temporal and to Alembic."""
-    label = wanted.labels.sql or wanted.version
-    found = []
-    if observed.recorded != label and not observed.traits.get(SHARED):
-        create = _CREATE if observed.recorded is None or observed.traits.get(NO_HISTORY) else ()
-        found.append(_record(observed.recorded, label, wanted.summary, create))
-    if observed.marks.get("alembic") != wanted.version:
-        found.append(_mark(wanted.version))
-    return tuple(found)
+    return version_tables.record_steps(observed, wanted, _TIME, _record)
 
 
 def restore_steps(before: Observed, undone: Definition) -> tuple[Step, ...]:
     """Record again what the database said `before` the run to `undone`, be it nothing."""
-    found = []
-    if before.recorded is None and not before.traits.get(SHARED):
-        title, done = "Record no version in schema_version, as before", (Expect(("recorded",), None),)
-        statements = (*_CREATE, forget())
-        found.append(Step("record.version", title, "", StepClass.METADATA, NO_LOCK, statements, (), done))
-    elif before.recorded is not None and before.recorded != (undone.labels.sql or undone.version):
-        found.append(_record(undone.labels.sql or undone.version, before.recorded, f"Back from {undone.version}."))
-    mark = before.marks.get("alembic")
-    if mark is None:
-        found.append(unmark())
-    elif mark != undone.version:
-        found.append(_mark(mark))
-    return tuple(found)
+    return version_tables.restore_steps(before, undone, _record, (*version_tables.create_tables(_TIME), forget()))
 
 
-def _record(old: str | None, new: str, summary: str, create: tuple[Sql, ...] = ()) -> Step:
+def _record(old: str | None, new: str, summary: str) -> tuple[Sql, ...]:
     # clock_timestamp(), because now() stands still in a transaction and the history's key contains the time.
     now = "clock_timestamp() AT TIME ZONE 'UTC'"
-    statements = (
-        *create,
+    return (
         Sql(
             "INSERT INTO schema_version\n"
             "  (version_partition, db_name, creation_time, curr_version, min_compatible_version)\n"
@@ -83,40 +39,9 @@ def _record(old: str | None, new: str, summary: str, create: tuple[Sql, ...] = (
         Sql(
             "INSERT INTO schema_update_history\n"
             "  (version_partition, year, month, update_time, description, manifest_md5, new_version, old_version)\n"
-            f"SELECT 0, extract(year FROM t), extract(month FROM t), t, {literal(summary[:255])}, '', {literal(new)}, "
+            f"SELECT 0, extract(year FROM t), extract(month FROM t), t, {literal(summary)}, '', {literal(new)}, "
             f"{literal(old or '0')}\nFROM (SELECT {now} AS t) AS clock"
         ),
-    )
-    return Step(
-        "record.version",
-        f"Record version {new} in schema_version",
-        "Temporal's server reads it when it starts",
-        StepClass.METADATA,
-        NO_LOCK,
-        statements,
-        (),
-        (Expect(("recorded",), new),),
-    )
-
-
-def _mark(version: str) -> Step:
-    return Step(
-        "record.alembic",
-        f"Record revision {version} in alembic_version",
-        "so that plain Alembic agrees",
-        StepClass.METADATA,
-        NO_LOCK,
-        (
-            Sql(
-                "CREATE TABLE IF NOT EXISTS alembic_version (\n"
-                "  version_num VARCHAR(32) NOT NULL,\n"
-                "  CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)\n)"
-            ),
-            Sql("DELETE FROM alembic_version"),
-            Sql(f"INSERT INTO alembic_version (version_num) VALUES ({literal(version)})"),
-        ),
-        (),
-        (Expect(("marks", "alembic"), version),),
     )
 
 

@@ -62,7 +62,7 @@ CREATE TABLE IF NOT EXISTS temporal_visibility_journal (
 INSERT INTO temporal_visibility_lock (name, fencing)
 SELECT 'schema', coalesce(max(fencing), 0) FROM temporal_visibility_journal WHERE true ON CONFLICT DO NOTHING""",
 )
-_EXIST = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
+EXISTS = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
 # Seconds since 1970 by the machine's clock, which all users of a file share.
 _CLOCK = "((julianday('now') - 2440587.5) * 86400.0)"
 _HOLDER = f"""
@@ -148,7 +148,7 @@ def renew(connection: sqlite3.Connection, fencing: int, seconds: float) -> bool:
 
 
 def _there(ask: Ask, *tables: str) -> bool:
-    return all(ask(_EXIST, (f"temporal_visibility_{table}",)) for table in tables)
+    return all(ask(EXISTS, (f"temporal_visibility_{table}",)) for table in tables)
 
 
 def holder(ask: Ask) -> Holder | None:

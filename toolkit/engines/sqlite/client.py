@@ -54,7 +54,6 @@ _TEXTS = (
 )
 # Columns with a value of their own, neither generated nor hidden.
 _PLAIN = "SELECT name FROM pragma_table_xinfo(?) WHERE hidden = 0"
-_TABLE = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
 
 
 def connect(target: Target, rules: Profile) -> SqliteClient:
@@ -175,12 +174,12 @@ class SqliteClient:
             # An operator's own indexes and triggers, which a rebuild must make again as they were written.
             traits={
                 "texts": {row["name"]: row["sql"] for row in self._ask(_TEXTS, (self._rules.table,))},
-                NO_HISTORY: not self._ask(_TABLE, ("schema_update_history",)),
+                NO_HISTORY: not self._ask(books.EXISTS, ("schema_update_history",)),
             },
         )
 
     def _one(self, query: str, table: str) -> str | None:
-        if not self._ask(_TABLE, (table,)):
+        if not self._ask(books.EXISTS, (table,)):
             return None
         found = self._ask(query)
         return str(next(iter(found[0].values()))) if found else None

@@ -11,8 +11,6 @@ from toolkit.compat import (
     BUILD,
     MOMENT,
     SAME,
-    WHOLE_HIGH,
-    WHOLE_LOW,
     Changes,
     Empty,
     Holding,
@@ -24,11 +22,12 @@ from toolkit.compat import (
     changes,
     lossy,
 )
+from toolkit.query.values import MAX_INT, MIN_INT
 
 DIALECT = "sqlite"
 
 _STAYS = "stays a text in a column of numbers: no comparison with a number finds it"
-_OUTSIDE = Spoils(Spoil.OUTSIDE, low=WHOLE_LOW, high=WHOLE_HIGH)
+_OUTSIDE = Spoils(Spoil.OUTSIDE, low=MIN_INT, high=MAX_INT)
 _NO_WHOLE = lossy("TV8026", f"a text that is no whole number {_STAYS}; one beyond 64 bits becomes inexact", "plain",
                   Spoils(Spoil.NO_WHOLE), _OUTSIDE)  # fmt: skip
 _NO_NUMBER = lossy("TV8026", f"a text that is no number {_STAYS}", "plain", Spoils(Spoil.NO_NUMBER))

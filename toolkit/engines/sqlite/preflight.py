@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from toolkit.catalog import ABSENT
-from toolkit.engines.online import Problem
+from toolkit.engines.online import Problem, listed
 from toolkit.plan import Plan, Step
 
 Ask = Callable[[str, Sequence[object]], Sequence[Mapping[str, Any]]]
@@ -29,9 +29,8 @@ def _names(ask: Ask, steps: Sequence[Step], table: str) -> Iterator[Problem]:
     wanted = {name.lower() for name in _told(steps, table, "indexes", made=True)}
     taken = [row for row in ask(_OTHERS, (table,)) if row["name"].lower() in wanted]
     if taken:
-        names = ", ".join(f"{row['name']} (of {row['tbl_name']})" for row in taken[:_SHOWN])
-        more = f" and {len(taken) - _SHOWN} more" if len(taken) > _SHOWN else ""
-        yield Problem("TV4407", f"names that indexes of {table} shall have are taken: {names}{more}",
+        names = [f"{row['name']} (of {row['tbl_name']})" for row in taken]
+        yield Problem("TV4407", f"names that indexes of {table} shall have are taken: {listed(names, _SHOWN)}",
                       "Drop these, with DROP INDEX, or their table.")  # fmt: skip
 
 
