@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.support.catalogs import released
 from tests.support.command import Ran, here
 from tests.support.command import process as temporal_visibility
-from toolkit.cli import COMMANDS, SCHEMA_COMMANDS
+from toolkit.cli import COMMANDS, SCHEMA_COMMANDS, upgrade
 from toolkit.cli.running import confirm
 from toolkit.engines import ENGINES
 from toolkit.errors import UsageError
@@ -220,6 +222,41 @@ def test_a_terminal_that_lacks_characters_and_closed_streams(tmp_path: Path) -> 
         done = subprocess.run(["sh", "-c", f"{upgrade} {closed}"], cwd=tmp_path, env={**os.environ, "PYTHONPATH": ROOT})
         assert done.returncode == 0, closed
         (tmp_path / "x.db").unlink()
+
+
+def test_a_reader_that_leaves_and_a_full_disk_end_no_upgrade(tmp_path: Path) -> None:
+    upgrade = f"{sys.executable} -m toolkit schema upgrade sqlite:///x.db --to 1.4 --yes"
+    environment = {**os.environ, "PYTHONPATH": ROOT}
+    for gone, code, said in (
+        ("2>&1 | true", 0, ""),
+        ("> /dev/full", 1, "TV2043"),
+        ("2> /dev/full", 0, "Done"),
+        ("--output json > /dev/full", 1, "TV2043"),
+    ):
+        script = f"set -o pipefail; {upgrade} {gone}"
+        done = subprocess.run(["bash", "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True)
+        assert (done.returncode, said in done.stdout + done.stderr) == (code, True), (gone, done)
+        assert "Traceback" not in done.stderr, done
+        assert here("schema", "status", f"sqlite:///{tmp_path}/x.db", "--output", "json").out.count('"1.4"'), gone
+        (tmp_path / "x.db").unlink()
+
+
+def test_ctrl_c_is_told_as_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = tmp_path / "stores.yaml"
+    config.write_text("stores: {a: {url: 'sqlite:///a.db'}, b: {url: 'sqlite:///b.db'}}\n")
+    monkeypatch.chdir(tmp_path)
+    real = upgrade.run_task
+
+    def run_task(client: Any, *rest: Any) -> Any:
+        if (tmp_path / "a.db").exists():
+            raise KeyboardInterrupt
+        return real(client, *rest)
+
+    monkeypatch.setattr(upgrade, "run_task", run_task)
+    ran = here("schema", "upgrade", "--config", str(config), "--to", "1.0", "--yes", "--output", "json")
+    said = json.loads(ran.out)
+    assert (ran.code, said["error"]["code"], said["error"]["target"]) == (130, "TV5108", "b")
+    assert [(run["target"], run["done"]) for run in said["runs"]] == [("a", True)]
 
 
 def test_every_command_has_help_and_an_output_option() -> None:

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import click
 
+from toolkit.cli.output import interrupted
 from toolkit.engines import ENGINES, Client, Engine, engine
 from toolkit.errors import ToolkitError
 from toolkit.targets import DEFAULT_FILE, Target, resolve
@@ -47,11 +48,12 @@ def each(stores: Sequence[Target], act: Callable[[Target], _T], member: str | No
     for store in stores:
         try:
             found.append(act(store))
-        except ToolkitError as error:
+        except (ToolkitError, KeyboardInterrupt) as end:
+            error = end if isinstance(end, ToolkitError) else interrupted()
             if len(stores) > 1:
                 error.target = store.name or store.shown
                 error.answered = {member: found} if member else {}
-            raise
+            raise error from None
     return found
 
 

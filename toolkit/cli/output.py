@@ -5,17 +5,18 @@ The only module that prints; it is handed finished values.
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
-from typing import TypeVar
+from typing import TextIO, TypeVar
 
 import click
 
-from toolkit.errors import DefinitionError, Differences, FilterError, ToolkitError
+from toolkit.errors import DefinitionError, Differences, FilterError, Stopped, ToolkitError, UsageError
 
 _F = TypeVar("_F", bound=Callable[..., object])
 
@@ -52,13 +53,51 @@ def as_json(data: object) -> str:
     return json.dumps(data, indent=2, ensure_ascii=not unicode)
 
 
+class Lasting(io.TextIOWrapper):
+    """A stream that outlasts its reader: what can no longer be written goes nowhere, and the work goes on.
+
+    A reader that leaves (`| head -1`) or a full disk must not end an upgrade half-way; `failed` says what happened.
+    """
+
+    failed: OSError | None = None
+
+    def write(self, text: str) -> int:
+        """As every text stream; never an OSError."""
+        try:
+            return super().write(text)
+        except OSError as error:
+            self._lost(error)
+            return len(text)
+
+    def flush(self) -> None:
+        """As every text stream; never an OSError."""
+        try:
+            super().flush()
+        except OSError as error:
+            self._lost(error)
+
+    def _lost(self, error: OSError) -> None:
+        self.failed = self.failed or error
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, self.fileno())
+        os.close(nowhere)
+
+
 def settle_streams() -> None:
-    """Let there be both streams, also where the caller has closed one, and let no character be too much for them."""
-    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115
-    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+    """Let there be both streams, also where the caller has closed one; let no character and no reader end a command."""
+    sys.stdout, sys.stderr = _settled(sys.stdout), _settled(sys.stderr)
+
+
+def _settled(stream: TextIO | None) -> TextIO:
+    if not isinstance(stream, io.TextIOWrapper):
+        return stream or open(os.devnull, "w")
+    encoding, by_line = stream.encoding, stream.line_buffering
+    return Lasting(stream.detach(), encoding, errors="backslashreplace", line_buffering=by_line)
+
+
+def unread() -> bool:
+    """Whether what is written to stdout goes nowhere by now."""
+    return isinstance(sys.stdout, Lasting) and sys.stdout.failed is not None
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
@@ -76,6 +115,16 @@ def number(count: int) -> str:
 def run_command(command: click.Command, arguments: list[str]) -> int:
     """Run `command`; every expected failure becomes one message on stderr (JSON: on stdout) and an exit code."""
     wants_json = "json" in _values_of_output(arguments)
+    code = _run(command, arguments, wants_json)
+    lost = sys.stdout.failed if isinstance(sys.stdout, Lasting) else None
+    if lost is None or lost.errno == errno.EPIPE:
+        return code
+    hint = "What a command does with a store it did all the same: see `schema status`."
+    _show(UsageError("TV2043", f"the answer cannot be written: {lost.strerror}", hint), False)
+    return code or 1
+
+
+def _run(command: click.Command, arguments: list[str], wants_json: bool) -> int:
     try:
         command.main(arguments, prog_name="temporal-visibility", standalone_mode=False)
     except ToolkitError as error:
@@ -93,12 +142,20 @@ def run_command(command: click.Command, arguments: list[str]) -> int:
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except (click.Abort, KeyboardInterrupt):
-        click.echo("Stopped. Nothing is lost: run the same command again to go on.", err=True)
+        # An interrupt that came while a text was executed (dataclasses are made so, at imports) has `python -m` end by
+        # the signal, whatever our exit code; the next text executed has it forgotten.
+        exec("")
+        if wants_json:
+            click.echo(as_json({"error": interrupted().to_json()}))
+        else:
+            click.echo("Stopped. Nothing is lost: run the same command again to go on.", err=True)
         return 130
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     return 0
+
+
+def interrupted() -> Stopped:
+    """The error that stands for Ctrl-C, where no run of ours stopped at a safe point."""
+    return Stopped("TV5108", "stopped", "Nothing is lost: run the same command again to go on.")
 
 
 def _values_of_output(arguments: Sequence[str]) -> list[str]:

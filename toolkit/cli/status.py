@@ -13,7 +13,7 @@ import click
 
 from toolkit.apply.standing import standing
 from toolkit.cli.options import connected, target_argument, targets
-from toolkit.cli.output import emit, number, output_option
+from toolkit.cli.output import emit, number, output_option, unread
 from toolkit.errors import Differences, ToolkitError, UsageError
 from toolkit.targets import Target
 
@@ -38,7 +38,7 @@ def command(
         if watch is not None and output == "text" and sys.stdout.isatty():
             click.echo(_CLEAR, nl=False)
         emit(output, {"stores": found}, partial(_text, found))
-        if watch is None:
+        if watch is None or unread():
             break
         sys.stdout.flush()
         time.sleep(watch)
