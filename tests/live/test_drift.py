@@ -114,10 +114,9 @@ def test_sqlite(sqlite: EmbeddedHandle, damages: Sequence[Damage]) -> None:
         each(chosen, client, damages, do)
 
 
-@pytest.mark.engines("clickhouse", "chdb")
 @pytest.mark.parametrize("damages", some(CLICKHOUSE))
-def test_clickhouse(engine: Handle | EmbeddedHandle, damages: Sequence[Damage]) -> None:
-    with journeys.opened(engine.url) as (chosen, client):
+def test_clickhouse(clickhouse: Handle, damages: Sequence[Damage]) -> None:
+    with journeys.opened(clickhouse.url) as (chosen, client):
         assert isinstance(client, ClickHouseClient)
         connection = client._connection
 

@@ -25,6 +25,9 @@ _FIRST_VERSION = 2**40
 _START = 1_767_225_600_000_000_000  # 2026-01-01T00:00:00Z
 # A store that refuses a write for so long will not take it any more.
 PATIENCE_SECONDS = 120.0
+# A store that is slow gets as long a rest as a write took, at most this: the writer stands beside an upgrade, and is no
+# load test.
+_REST = 0.1
 
 
 @dataclass(slots=True)
@@ -39,7 +42,7 @@ class _Live:
 @dataclass(slots=True)
 class Writer:
     """Writes from entering to leaving, in a thread of its own over a client of its own. `pause`: seconds between two
-    writes; `bare`: without search attributes. Leaving raises what ended the writer."""
+    writes at least; `bare`: without search attributes. Leaving raises what ended the writer."""
 
     connect: Callable[[], Client]
     definition: Definition
@@ -110,7 +113,7 @@ class Writer:
                 self._live.pop(run, None)
             else:
                 self._live[run] = live
-            self._stop.wait(self.pause)
+            self._stop.wait(max(self.pause, min(self._took[-1], _REST)))
 
     def _send(self, write: Write, began: float) -> None:
         """Until the store has taken it. One that may have arrived is sent again: its version makes that harmless."""
