@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from tests.support.catalogs import released
+from toolkit.apply.planning import make_plan
 from toolkit.apply.runner import plan_store, run
 from toolkit.catalog import Catalog, differences
 from toolkit.definition import Definition
@@ -45,7 +46,7 @@ def at(chosen: Engine, client: Client, wanted: Definition, published: Published)
     left = differences(seen.catalog, published(wanted))
     assert left == (), f"{wanted.version}: {[str(d) for d in left[:5]]}"
     assert seen.recorded == chosen.label(wanted)
-    again = plan_store(chosen, client, wanted, released(), NO_OVERLAY)
+    again = make_plan(chosen, seen, wanted, released(), NO_OVERLAY)
     assert again.steps == ()
     assert wanted.version in again.found
 
