@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from toolkit.engines.sqlite.tokens import Kind, Token, canonical, enclosed, groups, tokens
 
+# A run looks at a store several times, and nearly all of its statements are the same each time.
+_remembered = lru_cache(maxsize=1024)
 _CONSTRAINTS = ("CONSTRAINT", "PRIMARY", "UNIQUE", "CHECK", "FOREIGN")
 
 
@@ -59,6 +62,7 @@ class TriggerText:
     columns: tuple[str, ...]
 
 
+@_remembered
 def table(sql: str) -> TableText:
     """The parts of a CREATE TABLE."""
     found = tokens(sql)
@@ -111,6 +115,7 @@ def _column(part: Sequence[Token]) -> ColumnText:
     return ColumnText(expr, tuple(checks), collation, tuple(constraints))
 
 
+@_remembered
 def index(sql: str) -> IndexText:
     """The parts of a CREATE INDEX."""
     found = tokens(sql)
@@ -147,6 +152,7 @@ def virtual(sql: str) -> VirtualText:
     return VirtualText(module, tuple(columns), options)
 
 
+@_remembered
 def trigger(sql: str) -> TriggerText:
     """When a trigger fires."""
     found = tokens(sql)
