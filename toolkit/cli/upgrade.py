@@ -62,13 +62,13 @@ def _upgrade(
         if begun is None and goes_down(engine, plan, client.observe, store.overlay):
             hint = "An upgrade never goes down: use `schema downgrade`."
             raise UsageError("TV2006", f"{name} is above {wanted.version} already", hint)
+        task = upgrade_task(engine, plan, wanted, store.overlay)
         problems = looked(client, plan) if begun is None else None
         found = {"preflight": problems_json(problems)}
         show(name, plan, quiet, dry_run, problems)
         if dry_run or not plan.steps:
             return answer(name, plan, None) | found
         confirm(plan, yes)
-        task = upgrade_task(engine, plan, wanted, store.overlay)
         result = run_task(client, task, quiet, wishes)
         if not quiet:
             click.echo(f"Done: {name} is at {wanted.version}, checked against the live catalog.")
