@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from toolkit.apply import plan_json as plans
 from toolkit.apply.limits import Limits
@@ -38,6 +39,8 @@ def command(
     """Bring TARGET (a URL, or a store of the configuration file) to a version, and check that it got there."""
     given = plans.read(file) if file else None
     wanted = find(given.wanted if given else version)
+    if given:
+        _alone(given, version, offline)
     stores = targets(target, config)
     if given and len(stores) > 1:
         raise UsageError("TV2013", "a plan is for one store", "Name the TARGET it was made for.")
@@ -47,6 +50,15 @@ def command(
 
     runs = each(stores, act, "runs")
     emit(output, {"runs": runs}, lambda: ())
+
+
+def _alone(given: Plan, version: str, offline: bool) -> None:
+    """Where to and how is said by the plan: UsageError when the command line says otherwise."""
+    said = click.get_current_context().get_parameter_source("version") is not ParameterSource.DEFAULT
+    if said and find(version).version != given.wanted:
+        raise UsageError("TV2013", f"the plan is for version {given.wanted}", "Leave --to out, or make a new plan.")
+    if offline:
+        raise click.UsageError("--offline goes with `schema plan`, where the steps of --plan were chosen")
 
 
 def _upgrade(
