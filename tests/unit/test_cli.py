@@ -137,6 +137,17 @@ def test_of_several_stores_one_fails(tmp_path: Path) -> None:
         assert (ran.code, "Error TV4001: b: " in ran.err) == (1, True), ran
 
 
+def test_status_tells_of_the_other_stores(tmp_path: Path) -> None:
+    """Also where a URL is wrong in a way that only its engine sees."""
+    config = tmp_path / "stores.yaml"
+    wrong = "b: {url: 'mysql://root@localhost'}, c: {url: 'sqlite:///x.db', overlay: {without_indexes: [none]}}"
+    config.write_text(f"stores: {{a: {{url: 'sqlite:///{tmp_path}/a.db'}}, {wrong}}}\n")
+    ran = here("schema", "status", "--config", str(config), "--output", "json")
+    told = [(store["target"], store.get("error", {}).get("code")) for store in ran.json("schema-status")["stores"]]
+    assert (ran.code, told) == (2, [("a", None), ("b", "TV3008"), ("c", "TV2004")])
+    failed(here("schema", "status", "--config", str(config), "--server", "soon"), "TV2040", 2)
+
+
 def test_a_store_needs_its_own_variables_only(tmp_path: Path) -> None:
     config = tmp_path / "stores.yaml"
     config.write_text("stores:\n  a: {url: 'sqlite:///${Dir}/x.db'}\n  b: {url: 'postgresql://u:${NOT_SET}@h/d'}\n")

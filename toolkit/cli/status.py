@@ -14,7 +14,8 @@ import click
 from toolkit.apply.standing import standing
 from toolkit.cli.options import connected, target_argument, targets
 from toolkit.cli.output import emit, number, output_option, unread
-from toolkit.errors import Differences, ToolkitError, UsageError
+from toolkit.errors import Differences, ToolkitError
+from toolkit.routes import needs, published
 from toolkit.targets import Target
 
 Facts = Mapping[str, Any]
@@ -32,6 +33,9 @@ def command(
 ) -> None:
     """Show how TARGET (a URL, or a store of the configuration file) stands; without TARGET all stores of the file."""
     stores = targets(target, config)
+    if server is not None:
+        # What is wrong for every store is told once, and of none.
+        needs(published().servers, server)
     while True:
         failed: list[ToolkitError] = []
         found = [_look(store, server, failed) for store in stores]
@@ -54,8 +58,6 @@ def _look(store: Target, server: str | None, failed: list[ToolkitError]) -> dict
     try:
         with connected(store) as (engine, client):
             return {"target": name, **standing(engine, client, store.overlay, server)}
-    except UsageError:
-        raise
     except ToolkitError as error:
         error.told = True
         failed.append(error)
