@@ -12,8 +12,9 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tests.support.command import temporal_visibility
+from tests.support.command import here, temporal_visibility
 from toolkit.catalog import Catalog
+from toolkit.cli import verify_paths
 from toolkit.engines import ENGINES, engine
 from toolkit.plan import StepClass
 from toolkit.routes import published
@@ -116,6 +117,20 @@ def test_a_stopped_job_leaves_nothing(tmp_path: Path) -> None:
         walking.terminate()
         walking.communicate()
     assert (walking.returncode, list(tmp_path.iterdir())) == (130, [])
+
+
+def test_what_was_walked_is_told_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where there is no store for the paths that come after it, and the files cannot be written."""
+    page = tmp_path / "paths.md"
+    walk = ("schema", "verify-paths", "--engine", "sqlite", "--from", "1.13", "--rows", "5", "--output", "json")
+    ran = here(*walk, "--on", "mysql://u:s3cret@127.0.0.1:1/x", "--markdown", str(tmp_path / "none" / "paths.md"))
+    assert (ran.code, "TV2008" in ran.out, "[1/" in ran.err) == (2, True, False)
+    made = verify_paths._places
+    monkeypatch.setattr(verify_paths, "_places", lambda *given: made(*given)[::-1])
+    ran = here(*walk, "--on", "mysql://u:s3cret@127.0.0.1:1/x", "--markdown", str(page))
+    sqlite, mysql = ran.json("schema-verify-paths")["paths"]
+    assert (ran.code, sqlite["passed"], [f["code"] for f in mysql["findings"]]) == (3, True, ["TV4001"])
+    assert ("TV4001" in page.read_text(), "s3cret" in page.read_text() + ran.out + ran.err) == (True, False)
 
 
 def test_from_a_dump(tmp_path: Path) -> None:
