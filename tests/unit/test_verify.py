@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from tests.engines.processes import wait_until
 from tests.support.command import here, temporal_visibility
 from toolkit.catalog import Catalog
 from toolkit.cli import verify_paths
@@ -117,6 +118,22 @@ def test_a_stopped_job_leaves_nothing(tmp_path: Path) -> None:
         walking.terminate()
         walking.communicate()
     assert (walking.returncode, list(tmp_path.iterdir())) == (130, [])
+
+
+def test_a_stopped_job_leaves_no_container(tmp_path: Path) -> None:
+    """Docker may have made it before it says its name: it is removed by one of our own."""
+    docker, said = tmp_path / "docker", tmp_path / "said"
+    docker.write_text(f'#!/bin/sh\necho "$@" >> {said}\n[ "$1" != run ] || exec sleep 60\n')
+    docker.chmod(0o755)
+    words = (sys.executable, "-m", "toolkit", "schema", "verify-paths", "--engine", "postgresql", "--containers")
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True, env=environment) as walking:
+        wait_until(lambda: said.exists() and said.read_text().endswith("\n"), 60, "docker run")
+        walking.terminate()
+        walking.communicate()
+    run, removed = said.read_text().splitlines()
+    name = run.partition("--name ")[2].split()[0]
+    assert (walking.returncode, removed) == (130, f"rm --force --volumes {name}")
 
 
 def test_what_was_walked_is_told_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
