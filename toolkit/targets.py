@@ -172,6 +172,14 @@ def _store(name: str, key: Value, value: Value, environment: Mapping[str, str]) 
         raise TargetError(error.code, f"{parts['url'].location}: {error.message}", error.hint) from None
 
 
+def _there(path: Path) -> bool:
+    """Whether there is a file, or something that whoever reads it can tell what is wrong with."""
+    try:
+        return path.exists()
+    except OSError:
+        return True
+
+
 def resolve(text: str | None, file: Path | None, environment: Mapping[str, str]) -> tuple[Target, ...]:
     """The targets that the command line means: a URL, the name of a store in `file`, or (None) all stores in it.
 
@@ -180,7 +188,7 @@ def resolve(text: str | None, file: Path | None, environment: Mapping[str, str])
     if text is not None and "://" in text:
         return (parse_url(text, environment),)
     path = file or Path(DEFAULT_FILE)
-    if not path.exists():
+    if not _there(path):
         if text is None:
             raise TargetError(
                 "TV3005", f"no TARGET given, and there is no {path}", "Give a URL such as sqlite:///file.db."

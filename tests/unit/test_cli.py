@@ -16,9 +16,11 @@ from tests.support.catalogs import released
 from tests.support.command import Ran, here
 from tests.support.command import process as temporal_visibility
 from toolkit.cli import COMMANDS, SCHEMA_COMMANDS, upgrade
+from toolkit.cli.generate import write
 from toolkit.cli.running import confirm
 from toolkit.engines import ENGINES
 from toolkit.errors import UsageError
+from toolkit.generate import Stale
 from toolkit.plan import Plan
 from toolkit.targets import resolve
 
@@ -70,6 +72,13 @@ def test_generated_files_are_current() -> None:
     assert (ran.code, ran.json("schema-generate")["stale"]) == (0, [])
 
 
+def test_a_folder_that_takes_no_files(tmp_path: Path) -> None:
+    (tmp_path / "sql").write_text("a file where a folder should be")
+    with pytest.raises(UsageError) as refused:
+        write(tmp_path, Stale({"sql/x.sql": ""}, ()))
+    assert refused.value.code == "TV2008"
+
+
 def test_wrong_words() -> None:
     failed(temporal_visibility("schema", "show", "9.9"), "TV2002", 2)
     failed(temporal_visibility("schema", "show", "one"), "TV2002", 2)
@@ -100,6 +109,7 @@ def test_errors_as_json(tmp_path: Path) -> None:
 def test_no_target_and_no_configuration(tmp_path: Path) -> None:
     failed(temporal_visibility("schema", "status", cwd=tmp_path), "TV3005", 2)
     failed(temporal_visibility("schema", "status", "main", cwd=tmp_path), "TV3006", 2)
+    failed(here("schema", "status", "--config", "x" * 300), "TV1001", 2)
     (tmp_path / "none.yaml").write_text("stores: {}\n")
     failed(here("schema", "require", "--server", "1.31", "--config", f"{tmp_path}/none.yaml"), "TV3005", 2)
 
