@@ -36,6 +36,7 @@ SCHEMES: Mapping[str, tuple[str, str]] = {
 }
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _ENCODE = "Example: postgresql://user:${PASSWORD}@host:5432/db. Written out, / is %2F, # is %23, ? is %3F, @ is %40."
+_HOSTS = f"Several hosts with ports are options: postgresql://user@/db?host=a,b&port=5432,5433. {_ENCODE}"
 # A proxy's address may have a password in it; the last three are libpq's.
 _SECRET_OPTIONS = frozenset({
     "password", "api_key", "token", "sslpassword", "access_token", "http_proxy", "https_proxy",
@@ -87,7 +88,9 @@ def parse_url(
         parts = urlsplit(text)
         port = parts.port
     except ValueError:
-        raise TargetError("TV3003", "the URL's host or port cannot be understood", _ENCODE) from None
+        several = "," in text.partition("?")[0] and SCHEMES[scheme][0] == "postgresql"
+        hint = _HOSTS if several else _ENCODE
+        raise TargetError("TV3003", "the URL's host or port cannot be understood", hint) from None
     if "#" in text or _ends_early(parts):
         raise TargetError(
             "TV3003", "the URL cannot be understood: it has a special character that is not encoded", _ENCODE
@@ -172,6 +175,11 @@ def _store(name: str, key: Value, value: Value, environment: Mapping[str, str]) 
         raise TargetError(error.code, f"{parts['url'].location}: {error.message}", error.hint) from None
 
 
+def is_url(text: str) -> bool:
+    """Whether TARGET is meant as a URL, not as the name of a store."""
+    return "://" in text
+
+
 def _there(path: Path) -> bool:
     """Whether there is a file, or something that whoever reads it can tell what is wrong with."""
     try:
@@ -185,7 +193,7 @@ def resolve(text: str | None, file: Path | None, environment: Mapping[str, str])
 
     `file` None means `temporal-visibility.yaml` in the working directory. Raises TargetError or DefinitionError.
     """
-    if text is not None and "://" in text:
+    if text is not None and is_url(text):
         return (parse_url(text, environment),)
     path = file or Path(DEFAULT_FILE)
     if not _there(path):

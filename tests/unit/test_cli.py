@@ -110,6 +110,9 @@ def test_no_target_and_no_configuration(tmp_path: Path) -> None:
     failed(temporal_visibility("schema", "status", cwd=tmp_path), "TV3005", 2)
     failed(temporal_visibility("schema", "status", "main", cwd=tmp_path), "TV3006", 2)
     failed(here("schema", "status", "--config", "x" * 300), "TV1001", 2)
+    # The file's overlay would be passed over without a word.
+    failed(here("schema", "drift", "sqlite:///x.db", "--config", f"{tmp_path}/none.yaml"), "--config", 2)
+    assert not (tmp_path / "x.db").exists()
     (tmp_path / "none.yaml").write_text("stores: {}\n")
     failed(here("schema", "require", "--server", "1.31", "--config", f"{tmp_path}/none.yaml"), "TV3005", 2)
 
@@ -177,6 +180,8 @@ def test_addresses_say_what_they_mean() -> None:
     assert target.shown == "clickhouse+http://u@h/d?https_proxy=***&verify=false"
     (target,) = resolve("sqlite:///a@b.db", None, {})
     assert target.path == "a@b.db"
+    ran = here("schema", "status", "postgresql://u@a:5432,b:5433/d")
+    assert ("TV3003" in ran.err, "host=a,b&port=" in ran.err) == (True, True)
     # Another file than meant: what follows the '#' would be dropped.
     failed(here("schema", "status", "sqlite:///a#b.db"), "TV3003", 2)
 
