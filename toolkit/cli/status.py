@@ -13,7 +13,7 @@ import click
 
 from toolkit.apply.standing import standing
 from toolkit.cli.options import connected, target_argument, targets
-from toolkit.cli.output import emit, number, output_option, unread
+from toolkit.cli.output import emit, ended, number, output_option, unread
 from toolkit.errors import Differences, ToolkitError
 from toolkit.routes import needs, published
 from toolkit.targets import Target
@@ -36,6 +36,22 @@ def command(
     if server is not None:
         # What is wrong for every store is told once, and of none.
         needs(published().servers, server)
+    try:
+        found, failed = _looked(stores, server, watch, output)
+    except KeyboardInterrupt:
+        if watch is None:
+            raise
+        raise ended() from None
+    if failed:
+        raise failed[0]
+    if exit_code and any(facts["pending"] for facts in found):
+        raise Differences("TV6003", "a store is not at the newest version", "Run `temporal-visibility schema plan`.")
+
+
+def _looked(
+    stores: Sequence[Target], server: str | None, watch: float | None, output: str
+) -> tuple[list[dict[str, Any]], list[ToolkitError]]:
+    """Show the stores once, or every `watch` seconds: the last facts, and what kept others from being told."""
     while True:
         failed: list[ToolkitError] = []
         found = [_look(store, server, failed) for store in stores]
@@ -43,13 +59,9 @@ def command(
             click.echo(_CLEAR, nl=False)
         emit(output, {"stores": found}, partial(_text, found))
         if watch is None or unread():
-            break
+            return found, failed
         sys.stdout.flush()
         time.sleep(watch)
-    if failed:
-        raise failed[0]
-    if exit_code and any(facts["pending"] for facts in found):
-        raise Differences("TV6003", "a store is not at the newest version", "Run `temporal-visibility schema plan`.")
 
 
 def _look(store: Target, server: str | None, failed: list[ToolkitError]) -> dict[str, Any]:
