@@ -11,7 +11,7 @@ from toolkit.apply.recognising import goes_down
 from toolkit.apply.runner import plan_store, upgrade_task
 from toolkit.cli.options import connected, each, target_argument, targets
 from toolkit.cli.output import emit, number, output_option
-from toolkit.cli.running import answer, begun_plan, confirm, looked, problems_json, run_task, show
+from toolkit.cli.running import answer, begun_plan, confirm, looked, problems_json, run_task, show, tell_kept
 from toolkit.cli.throttle import throttle_options
 from toolkit.definition import Definition
 from toolkit.engines import Client
@@ -66,6 +66,7 @@ def _downgrade(
             result = run_task(client, task, quiet, wishes)
             if not quiet:
                 click.echo(f"Done: {name} is at {wanted.version}, checked against the live catalog.")
+                tell_kept(plan, quiet)
         return {**answer(name, plan, result), "preflight": problems_json(problems), "losses": losses}
 
 

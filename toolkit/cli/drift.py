@@ -16,7 +16,7 @@ from toolkit.apply.limits import Limits
 from toolkit.apply.repairing import repair_task
 from toolkit.cli.options import connected, target_argument, targets
 from toolkit.cli.output import ci_output_option, emit
-from toolkit.cli.running import begun_plan, confirm, run_task, show
+from toolkit.cli.running import begun_plan, confirm, run_task, show, tell_kept
 from toolkit.cli.throttle import throttle_options
 from toolkit.drift import Report
 from toolkit.drift_reports import Checked, github, junit, metrics
@@ -110,6 +110,7 @@ def _repaired(
         label = report.version
         wanted = wanted.at_label(label) if label in wanted.labels.elasticsearch else wanted
         run_task(client, repair_task(engine, plan, wanted, check.overlay), quiet, wishes)
+        tell_kept(plan, quiet)
         before, (report, _) = report, check_store(engine, client, check)
         if not report.findings or (report.findings == before.findings and not before.again):
             break

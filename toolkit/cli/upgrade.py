@@ -13,7 +13,7 @@ from toolkit.apply.recognising import goes_down
 from toolkit.apply.runner import plan_store, upgrade_task
 from toolkit.cli.options import connected, each, target_argument, targets, version_option
 from toolkit.cli.output import emit, output_option
-from toolkit.cli.running import answer, begun_plan, confirm, looked, problems_json, run_task, show
+from toolkit.cli.running import answer, begun_plan, confirm, looked, problems_json, run_task, show, tell_kept
 from toolkit.cli.throttle import throttle_options
 from toolkit.definition import Definition
 from toolkit.errors import UsageError
@@ -84,8 +84,5 @@ def _upgrade(
         result = run_task(client, task, quiet, wishes)
         if not quiet:
             click.echo(f"Done: {name} is at {wanted.version}, checked against the live catalog.")
-            if plan.kept:
-                click.echo(
-                    "The old data is kept and kept current: `schema finish` drops it, `schema rollback` goes back."
-                )
+            tell_kept(plan, quiet)
         return answer(name, plan, result) | found
