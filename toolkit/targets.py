@@ -17,6 +17,7 @@ from toolkit.attributes import name_problem
 from toolkit.document import Value
 from toolkit.errors import TargetError, shown
 from toolkit.overlay import NO_OVERLAY, Overlay
+from toolkit.versions import over_any
 
 DEFAULT_FILE = "temporal-visibility.yaml"
 
@@ -166,7 +167,7 @@ def _store(name: str, key: Value, value: Value, environment: Mapping[str, str]) 
     if problem := name_problem(name.replace("-", "_")):
         raise key.error("TV1011", f"{shown(name)!r} cannot be a store's name: {problem}")
     parts = value.members(("url",), ("overlay",))
-    overlay = overlays.decode(parts["overlay"]) if "overlay" in parts else NO_OVERLAY
+    overlay = over_any(overlays.decode(parts["overlay"])) if "overlay" in parts else NO_OVERLAY
     try:
         target = parse_url(parts["url"].text(), environment, overlay, name)
         overlays.check(overlay, target.engine)

@@ -111,6 +111,32 @@ def test_sqlite(sqlite: EmbeddedHandle) -> None:
     round_trip(sqlite.url, SqliteWriter, overlay)
 
 
+def test_an_overlay_may_speak_of_a_version_to_come(tmp_path: Path) -> None:
+    """It is written before the upgrade that it is for: until then the store is judged by the rest of it, and again
+    after the way back."""
+    config, wishes = tmp_path / "stores.yaml", tmp_path / "overlay.yaml"
+    wishes.write_text("""{without_indexes: [by_history_length, by_temporal_int_01],
+      partial_indexes: [by_temporal_bool_01],
+      indexes: {mine: [NamespaceId, WorkflowType], ours: [NamespaceId, TemporalInt01]}}""")
+    config.write_text(f"stores: {{a: {{url: 'sqlite:///{tmp_path}/a.db', overlay: {wishes.read_text()}}}}}")
+
+    def schema(*words: str, code: int = 0) -> Ran:
+        ran = temporal_visibility("schema", *words, "--config", str(config))
+        assert ran.code == code, ran
+        return ran
+
+    for way, version, server in (("upgrade", "1.9", "1.27"), ("upgrade", "1.14", "1.31"), ("downgrade", "1.9", "1.27")):
+        schema(way, "--to", version, "--yes")
+        schema("drift")
+        schema("require", "--server", server)
+        (facts,) = schema("status", "--output", "json").json("schema-status")["stores"]
+        assert (facts["equals"], facts["drift"]["findings"]) == ([version], 0)
+    ran = temporal_visibility("schema", "check", "--from", "1.9", "--engine", "sqlite", "--overlay", str(wishes))
+    assert (ran.code, ran.out) == (0, "nothing is lost.\n")
+    walk = ("schema", "verify-paths", "--engine", "sqlite", "--from", "1.9", "--rows", "5", "--overlay", str(wishes))
+    assert temporal_visibility(*walk).code == 0
+
+
 @pytest.mark.long
 def test_clickhouse(clickhouse: Handle) -> None:
     overlay = Overlay(MORE, frozenset({"by_history_length"}), clickhouse=ClickHouseSettings(ttl_days=3000))

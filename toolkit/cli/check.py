@@ -21,7 +21,7 @@ from toolkit.errors import Differences, UsageError
 from toolkit.overlay import NO_OVERLAY, Overlay
 from toolkit.query.semantics import COMMON
 from toolkit.targets import Target, is_url
-from toolkit.versions import find
+from toolkit.versions import find, over_any
 
 _LEVELS = [severity.value for severity in Severity if severity is not Severity.SAFE]
 
@@ -75,7 +75,7 @@ def command(
                          "Leave them out, or leave TARGET out.")  # fmt: skip
     if config is not None and all(is_url(text) for text in (target, other, data) if text is not None):
         raise click.UsageError("--config names stores, and none is asked about: name one, or leave --config out")
-    wishes = overlays.load(overlay_file) if overlay_file else NO_OVERLAY
+    wishes = over_any(overlays.load(overlay_file)) if overlay_file else NO_OVERLAY
     saved = [each for path in queries for each in check.read(path)]
     named = {**(_read_aliases(aliases) if aliases else {}), **_pairs(alias)}
     with ExitStack() as stack:

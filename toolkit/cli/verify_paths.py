@@ -24,7 +24,7 @@ from toolkit.verify import containers, report
 from toolkit.verify.evidence import Evidence, UpgradePath, none, passed
 from toolkit.verify.paths import chosen, paths
 from toolkit.verify.places import walk_from_dump, walk_on
-from toolkit.versions import chain, find
+from toolkit.versions import chain, find, over_any
 
 _EMBEDDED = ("sqlite", "clickhouse")
 
@@ -57,7 +57,7 @@ def command(
     for file in filter(None, (markdown_file, junit_file)):
         _writable(file)
     goal = find(version)
-    wishes = overlays.load(overlay_file) if overlay_file else NO_OVERLAY
+    wishes = over_any(overlays.load(overlay_file)) if overlay_file else NO_OVERLAY
     with _removing(), ExitStack() as stack:
         places = _places(stack, engines, urls, in_containers, containers.images(images))
         if dump is None:
