@@ -150,6 +150,21 @@ def test_of_several_stores_one_fails(tmp_path: Path) -> None:
         assert (ran.code, "Error TV4001: b: " in ran.err) == (1, True), ran
 
 
+def test_names_that_are_no_utf_8(tmp_path: Path) -> None:
+    """As Linux allows: Python has such bytes as halves of characters."""
+    name = f"{tmp_path}/\udcff"
+    url, proof = f"sqlite:///{name}.db", ("schema", "verify-paths", "--engine", "sqlite", "--rows", "5")
+    for words in (
+        ("schema", "upgrade", url, "--to", "1.13", "--yes"),
+        ("sample", url, "--rows", "5"),
+        ("schema", "drift", url, "--junit", f"{name}.xml", "--metrics", f"{name}.prom"),
+        (*proof, "--dump", f"{name}.db", "--markdown", f"{name}.md", "--junit", f"{name}.xml"),
+    ):
+        ran = here(*words)
+        assert ran.code == 0, ran
+    assert os.path.getsize(f"{name}.db") > 0
+
+
 def test_status_tells_of_the_other_stores(tmp_path: Path) -> None:
     """Also where a URL is wrong in a way that only its engine sees."""
     config = tmp_path / "stores.yaml"

@@ -177,14 +177,15 @@ def _shown(statements: list[str], path: tuple[str, ...]) -> str:
 
 def write(file: Path, text: str) -> None:
     """Write a whole file or nothing: a collector that reads it at the same moment never sees half of it. What a link
-    leads to is written, and what is no file (a pipe, /dev/stdout) is written to."""
+    leads to is written, and what is no file (a pipe, /dev/stdout) is written to.
+    Names that are no UTF-8 are shown as on a terminal."""
     try:
         if file.exists() and not file.is_file():
-            file.write_text(text, encoding="utf-8")
+            file.write_text(text, encoding="utf-8", errors="backslashreplace")
             return
         file = file.resolve()
         handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as stream:
             stream.write(text)
         os.chmod(name, 0o644)
         os.replace(name, file)

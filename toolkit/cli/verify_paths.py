@@ -146,7 +146,7 @@ def _write(path: Path | None, text: str) -> None:
     if path is None:
         return
     try:
-        path.write_text(text, encoding="utf-8")
+        path.write_text(text, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         refused = UsageError("TV2008", f"cannot write {path}: {error.strerror}", "Name another file.")
         refused.told = True
