@@ -238,10 +238,11 @@ def test_what_the_server_must_be_told(tmp_path: Path) -> None:
 def test_wishes_as_they_are_shown(tmp_path: Path) -> None:
     """None is a wish as well, and search engines have users' own names instead of more columns."""
     wishes = (
-        "{preallocated: {Int: 5}, elasticsearch: {replicas: 0, template: composable, auto_expand_replicas: 'false'}}"
+        "{preallocated: {Int: 5}, elasticsearch: {replicas: 0, template: composable, auto_expand_replicas: false, "
+        "refresh_interval: -1}}"
     )
     (store,) = overlay_of(tmp_path, "elasticsearch+http://h/i", wishes).json("schema-overlay")["stores"]
-    shown = "elasticsearch: replicas 0, auto_expand_replicas false, template composable"
+    shown = "elasticsearch: replicas 0, auto_expand_replicas false, template composable, refresh_interval -1"
     assert (store["wishes"], store["attributes"]) == (["preallocated: 5 Int", shown], [])
 
 
