@@ -110,6 +110,7 @@ def test_no_target_and_no_configuration(tmp_path: Path) -> None:
     failed(temporal_visibility("schema", "status", cwd=tmp_path), "TV3005", 2)
     failed(temporal_visibility("schema", "status", "main", cwd=tmp_path), "TV3006", 2)
     failed(here("schema", "status", "--config", "x" * 300), "TV1001", 2)
+    failed(here("schema", "status", f"sqlite:///{'x' * 300}"), "TV4001", 1)
     # The file's overlay would be passed over without a word.
     failed(here("schema", "drift", "sqlite:///x.db", "--config", f"{tmp_path}/none.yaml"), "--config", 2)
     assert not (tmp_path / "x.db").exists()

@@ -70,10 +70,15 @@ def connect(target: Target, rules: Profile) -> SqliteClient:
         raise Unsupported("TV4004", f"this is SQLite {sqlite3.sqlite_version}; generated columns need 3.31 or newer",
                           "Use a Python with a newer SQLite.")  # fmt: skip
     path = Path(target.path)
-    if not path.parent.is_dir():
+    try:
+        folder, file = path.parent.is_dir(), path.exists()
+    except OSError as error:
+        reason = f"cannot open {target.shown}: {error.strerror}"
+        raise ConnectionFailed("TV4001", reason, "Is it a SQLite file, and may you read it?") from None
+    if not folder:
         raise ConnectionFailed("TV4001", f"cannot open {target.shown}: there is no directory {path.parent}", _EXAMPLE)
     client = SqliteClient(path, target, rules)
-    if path.exists():
+    if file:
         client.check()
     return client
 
