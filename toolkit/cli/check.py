@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 import click
+from click.core import ParameterSource
 
 from toolkit import check, document
 from toolkit import overlay_file as overlays
@@ -73,6 +74,9 @@ def command(
     if target is not None and (before is not None or names or overlay_file is not None):
         raise UsageError("TV8112", "TARGET says what to come from; --from, --engine and --overlay do not go with it",
                          "Leave them out, or leave TARGET out.")  # fmt: skip
+    said = click.get_current_context().get_parameter_source("version") is not ParameterSource.DEFAULT
+    if other is not None and said:
+        raise UsageError("TV8112", "OTHER says what to go to; --to does not go with it", "Leave one of them out.")
     if config is not None and all(is_url(text) for text in (target, other, data) if text is not None):
         raise click.UsageError("--config names stores, and none is asked about: name one, or leave --config out")
     wishes = over_any(overlays.load(overlay_file)) if overlay_file else NO_OVERLAY
