@@ -122,9 +122,9 @@ class Holding:
     """What the column or field of one type keeps on an engine; the meaning of comparisons is in the engine's Semantics.
 
     `longest`, `heaviest`: characters and bytes of a text, or of one element. `low`, `high`: numbers, or nanoseconds;
-    `beyond`: what becomes of a number outside. `sign`: what a text or an element must not have in it; `signed`: what
-    becomes of it. `empty`: what becomes of an empty list. `several`: a field of one value takes many. `step`: times are
-    cut to so many nanoseconds for good, where other stores keep the text that was written.
+    `beyond`: what becomes of a number outside. `signs`: what a text or an element must have none of in it; `signed`:
+    what becomes of it. `empty`: what becomes of an empty list. `several`: a field of one value takes many. `step`:
+    times are cut to so many nanoseconds for good, where other stores keep the text that was written.
     """
 
     longest: int | None = None
@@ -132,7 +132,7 @@ class Holding:
     low: int | float | None = None
     high: int | float | None = None
     beyond: Severity = Severity.REFUSED
-    sign: str = ""
+    signs: str = ""
     signed: Severity = Severity.REFUSED
     empty: Empty = Empty.KEPT
     several: bool = False

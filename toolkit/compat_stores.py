@@ -129,12 +129,12 @@ def asked(kind: Type, question: str) -> Filter:
 def _limits(kind: Type, before: Holding, after: Holding) -> Iterator[Verdict]:
     yield from _sizes(kind, before, after)
     yield from _range(kind, before, after)
-    if after.sign and after.sign != before.sign:
-        text = f"a{after.sign}b c"
-        reason = f"a text with {after.sign} in it is not kept as it is"
+    if after.signs and after.signs != before.signs:
+        text = f"a{after.signs[0]}b c"
+        reason = f"a text with {' or '.join(after.signs)} in it is not kept as it is"
         code = "TV8022" if kind is Type.KEYWORD_LIST else "TV8023"
         yield Verdict(code, after.signed, reason, _COUNT, _listed(kind, text),
-                      (Spoils(Spoil.HOLDS, sign=after.sign),), "{} = 'b c'")  # fmt: skip
+                      tuple(Spoils(Spoil.HOLDS, sign=sign) for sign in after.signs), "{} = 'b c'")  # fmt: skip
     if kind is Type.KEYWORD_LIST:
         yield from _empties(before.empty, after.empty)
     if before.several and not after.several:

@@ -114,6 +114,11 @@ class Value:
             return str(self._node[VALUE])
         raise self.wrong("a text")
 
+    def word(self) -> str:
+        """A text, or what YAML takes for a number or a truth value, as it was written: `-1` and `false` where a word is
+        meant."""
+        return str(self._node[VALUE]) if self._node[TAG] in ("int", "float", "bool") else self.text()
+
     def integer(self, low: int = -(2**63), high: int = 2**63 - 1) -> int:
         """A whole number within [low, high]."""
         if self._node[TAG] == "int":

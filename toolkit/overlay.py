@@ -5,7 +5,7 @@ It makes a Definition out of a Definition and hands engine settings on; it never
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field, fields, replace
 from enum import Enum
 
@@ -68,7 +68,8 @@ class ClickHouseSettings:
 @dataclass(frozen=True, slots=True)
 class Overlay:
     """All wishes together; `preallocated` gives the wanted number of custom attributes per type; `indexes` are more of
-    them; `partial_indexes` shall hold only the records which have a value ("all": each index that can be so)."""
+    them; `partial_indexes` shall hold only the records which have a value ("all": each index that can be so).
+    `elsewhere`: indexes, fields and attributes of other versions, which the wishes may name as well."""
 
     preallocated: Mapping[AttributeType, int] = field(default_factory=dict)
     without_indexes: frozenset[str] = frozenset()
@@ -76,24 +77,26 @@ class Overlay:
     partial_indexes: frozenset[str] = frozenset()
     elasticsearch: SearchSettings = SearchSettings()
     clickhouse: ClickHouseSettings = ClickHouseSettings()
+    elsewhere: frozenset[str] = field(default=frozenset(), compare=False)
 
     def apply(self, definition: Definition) -> Definition:
         """`definition` with the wishes that concern it. UsageError when an index to leave out is not there, or one to
-        add is there already or names what the version lacks."""
+        add is there already or names what the version lacks; what another version has is no error."""
         wanted = replace(definition, attributes=(*definition.attributes, *self._more(definition)))
         known = _index_names(wanted)
-        _all_known(self.without_indexes, known, "to leave out")
-        self._addable(wanted, known)
+        others = self.elsewhere - known
+        _all_known(self.without_indexes - others, known, "to leave out")
+        added = tuple(self._addable(wanted, known))
         drop = self.without_indexes
         able = _partial_able(wanted) - drop
         every = ALL_INDEXES in self.partial_indexes
-        _all_known(self.partial_indexes - {ALL_INDEXES}, able, "over records with a value")
+        _all_known(self.partial_indexes - others - {ALL_INDEXES}, able, "over records with a value")
         return replace(
             wanted,
             fields=tuple(replace(f, index=None) if f.index in drop else f for f in wanted.fields),
             attributes=tuple(replace(a, index=None) if a.index in drop else a for a in wanted.attributes),
-            indexes=(*(i for i in wanted.indexes if i.name not in drop), *self.indexes),
-            partial=frozenset(able) if every else self.partial_indexes,
+            indexes=(*(i for i in wanted.indexes if i.name not in drop), *added),
+            partial=frozenset(able) if every else self.partial_indexes & able,
         )
 
     def _more(self, definition: Definition) -> list[SearchAttribute]:
@@ -106,7 +109,8 @@ class Overlay:
             if name not in have
         ]
 
-    def _addable(self, wanted: Definition, known: Set[str]) -> None:
+    def _addable(self, wanted: Definition, known: Set[str]) -> Iterator[Index]:
+        """The indexes to add that this version can have."""
         things = set(names(wanted)) | {LIST_ORDER}
         for index in self.indexes:
             name = index.name.lower()
@@ -116,11 +120,19 @@ class Overlay:
             if name in {name.lower() for name in known}:
                 raise UsageError("TV2044", f"there is an index {index.name!r} already", "Choose another name.")
             for key in index.keys:
-                if key.field not in things:
+                if key.field not in things | self.elsewhere:
                     hint = "See `schema show`."
                     raise UsageError(
                         "TV2044", f"index {index.name!r}: there is nothing called {key.field[:60]!r}", hint
                     )
+            if all(key.field in things for key in index.keys):
+                yield index
+
+
+def with_others(overlay: Overlay, versions: Iterable[Definition]) -> Overlay:
+    """`overlay` as it may be laid over each of `versions`, whichever of them has what it names."""
+    found = (name for version in versions for name in (*names(version), *_index_names(version)))
+    return replace(overlay, elsewhere=frozenset(found))
 
 
 def _index_names(definition: Definition) -> set[str]:

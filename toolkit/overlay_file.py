@@ -163,7 +163,7 @@ def _clickhouse(value: Value) -> ClickHouseSettings:
 def _matching(parts: Mapping[str, Value], name: str, pattern: re.Pattern[str], what: str) -> str | None:
     if name not in parts:
         return None
-    text = parts[name].text()
+    text = parts[name].word()
     if not pattern.fullmatch(text):
         raise parts[name].wrong(what)
     return text

@@ -17,6 +17,7 @@ from toolkit.attributes import name_problem
 from toolkit.document import Value
 from toolkit.errors import TargetError, shown
 from toolkit.overlay import NO_OVERLAY, Overlay
+from toolkit.versions import over_any
 
 DEFAULT_FILE = "temporal-visibility.yaml"
 
@@ -36,6 +37,7 @@ SCHEMES: Mapping[str, tuple[str, str]] = {
 }
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _ENCODE = "Example: postgresql://user:${PASSWORD}@host:5432/db. Written out, / is %2F, # is %23, ? is %3F, @ is %40."
+_HOSTS = f"Several hosts with ports are options: postgresql://user@/db?host=a,b&port=5432,5433. {_ENCODE}"
 # A proxy's address may have a password in it; the last three are libpq's.
 _SECRET_OPTIONS = frozenset({
     "password", "api_key", "token", "sslpassword", "access_token", "http_proxy", "https_proxy",
@@ -87,7 +89,9 @@ def parse_url(
         parts = urlsplit(text)
         port = parts.port
     except ValueError:
-        raise TargetError("TV3003", "the URL's host or port cannot be understood", _ENCODE) from None
+        several = "," in text.partition("?")[0] and SCHEMES[scheme][0] == "postgresql"
+        hint = _HOSTS if several else _ENCODE
+        raise TargetError("TV3003", "the URL's host or port cannot be understood", hint) from None
     if "#" in text or _ends_early(parts):
         raise TargetError(
             "TV3003", "the URL cannot be understood: it has a special character that is not encoded", _ENCODE
@@ -163,7 +167,7 @@ def _store(name: str, key: Value, value: Value, environment: Mapping[str, str]) 
     if problem := name_problem(name.replace("-", "_")):
         raise key.error("TV1011", f"{shown(name)!r} cannot be a store's name: {problem}")
     parts = value.members(("url",), ("overlay",))
-    overlay = overlays.decode(parts["overlay"]) if "overlay" in parts else NO_OVERLAY
+    overlay = over_any(overlays.decode(parts["overlay"])) if "overlay" in parts else NO_OVERLAY
     try:
         target = parse_url(parts["url"].text(), environment, overlay, name)
         overlays.check(overlay, target.engine)
@@ -172,15 +176,28 @@ def _store(name: str, key: Value, value: Value, environment: Mapping[str, str]) 
         raise TargetError(error.code, f"{parts['url'].location}: {error.message}", error.hint) from None
 
 
+def is_url(text: str) -> bool:
+    """Whether TARGET is meant as a URL, not as the name of a store."""
+    return "://" in text
+
+
+def _there(path: Path) -> bool:
+    """Whether there is a file, or something that whoever reads it can tell what is wrong with."""
+    try:
+        return path.exists()
+    except OSError:
+        return True
+
+
 def resolve(text: str | None, file: Path | None, environment: Mapping[str, str]) -> tuple[Target, ...]:
     """The targets that the command line means: a URL, the name of a store in `file`, or (None) all stores in it.
 
     `file` None means `temporal-visibility.yaml` in the working directory. Raises TargetError or DefinitionError.
     """
-    if text is not None and "://" in text:
+    if text is not None and is_url(text):
         return (parse_url(text, environment),)
     path = file or Path(DEFAULT_FILE)
-    if not path.exists():
+    if not _there(path):
         if text is None:
             raise TargetError(
                 "TV3005", f"no TARGET given, and there is no {path}", "Give a URL such as sqlite:///file.db."

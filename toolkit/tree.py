@@ -62,7 +62,7 @@ def _node(node: yaml.Node, file: str, depth: int, seen: set[int]) -> Node:
         raise DefinitionError("TV1008", "anchors and aliases are not allowed here", "Write the value out.", place)
     if depth > MAX_DEPTH:
         raise DefinitionError("TV1008", f"nested deeper than {MAX_DEPTH} levels", "", place)
-    if tag not in _TAGS:
+    if tag not in _TAGS or (tag in (MAP, SEQ) and isinstance(node, yaml.ScalarNode)):
         raise DefinitionError("TV1008", f"the tag {node.tag[:60]!r} is not allowed here", "Write plain YAML.", place)
     seen.add(id(node))
     # What tags say of a mapping or a list that is none would only confuse who reads it.

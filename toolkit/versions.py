@@ -14,6 +14,7 @@ from pathlib import Path
 from toolkit.definition import Definition, Header, version_key
 from toolkit.errors import DefinitionError, IntegrityError, Location, VersionError
 from toolkit.load import load, load_header
+from toolkit.overlay import Overlay, with_others
 from toolkit.resources import schema_dir
 
 WORKING = "working"
@@ -64,6 +65,13 @@ def find(version: str) -> Definition:
             return definition
     known = ", ".join(d.version for d in versions)
     raise VersionError("TV2002", f"there is no schema version {version[:60]!r}", f"Versions: {known}.")
+
+
+def over_any(overlay: Overlay) -> Overlay:
+    """`overlay` with all released versions known to it: what it says of indexes may concern only some of them."""
+    if overlay.without_indexes or overlay.indexes or overlay.partial_indexes:
+        return with_others(overlay, chain())
+    return overlay
 
 
 def checksum_lines(files: Iterable[tuple[str, bytes]]) -> list[str]:

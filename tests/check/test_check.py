@@ -255,6 +255,7 @@ def test_the_command(sqlite: EmbeddedHandle, tmp_path: Path) -> None:
     up = temporal_visibility("schema", "check", "--from", "1.9", "--to", "1.14", "--fail-on", "metadata")
     assert (up.code, up.out) == (0, "nothing is lost.\n")
     assert temporal_visibility("schema", "check", sqlite.url, "--from", "1.9").code == 2
+    assert "TV8112" in temporal_visibility("schema", "check", sqlite.url, sqlite.url, "--to", "1.9").err
     assert temporal_visibility("schema", "check", "--from", "9.9").code == 2
 
 

@@ -60,6 +60,13 @@ def test_what_is_counted_suits_the_type() -> None:
     assert [probe for probe in probes() if not {s.kind for s in probe.spoils} <= SUITS[probe.type]] == []
 
 
+def test_a_move_counts_what_a_change_of_type_counts() -> None:
+    """PostgreSQL reads a Text as a raw tsvector, wherever it comes from."""
+    [moved] = [verdict for verdict in move("sqlite", "postgresql", Type.TEXT) if verdict.code == "TV8023"]
+    assert moved.spoils == changes("postgresql")[Type.KEYWORD, Type.TEXT].spoils
+    assert [spoils.sign for spoils in moved.spoils] == [":", "'", "\\"]
+
+
 @pytest.fixture
 def store(engine: Handle | EmbeddedHandle) -> Iterator[Store]:
     with journeys.opened(engine.url) as (chosen, client):

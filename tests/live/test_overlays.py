@@ -111,6 +111,32 @@ def test_sqlite(sqlite: EmbeddedHandle) -> None:
     round_trip(sqlite.url, SqliteWriter, overlay)
 
 
+def test_an_overlay_may_speak_of_a_version_to_come(tmp_path: Path) -> None:
+    """It is written before the upgrade that it is for: until then the store is judged by the rest of it, and again
+    after the way back."""
+    config, wishes = tmp_path / "stores.yaml", tmp_path / "overlay.yaml"
+    wishes.write_text("""{without_indexes: [by_history_length, by_temporal_int_01],
+      partial_indexes: [by_temporal_bool_01],
+      indexes: {mine: [NamespaceId, WorkflowType], ours: [NamespaceId, TemporalInt01]}}""")
+    config.write_text(f"stores: {{a: {{url: 'sqlite:///{tmp_path}/a.db', overlay: {wishes.read_text()}}}}}")
+
+    def schema(*words: str, code: int = 0) -> Ran:
+        ran = temporal_visibility("schema", *words, "--config", str(config))
+        assert ran.code == code, ran
+        return ran
+
+    for way, version, server in (("upgrade", "1.9", "1.27"), ("upgrade", "1.14", "1.31"), ("downgrade", "1.9", "1.27")):
+        schema(way, "--to", version, "--yes")
+        schema("drift")
+        schema("require", "--server", server)
+        (facts,) = schema("status", "--output", "json").json("schema-status")["stores"]
+        assert (facts["equals"], facts["drift"]["findings"]) == ([version], 0)
+    ran = temporal_visibility("schema", "check", "--from", "1.9", "--engine", "sqlite", "--overlay", str(wishes))
+    assert (ran.code, ran.out) == (0, "nothing is lost.\n")
+    walk = ("schema", "verify-paths", "--engine", "sqlite", "--from", "1.9", "--rows", "5", "--overlay", str(wishes))
+    assert temporal_visibility(*walk).code == 0
+
+
 @pytest.mark.long
 def test_clickhouse(clickhouse: Handle) -> None:
     overlay = Overlay(MORE, frozenset({"by_history_length"}), clickhouse=ClickHouseSettings(ttl_days=3000))
@@ -212,10 +238,11 @@ def test_what_the_server_must_be_told(tmp_path: Path) -> None:
 def test_wishes_as_they_are_shown(tmp_path: Path) -> None:
     """None is a wish as well, and search engines have users' own names instead of more columns."""
     wishes = (
-        "{preallocated: {Int: 5}, elasticsearch: {replicas: 0, template: composable, auto_expand_replicas: 'false'}}"
+        "{preallocated: {Int: 5}, elasticsearch: {replicas: 0, template: composable, auto_expand_replicas: false, "
+        "refresh_interval: -1}}"
     )
     (store,) = overlay_of(tmp_path, "elasticsearch+http://h/i", wishes).json("schema-overlay")["stores"]
-    shown = "elasticsearch: replicas 0, auto_expand_replicas false, template composable"
+    shown = "elasticsearch: replicas 0, auto_expand_replicas false, template composable, refresh_interval -1"
     assert (store["wishes"], store["attributes"]) == (["preallocated: 5 Int", shown], [])
 
 

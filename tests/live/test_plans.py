@@ -197,6 +197,20 @@ def test_a_plan_for_another_engine_is_refused(engine: AnyHandle, tmp_path: Path)
     refused(2, "TV2013", "schema", "upgrade", engine.url, "--yes", "--plan", str(file))
 
 
+def test_a_plan_of_another_overlay_or_version_is_refused(sqlite: EmbeddedHandle, tmp_path: Path) -> None:
+    """Before anything is done: the run would do all of it, and then not end as wanted."""
+    config, file = tmp_path / "stores.yaml", tmp_path / "plan.json"
+    more = "overlay: {preallocated: {Int: 5}}"
+    config.write_text(f"stores:\n  plain: {{url: '{sqlite.url}'}}\n  more: {{url: '{sqlite.url}', {more}}}\n")
+    done("schema", "plan", "plain", "--config", str(config), "--to", "1.3", "--out", str(file))
+    for wish in ((), ("--dry-run",)):
+        refused(2, "TV5118", "schema", "upgrade", "more", "--config", str(config), "--yes", "--plan", str(file), *wish)
+    ours = ("schema", "upgrade", "plain", "--config", str(config), "--yes", "--plan", str(file))
+    refused(2, "TV2013", *ours, "--to", "1.4")
+    refused(2, "--offline", *ours, "--offline")
+    done(*ours, "--to", "1.3")
+
+
 def starts(engine: AnyHandle, version: str) -> Iterator[str]:
     """Stores to begin with: with records, fresh, and stopped half-way between two versions."""
     url = engine.new_database()

@@ -133,6 +133,8 @@ def _mistakes(run: Callable[..., str]) -> None:
     assert "TV7012" in run("Int01 = 1", "--page-token", "nonsense", code=2)
     assert "TV7014" in run("a = 1", "--alias", "a=Nothing", code=2)
     assert "TV7015" in run("--count", "--page-token", "x", code=2)
+    for option in ("--namespace", "--division"):
+        assert "no UTF-8 text" in run(option, "\udcff", code=2)
 
 
 def test_a_note_when_no_index_serves_the_filter(sqlite: EmbeddedHandle, capsys: pytest.CaptureFixture[str]) -> None:

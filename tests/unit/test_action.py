@@ -47,6 +47,11 @@ def test_the_job_keeps_its_python_and_the_check_has_every_input(tmp_path: Path) 
     }
     said = run("What the upgrade means for queries and values", tmp_path, f"{added}:{os.environ['PATH']}", **inputs)
     assert said.strip() == (
-        "schema check --from 1.9 --to latest --fail-on lossy --output github --engine sqlite --engine mysql "
+        "schema check --to latest --fail-on lossy --output github --from 1.9 --engine sqlite --engine mysql "
         "--queries q.txt --overlay o.yaml --aliases a.yaml"
     )
+    # Saved filters alone are checked, too.
+    (check,) = (step for step in ACTION["runs"]["steps"] if step["name"].startswith("What the upgrade means"))
+    assert check["if"] == "inputs.from != '' || inputs.queries != ''"
+    said = run(check["name"], tmp_path, f"{added}:{os.environ['PATH']}", queries="q.txt")
+    assert said.strip() == "schema check --to latest --fail-on lossy --output github --queries q.txt"

@@ -16,9 +16,11 @@ from tests.support.catalogs import released
 from tests.support.command import Ran, here
 from tests.support.command import process as temporal_visibility
 from toolkit.cli import COMMANDS, SCHEMA_COMMANDS, upgrade
+from toolkit.cli.generate import write
 from toolkit.cli.running import confirm
 from toolkit.engines import ENGINES
 from toolkit.errors import UsageError
+from toolkit.generate import Stale
 from toolkit.plan import Plan
 from toolkit.targets import resolve
 
@@ -70,6 +72,13 @@ def test_generated_files_are_current() -> None:
     assert (ran.code, ran.json("schema-generate")["stale"]) == (0, [])
 
 
+def test_a_folder_that_takes_no_files(tmp_path: Path) -> None:
+    (tmp_path / "sql").write_text("a file where a folder should be")
+    with pytest.raises(UsageError) as refused:
+        write(tmp_path, Stale({"sql/x.sql": ""}, ()))
+    assert refused.value.code == "TV2008"
+
+
 def test_wrong_words() -> None:
     failed(temporal_visibility("schema", "show", "9.9"), "TV2002", 2)
     failed(temporal_visibility("schema", "show", "one"), "TV2002", 2)
@@ -100,6 +109,11 @@ def test_errors_as_json(tmp_path: Path) -> None:
 def test_no_target_and_no_configuration(tmp_path: Path) -> None:
     failed(temporal_visibility("schema", "status", cwd=tmp_path), "TV3005", 2)
     failed(temporal_visibility("schema", "status", "main", cwd=tmp_path), "TV3006", 2)
+    failed(here("schema", "status", "--config", "x" * 300), "TV1001", 2)
+    failed(here("schema", "status", f"sqlite:///{'x' * 300}"), "TV4001", 1)
+    # The file's overlay would be passed over without a word.
+    failed(here("schema", "drift", "sqlite:///x.db", "--config", f"{tmp_path}/none.yaml"), "--config", 2)
+    assert not (tmp_path / "x.db").exists()
     (tmp_path / "none.yaml").write_text("stores: {}\n")
     failed(here("schema", "require", "--server", "1.31", "--config", f"{tmp_path}/none.yaml"), "TV3005", 2)
 
@@ -137,6 +151,32 @@ def test_of_several_stores_one_fails(tmp_path: Path) -> None:
         assert (ran.code, "Error TV4001: b: " in ran.err) == (1, True), ran
 
 
+def test_names_that_are_no_utf_8(tmp_path: Path) -> None:
+    """As Linux allows: Python has such bytes as halves of characters."""
+    name = f"{tmp_path}/\udcff"
+    url, proof = f"sqlite:///{name}.db", ("schema", "verify-paths", "--engine", "sqlite", "--rows", "5")
+    for words in (
+        ("schema", "upgrade", url, "--to", "1.13", "--yes"),
+        ("sample", url, "--rows", "5"),
+        ("schema", "drift", url, "--junit", f"{name}.xml", "--metrics", f"{name}.prom"),
+        (*proof, "--dump", f"{name}.db", "--markdown", f"{name}.md", "--junit", f"{name}.xml"),
+    ):
+        ran = here(*words)
+        assert ran.code == 0, ran
+    assert os.path.getsize(f"{name}.db") > 0
+
+
+def test_status_tells_of_the_other_stores(tmp_path: Path) -> None:
+    """Also where a URL is wrong in a way that only its engine sees."""
+    config = tmp_path / "stores.yaml"
+    wrong = "b: {url: 'mysql://root@localhost'}, c: {url: 'sqlite:///x.db', overlay: {without_indexes: [none]}}"
+    config.write_text(f"stores: {{a: {{url: 'sqlite:///{tmp_path}/a.db'}}, {wrong}}}\n")
+    ran = here("schema", "status", "--config", str(config), "--output", "json")
+    told = [(store["target"], store.get("error", {}).get("code")) for store in ran.json("schema-status")["stores"]]
+    assert (ran.code, told) == (2, [("a", None), ("b", "TV3008"), ("c", "TV2004")])
+    failed(here("schema", "status", "--config", str(config), "--server", "soon"), "TV2040", 2)
+
+
 def test_a_store_needs_its_own_variables_only(tmp_path: Path) -> None:
     config = tmp_path / "stores.yaml"
     config.write_text("stores:\n  a: {url: 'sqlite:///${Dir}/x.db'}\n  b: {url: 'postgresql://u:${NOT_SET}@h/d'}\n")
@@ -156,6 +196,8 @@ def test_addresses_say_what_they_mean() -> None:
     assert target.shown == "clickhouse+http://u@h/d?https_proxy=***&verify=false"
     (target,) = resolve("sqlite:///a@b.db", None, {})
     assert target.path == "a@b.db"
+    ran = here("schema", "status", "postgresql://u@a:5432,b:5433/d")
+    assert ("TV3003" in ran.err, "host=a,b&port=" in ran.err) == (True, True)
     # Another file than meant: what follows the '#' would be dropped.
     failed(here("schema", "status", "sqlite:///a#b.db"), "TV3003", 2)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from toolkit.engines.online import Problem
 from toolkit.explain import html, markdown, picture, text
 from toolkit.explain.totals import Explained, totals, totals_json
-from toolkit.explain.words import duration, size
+from toolkit.explain.words import duration, size, way_back
 from toolkit.plan import NO_LOCK, Estimate, Expect, Lock, Mode, Plan, Request, Sql, Step, StepClass
 
 WRITES = Lock("SHARED", "writes")
@@ -177,6 +178,19 @@ def test_durations(seconds: float | None, words: str) -> None:
 )
 def test_sizes(number: int | None, words: str) -> None:
     assert size(number) == words
+
+
+@pytest.mark.parametrize(
+    ("found", "wanted", "words"),
+    [
+        ("1.9", "1.14", "`schema downgrade --to 1.9`"),
+        ("1.14", "1.9", "`schema upgrade --to 1.14`"),
+        ("1.14", "nothing", "`schema upgrade --to 1.14`"),
+        ("1.9", "1.9", "none: the schema is that of 1.9 before and after"),
+    ],
+)
+def test_the_way_back_leads_back(found: str, wanted: str, words: str) -> None:
+    assert way_back(replace(plan(), found=("1.0", found), wanted=wanted)) == words
 
 
 def test_requests_are_shown_as_such() -> None:

@@ -12,8 +12,10 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tests.support.command import temporal_visibility
+from tests.engines.processes import wait_until
+from tests.support.command import here, temporal_visibility
 from toolkit.catalog import Catalog
+from toolkit.cli import verify_paths
 from toolkit.engines import ENGINES, engine
 from toolkit.plan import StepClass
 from toolkit.routes import published
@@ -116,6 +118,36 @@ def test_a_stopped_job_leaves_nothing(tmp_path: Path) -> None:
         walking.terminate()
         walking.communicate()
     assert (walking.returncode, list(tmp_path.iterdir())) == (130, [])
+
+
+def test_a_stopped_job_leaves_no_container(tmp_path: Path) -> None:
+    """Docker may have made it before it says its name: it is removed by one of our own."""
+    docker, said = tmp_path / "docker", tmp_path / "said"
+    docker.write_text(f'#!/bin/sh\necho "$@" >> {said}\n[ "$1" != run ] || exec sleep 60\n')
+    docker.chmod(0o755)
+    words = (sys.executable, "-m", "toolkit", "schema", "verify-paths", "--engine", "postgresql", "--containers")
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True, env=environment) as walking:
+        wait_until(lambda: said.exists() and said.read_text().endswith("\n"), 60, "docker run")
+        walking.terminate()
+        walking.communicate()
+    run, removed = said.read_text().splitlines()
+    name = run.partition("--name ")[2].split()[0]
+    assert (walking.returncode, removed) == (130, f"rm --force --volumes {name}")
+
+
+def test_what_was_walked_is_told_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where there is no store for the paths that come after it, and the files cannot be written."""
+    page = tmp_path / "paths.md"
+    walk = ("schema", "verify-paths", "--engine", "sqlite", "--from", "1.13", "--rows", "5", "--output", "json")
+    ran = here(*walk, "--on", "mysql://u:s3cret@127.0.0.1:1/x", "--markdown", str(tmp_path / "none" / "paths.md"))
+    assert (ran.code, "TV2008" in ran.out, "[1/" in ran.err) == (2, True, False)
+    made = verify_paths._places
+    monkeypatch.setattr(verify_paths, "_places", lambda *given: made(*given)[::-1])
+    ran = here(*walk, "--on", "mysql://u:s3cret@127.0.0.1:1/x", "--markdown", str(page))
+    sqlite, mysql = ran.json("schema-verify-paths")["paths"]
+    assert (ran.code, sqlite["passed"], [f["code"] for f in mysql["findings"]]) == (3, True, ["TV4001"])
+    assert ("TV4001" in page.read_text(), "s3cret" in page.read_text() + ran.out + ran.err) == (True, False)
 
 
 def test_from_a_dump(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 import click
+from click.core import ParameterSource
 
 from toolkit import check, document
 from toolkit import overlay_file as overlays
@@ -20,8 +21,8 @@ from toolkit.engines import ENGINES, Client, Engine, engine
 from toolkit.errors import Differences, UsageError
 from toolkit.overlay import NO_OVERLAY, Overlay
 from toolkit.query.semantics import COMMON
-from toolkit.targets import Target
-from toolkit.versions import find
+from toolkit.targets import Target, is_url
+from toolkit.versions import find, over_any
 
 _LEVELS = [severity.value for severity in Severity if severity is not Severity.SAFE]
 
@@ -73,7 +74,12 @@ def command(
     if target is not None and (before is not None or names or overlay_file is not None):
         raise UsageError("TV8112", "TARGET says what to come from; --from, --engine and --overlay do not go with it",
                          "Leave them out, or leave TARGET out.")  # fmt: skip
-    wishes = overlays.load(overlay_file) if overlay_file else NO_OVERLAY
+    said = click.get_current_context().get_parameter_source("version") is not ParameterSource.DEFAULT
+    if other is not None and said:
+        raise UsageError("TV8112", "OTHER says what to go to; --to does not go with it", "Leave one of them out.")
+    if config is not None and all(is_url(text) for text in (target, other, data) if text is not None):
+        raise click.UsageError("--config names stores, and none is asked about: name one, or leave --config out")
+    wishes = over_any(overlays.load(overlay_file)) if overlay_file else NO_OVERLAY
     saved = [each for path in queries for each in check.read(path)]
     named = {**(_read_aliases(aliases) if aliases else {}), **_pairs(alias)}
     with ExitStack() as stack:
@@ -121,7 +127,8 @@ def _sides(
 
 
 def _open(stack: ExitStack, text: str, config: Path | None) -> tuple[Live, Client]:
-    found = targets(text, config)
+    # Of the two stores, one may be named by a URL.
+    found = targets(text, None if is_url(text) else config)
     [store] = found
     chosen, client = stack.enter_context(connected(store))
     return check.observe(chosen, client, store.overlay, _named(store)), client

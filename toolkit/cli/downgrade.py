@@ -11,7 +11,7 @@ from toolkit.apply.recognising import goes_down
 from toolkit.apply.runner import plan_store, upgrade_task
 from toolkit.cli.options import connected, each, target_argument, targets
 from toolkit.cli.output import emit, number, output_option
-from toolkit.cli.running import answer, begun_plan, confirm, looked, problems_json, run_task, show
+from toolkit.cli.running import answer, begun_plan, confirm, looked, problems_json, run_task, show, tell_kept
 from toolkit.cli.throttle import throttle_options
 from toolkit.definition import Definition
 from toolkit.engines import Client
@@ -51,6 +51,7 @@ def _downgrade(
         plan = begun or plan_store(engine, client, wanted, chain(), store.overlay)
         if begun is None and plan.steps and not goes_down(engine, plan, client.observe, store.overlay):
             raise UsageError("TV2014", f"{name} is not above {wanted.version}", "Use `schema upgrade` to go up.")
+        task = upgrade_task(engine, plan, wanted, store.overlay, "downgrade")
         problems = looked(client, plan) if begun is None else None
         show(name, plan, quiet, dry_run, problems)
         losses = _losses(client, plan)
@@ -62,9 +63,10 @@ def _downgrade(
         result = None
         if not dry_run and plan.steps:
             confirm(plan, yes)
-            result = run_task(client, upgrade_task(engine, plan, wanted, store.overlay, "downgrade"), quiet, wishes)
+            result = run_task(client, task, quiet, wishes)
             if not quiet:
                 click.echo(f"Done: {name} is at {wanted.version}, checked against the live catalog.")
+                tell_kept(plan, quiet)
         return {**answer(name, plan, result), "preflight": problems_json(problems), "losses": losses}
 
 

@@ -16,7 +16,7 @@ from toolkit.apply.limits import Limits
 from toolkit.apply.repairing import repair_task
 from toolkit.cli.options import connected, target_argument, targets
 from toolkit.cli.output import ci_output_option, emit
-from toolkit.cli.running import begun_plan, confirm, run_task, show
+from toolkit.cli.running import begun_plan, confirm, run_task, show, tell_kept
 from toolkit.cli.throttle import throttle_options
 from toolkit.drift import Report
 from toolkit.drift_reports import Checked, github, junit, metrics
@@ -110,6 +110,7 @@ def _repaired(
         label = report.version
         wanted = wanted.at_label(label) if label in wanted.labels.elasticsearch else wanted
         run_task(client, repair_task(engine, plan, wanted, check.overlay), quiet, wishes)
+        tell_kept(plan, quiet)
         before, (report, _) = report, check_store(engine, client, check)
         if not report.findings or (report.findings == before.findings and not before.again):
             break
@@ -176,14 +177,15 @@ def _shown(statements: list[str], path: tuple[str, ...]) -> str:
 
 def write(file: Path, text: str) -> None:
     """Write a whole file or nothing: a collector that reads it at the same moment never sees half of it. What a link
-    leads to is written, and what is no file (a pipe, /dev/stdout) is written to."""
+    leads to is written, and what is no file (a pipe, /dev/stdout) is written to.
+    Names that are no UTF-8 are shown as on a terminal."""
     try:
         if file.exists() and not file.is_file():
-            file.write_text(text, encoding="utf-8")
+            file.write_text(text, encoding="utf-8", errors="backslashreplace")
             return
         file = file.resolve()
         handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as stream:
             stream.write(text)
         os.chmod(name, 0o644)
         os.replace(name, file)

@@ -65,10 +65,14 @@ def write(folder: Path, stale: Stale) -> None:
             (folder / name).write_text(text, encoding="utf-8")
         for name in stale.remove:
             (folder / name).unlink()
-    except PermissionError as error:
-        raise UsageError(
-            "TV2008", f"cannot write {error.filename}", "Run this in a checkout you may write to."
-        ) from None
+    except OSError as error:
+        raise unwritable(error) from None
+
+
+def unwritable(error: OSError) -> UsageError:
+    """The error for a folder that takes no files: rights, a disk that is full or read-only."""
+    message = f"cannot write {error.filename}: {error.strerror}"
+    return UsageError("TV2008", message, "Run this in a checkout you may write to.")
 
 
 def _altered(folder: Path, against: str) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from toolkit.changelog import with_entry
-from toolkit.cli.generate import write
+from toolkit.cli.generate import unwritable, write
 from toolkit.cli.output import emit, output_option
 from toolkit.definition import Header, Labels, version_key
 from toolkit.describe import change_json, change_line
@@ -63,9 +63,13 @@ def _frozen(folder: Path, version: str, summary: str, servers: str) -> Path:
     log = changelog_file()
     if log is None:
         raise UsageError("TV2053", "there is no CHANGELOG.md beside schema/", "Run this in a checkout of the project.")
-    log.write_text(with_entry(log.read_text(encoding="utf-8"), version), encoding="utf-8")
-    with path.open("x", encoding="utf-8") as file:
-        file.write(text)
+    entry = with_entry(log.read_text(encoding="utf-8"), version)
+    try:
+        log.write_text(entry, encoding="utf-8")
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise unwritable(error) from None
     return path
 
 

@@ -13,7 +13,7 @@ import click
 from toolkit.cli.output import interrupted
 from toolkit.engines import ENGINES, Client, Engine, engine
 from toolkit.errors import ToolkitError
-from toolkit.targets import DEFAULT_FILE, Target, resolve
+from toolkit.targets import DEFAULT_FILE, Target, is_url, resolve
 
 _F = TypeVar("_F", bound=Callable[..., object])
 _T = TypeVar("_T")
@@ -37,7 +37,10 @@ def version_option(default: str = "latest") -> Callable[[_F], _F]:
 
 
 def targets(target: str | None, config: Path | None) -> tuple[Target, ...]:
-    """What the command line names, with `${ENV}` filled in."""
+    """What the command line names, with `${ENV}` filled in. UsageError for a file beside a URL: its overlay would be
+    passed over, and what an overlay has made would look like drift."""
+    if config is not None and target is not None and is_url(target):
+        raise click.UsageError("--config names stores: give the name of one instead of a URL, or leave --config out")
     return resolve(target, config, os.environ)
 
 

@@ -126,7 +126,8 @@ def run_command(command: click.Command, arguments: list[str]) -> int:
 
 def _run(command: click.Command, arguments: list[str], wants_json: bool) -> int:
     try:
-        command.main(arguments, prog_name="temporal-visibility", standalone_mode=False)
+        # The code of an Exit, which click does not let through; commands answer nothing.
+        code = command.main(arguments, prog_name="temporal-visibility", standalone_mode=False)
     except ToolkitError as error:
         _show(error, wants_json)
         return error.exit_code
@@ -142,15 +143,25 @@ def _run(command: click.Command, arguments: list[str], wants_json: bool) -> int:
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except (click.Abort, KeyboardInterrupt):
-        # An interrupt that came while a text was executed (dataclasses are made so, at imports) has `python -m` end by
-        # the signal, whatever our exit code; the next text executed has it forgotten.
-        exec("")
+        _forget_the_signal()
         if wants_json:
             click.echo(as_json({"error": interrupted().to_json()}))
         else:
             click.echo("Stopped. Nothing is lost: run the same command again to go on.", err=True)
         return 130
-    return 0
+    return code if isinstance(code, int) else 0
+
+
+def _forget_the_signal() -> None:
+    """An interrupt that came while a text was executed (dataclasses are made so, at imports) has `python -m` end by the
+    signal, whatever our exit code; the next text executed has it forgotten."""
+    exec("")
+
+
+def ended() -> click.exceptions.Exit:
+    """The end, to be raised, of a command that goes on until Ctrl-C: nothing is wrong, and nothing is to be said."""
+    _forget_the_signal()
+    return click.exceptions.Exit(130)
 
 
 def interrupted() -> Stopped:

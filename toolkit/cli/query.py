@@ -68,10 +68,18 @@ def _typed(context: click.Context, parameter: click.Parameter, values: Sequence[
     return {name: known[kind] for name, kind in found.items()}
 
 
+def _storable(_: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """Bytes that are no UTF-8 come as halves of characters, which every driver refuses in its own way."""
+    if value is not None and any(0xD800 <= ord(c) < 0xE000 for c in value):
+        raise click.BadParameter("it is no UTF-8 text", param=parameter)
+    return value
+
+
 @click.command("query")
 @click.argument("target")
 @click.argument("filter_text", metavar="[FILTER]", default="")
-@click.option("--namespace", required=True, metavar="ID", help="Namespace id, as the store holds it.")
+@click.option("--namespace", required=True, metavar="ID", callback=_storable,
+              help="Namespace id, as the store holds it.")  # fmt: skip
 @click.option("--count", is_flag=True, help="Print the exact number; with GROUP BY in the filter, by value.")
 @click.option("--limit", type=click.IntRange(1, MAX_LIMIT), default=_LIMIT, show_default=True, help="Records a page.")
 @click.option("--page-token", metavar="TOKEN", help="What the page before printed: go on from there.")
@@ -87,9 +95,8 @@ def _typed(context: click.Context, parameter: click.Parameter, values: Sequence[
 @click.option("--aliases", type=click.Path(dir_okay=False, path_type=Path), help="YAML file of NAME: FIELD.")
 @click.option("--attribute", multiple=True, metavar="NAME=TYPE", callback=_typed,
               help="Type that a mapping does not tell (Elasticsearch: Keyword or KeywordList).")  # fmt: skip
-@click.option(
-    "--division", metavar="TEXT", help="Namespace division meant when the filter names none; none: workflows."
-)
+@click.option("--division", metavar="TEXT", callback=_storable,
+              help="Namespace division meant when the filter names none; none: workflows.")  # fmt: skip
 @click.option("--config", type=click.Path(dir_okay=False, path_type=Path), help="File that names stores.")
 @output_option
 def command(

@@ -173,6 +173,13 @@ def confirm(plan: Plan, yes: bool) -> None:
         raise click.Abort
 
 
+def tell_kept(plan: Plan, quiet: bool) -> None:
+    """After a run: what it has left in the store, which the next run asks about. Beside an answer that is data, too."""
+    if plan.kept:
+        words = "The old data is kept and kept current: `schema finish` drops it, `schema rollback` goes back."
+        click.echo(words, err=quiet)
+
+
 def problems_json(problems: Sequence[Problem] | None) -> list[dict[str, object]] | None:
     """What a look found, as data; null where nobody looked."""
     if problems is None:

@@ -13,8 +13,9 @@ import click
 
 from toolkit.apply.standing import standing
 from toolkit.cli.options import connected, target_argument, targets
-from toolkit.cli.output import emit, number, output_option, unread
-from toolkit.errors import Differences, ToolkitError, UsageError
+from toolkit.cli.output import emit, ended, number, output_option, unread
+from toolkit.errors import Differences, ToolkitError
+from toolkit.routes import needs, published
 from toolkit.targets import Target
 
 Facts = Mapping[str, Any]
@@ -32,6 +33,25 @@ def command(
 ) -> None:
     """Show how TARGET (a URL, or a store of the configuration file) stands; without TARGET all stores of the file."""
     stores = targets(target, config)
+    if server is not None:
+        # What is wrong for every store is told once, and of none.
+        needs(published().servers, server)
+    try:
+        found, failed = _looked(stores, server, watch, output)
+    except KeyboardInterrupt:
+        if watch is None:
+            raise
+        raise ended() from None
+    if failed:
+        raise failed[0]
+    if exit_code and any(facts["pending"] for facts in found):
+        raise Differences("TV6003", "a store is not at the newest version", "Run `temporal-visibility schema plan`.")
+
+
+def _looked(
+    stores: Sequence[Target], server: str | None, watch: float | None, output: str
+) -> tuple[list[dict[str, Any]], list[ToolkitError]]:
+    """Show the stores once, or every `watch` seconds: the last facts, and what kept others from being told."""
     while True:
         failed: list[ToolkitError] = []
         found = [_look(store, server, failed) for store in stores]
@@ -39,13 +59,9 @@ def command(
             click.echo(_CLEAR, nl=False)
         emit(output, {"stores": found}, partial(_text, found))
         if watch is None or unread():
-            break
+            return found, failed
         sys.stdout.flush()
         time.sleep(watch)
-    if failed:
-        raise failed[0]
-    if exit_code and any(facts["pending"] for facts in found):
-        raise Differences("TV6003", "a store is not at the newest version", "Run `temporal-visibility schema plan`.")
 
 
 def _look(store: Target, server: str | None, failed: list[ToolkitError]) -> dict[str, Any]:
@@ -54,8 +70,6 @@ def _look(store: Target, server: str | None, failed: list[ToolkitError]) -> dict
     try:
         with connected(store) as (engine, client):
             return {"target": name, **standing(engine, client, store.overlay, server)}
-    except UsageError:
-        raise
     except ToolkitError as error:
         error.told = True
         failed.append(error)

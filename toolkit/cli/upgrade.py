@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from toolkit.apply import plan_json as plans
 from toolkit.apply.limits import Limits
@@ -12,7 +13,7 @@ from toolkit.apply.recognising import goes_down
 from toolkit.apply.runner import plan_store, upgrade_task
 from toolkit.cli.options import connected, each, target_argument, targets, version_option
 from toolkit.cli.output import emit, output_option
-from toolkit.cli.running import answer, begun_plan, confirm, looked, problems_json, run_task, show
+from toolkit.cli.running import answer, begun_plan, confirm, looked, problems_json, run_task, show, tell_kept
 from toolkit.cli.throttle import throttle_options
 from toolkit.definition import Definition
 from toolkit.errors import UsageError
@@ -38,6 +39,8 @@ def command(
     """Bring TARGET (a URL, or a store of the configuration file) to a version, and check that it got there."""
     given = plans.read(file) if file else None
     wanted = find(given.wanted if given else version)
+    if given:
+        _alone(given, version, offline)
     stores = targets(target, config)
     if given and len(stores) > 1:
         raise UsageError("TV2013", "a plan is for one store", "Name the TARGET it was made for.")
@@ -47,6 +50,15 @@ def command(
 
     runs = each(stores, act, "runs")
     emit(output, {"runs": runs}, lambda: ())
+
+
+def _alone(given: Plan, version: str, offline: bool) -> None:
+    """Where to and how is said by the plan: UsageError when the command line says otherwise."""
+    said = click.get_current_context().get_parameter_source("version") is not ParameterSource.DEFAULT
+    if said and find(version).version != given.wanted:
+        raise UsageError("TV2013", f"the plan is for version {given.wanted}", "Leave --to out, or make a new plan.")
+    if offline:
+        raise click.UsageError("--offline goes with `schema plan`, where the steps of --plan were chosen")
 
 
 def _upgrade(
@@ -62,18 +74,15 @@ def _upgrade(
         if begun is None and goes_down(engine, plan, client.observe, store.overlay):
             hint = "An upgrade never goes down: use `schema downgrade`."
             raise UsageError("TV2006", f"{name} is above {wanted.version} already", hint)
+        task = upgrade_task(engine, plan, wanted, store.overlay)
         problems = looked(client, plan) if begun is None else None
         found = {"preflight": problems_json(problems)}
         show(name, plan, quiet, dry_run, problems)
         if dry_run or not plan.steps:
             return answer(name, plan, None) | found
         confirm(plan, yes)
-        task = upgrade_task(engine, plan, wanted, store.overlay)
         result = run_task(client, task, quiet, wishes)
         if not quiet:
             click.echo(f"Done: {name} is at {wanted.version}, checked against the live catalog.")
-            if plan.kept:
-                click.echo(
-                    "The old data is kept and kept current: `schema finish` drops it, `schema rollback` goes back."
-                )
+            tell_kept(plan, quiet)
         return answer(name, plan, result) | found

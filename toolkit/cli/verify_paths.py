@@ -16,15 +16,15 @@ from toolkit import overlay_file as overlays
 from toolkit.cli.output import ci_output_option, emit
 from toolkit.definition import Definition
 from toolkit.engines import ENGINES, engine
-from toolkit.errors import Differences, UsageError
+from toolkit.errors import Differences, ToolkitError, UsageError
 from toolkit.overlay import NO_OVERLAY, Overlay
 from toolkit.routes import published
 from toolkit.targets import Target, parse_url
 from toolkit.verify import containers, report
-from toolkit.verify.evidence import Evidence, UpgradePath, passed
+from toolkit.verify.evidence import Evidence, UpgradePath, none, passed
 from toolkit.verify.paths import chosen, paths
 from toolkit.verify.places import walk_from_dump, walk_on
-from toolkit.versions import chain, find
+from toolkit.versions import chain, find, over_any
 
 _EMBEDDED = ("sqlite", "clickhouse")
 
@@ -54,20 +54,24 @@ def command(
 ) -> None:  # fmt: skip
     """Prove upgrade paths by walking them: throwaway stores are made, filled, upgraded beside a writer, compared, taken
     back. Nothing of yours is touched."""
+    for file in filter(None, (markdown_file, junit_file)):
+        _writable(file)
     goal = find(version)
-    wishes = overlays.load(overlay_file) if overlay_file else NO_OVERLAY
+    wishes = over_any(overlays.load(overlay_file)) if overlay_file else NO_OVERLAY
     with _removing(), ExitStack() as stack:
         places = _places(stack, engines, urls, in_containers, containers.images(images))
         if dump is None:
             # Every start is known before the first path is walked.
             ways = [(place, _ways(place, goal, wishes, starts)) for place in places]
-            found = [evidence for way in ways for evidence in _walked(*way, rows, output)]
+            found: list[Evidence] = []
+            for place, some in ways:
+                _walk(place, some, rows, output, found)
         else:
             found = [_from_dump(places, dump, goal, wishes, rows)]
     page = list(report.markdown(found))
+    emit(output, report.to_json(found), lambda: page, lambda: report.github(found))
     _write(markdown_file, "\n".join(page) + "\n")
     _write(junit_file, report.junit(found))
-    emit(output, report.to_json(found), lambda: page, lambda: report.github(found))
     if not passed(found):
         raise Differences("TV8208", "not every upgrade path holds", "The report says what was found on each.")
 
@@ -110,11 +114,19 @@ def _ways(place: Target, goal: Definition, wishes: Overlay, starts: Sequence[str
     return chosen(place.engine, found, starts, chain())
 
 
-def _walked(place: Target, ways: Sequence[UpgradePath], rows: int, output: str) -> Iterator[Evidence]:
+def _walk(place: Target, ways: Sequence[UpgradePath], rows: int, output: str, found: list[Evidence]) -> None:
+    """Add to `found` what walking showed. Where no store can be had, that is an error while there is nothing to report,
+    and evidence afterwards: hours may have gone into what is there."""
     for number, path in enumerate(ways, 1):
         if output != "json":
             click.echo(f"[{number}/{len(ways)}] {path.name}", err=True)
-        yield walk_on(engine(place.engine), path, place, rows, chain())
+        try:
+            found.append(walk_on(engine(place.engine), path, place, rows, chain()))
+        except ToolkitError as error:
+            if not found:
+                raise
+            found.append(none(path, rows, error.code, place.redact(f"{error.message}. {error.hint}")))
+            return
 
 
 def _from_dump(places: Sequence[Target], dump: Path, goal: Definition, wishes: Overlay, rows: int) -> Evidence:
@@ -124,10 +136,18 @@ def _from_dump(places: Sequence[Target], dump: Path, goal: Definition, wishes: O
     return walk_from_dump(known, dump, goal, wishes, places[0], rows, chain(), published().routes)
 
 
+def _writable(path: Path) -> None:
+    """Raise UsageError for what can be seen not to be, before anything is walked."""
+    if not os.access(path if os.path.exists(path) else path.parent, os.W_OK):
+        raise UsageError("TV2008", f"cannot write {path}", "Name another file.")
+
+
 def _write(path: Path | None, text: str) -> None:
     if path is None:
         return
     try:
-        path.write_text(text, encoding="utf-8")
+        path.write_text(text, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
-        raise UsageError("TV2008", f"cannot write {path}: {error.strerror}", "Name another file.") from None
+        refused = UsageError("TV2008", f"cannot write {path}: {error.strerror}", "Name another file.")
+        refused.told = True
+        raise refused from None

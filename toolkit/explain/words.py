@@ -6,6 +6,8 @@ import re
 from collections.abc import Sequence
 
 from toolkit.catalog import Absent, Json
+from toolkit.definition import version_key
+from toolkit.errors import VersionError
 from toolkit.plan import Expect, Lock, Mode, Plan, Step
 
 UNKNOWN = "unknown"
@@ -112,4 +114,14 @@ def way_back(plan: Plan) -> str:
     before = plan.found[-1] if plan.found else None
     if before is None:
         return "none: no published version leads back to what there is now"
-    return f"`schema downgrade --to {before}`"
+    if before == plan.wanted:
+        return f"none: the schema is that of {before} before and after"
+    return f"`schema {'upgrade' if _is_later(before, plan.wanted) else 'downgrade'} --to {before}`"
+
+
+def _is_later(version: str, other: str) -> bool:
+    """A rollback may lead to a store that records no version."""
+    try:
+        return version_key(version) > version_key(other)
+    except VersionError:
+        return True

@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from toolkit.engines import engine
@@ -66,19 +66,35 @@ def running(name: str, others: Mapping[str, str]) -> Iterator[Target]:
     if name not in IMAGES:
         raise UsageError("TV2082", f"there is no image for {name}", f"Engines in containers: {', '.join(IMAGES)}.")
     image, password = IMAGES[name], secrets.token_urlsafe(12)
-    container = _docker(
-        "run", "--detach", "--rm", "--publish", f"127.0.0.1::{image.port}", "--label", "temporal-visibility=verify",
-        *(part for key, value in image.environment.items()
-          for part in ("--env", f"{key}={value.format(password=password)}")),
-        others.get(name, image.name), *image.arguments, secret=password,
-    )  # fmt: skip
+    # Named by us: whoever is stopped while Docker starts it knows nothing else of it.
+    container = f"temporal-visibility-{secrets.token_hex(6)}"
     try:
+        _docker(
+            "run", "--detach", "--rm", "--name", container, "--publish", f"127.0.0.1::{image.port}",
+            "--label", "temporal-visibility=verify",
+            *(part for key, value in image.environment.items()
+              for part in ("--env", f"{key}={value.format(password=password)}")),
+            others.get(name, image.name), *image.arguments, secret=password,
+        )  # fmt: skip
         port = _docker("port", container, f"{image.port}/tcp").splitlines()[0].rpartition(":")[2]
         target = parse_url(image.url.format(password=password, port=port), {})
         _wait(target)
         yield target
-    finally:
+    except BaseException:
+        # What went wrong is told, not that there was nothing to remove.
+        with suppress(ToolkitError):
+            _remove(container)
+        raise
+    _remove(container)
+
+
+def _remove(container: str) -> None:
+    """One that has ended is gone already, which older Dockers call an error."""
+    try:
         _docker("rm", "--force", "--volumes", container)
+    except ToolkitError as error:
+        if "No such container" not in error.message:
+            raise
 
 
 def _docker(*words: str, secret: str = "") -> str:

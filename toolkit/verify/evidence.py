@@ -117,6 +117,13 @@ class Evidence:
         return not self.findings
 
 
+def none(path: UpgradePath, rows: int, code: str, reason: str) -> Evidence:
+    """What there is to say of a path that could not be walked, because there was no store to walk it on."""
+    finding = Finding(Check.START, code, reason)
+    return Evidence(path, "", rows, 0.0, (), Felt(0, 0, 0.0, 0.0, 0), Disk(None, None, None), None, (Check.START,),
+                    (finding,))  # fmt: skip
+
+
 def passed(found: Sequence[Evidence]) -> bool:
     """Whether all did, and there was something to judge."""
     return bool(found) and all(one.passed for one in found)

@@ -28,12 +28,14 @@ DIALECT = "postgres"
 
 _NO_TEXT = "a JSON text casts to no number and no truth value, whatever it says"
 _NO_CAST = refused("TV8025", _NO_TEXT, "7")
+# What means something in a raw tsvector.
+_RAW = ":'\\"
 _WORDS = refused(
     "TV8023",
     "a Text is read as a raw tsvector: what follows a ':' is a position, and anything else there is a syntax error, as "
     "is an odd ' at the beginning of a word; a \\ goes",
     "a:b c",
-    *(Spoils(Spoil.HOLDS, sign=sign) for sign in ":'\\"),
+    *(Spoils(Spoil.HOLDS, sign=sign) for sign in _RAW),
 )
 _NO_TIME = refused("TV8017", "a text that is no time stops the change", "plain", Spoils(Spoil.NO_TIME))
 _NUMBER_TIME = refused("TV8019", "a number is no time", 7)
@@ -69,8 +71,7 @@ CHANGES: Changes = changes({
 })  # fmt: skip
 
 HOLDS: Holdings = {
-    # What comes after a colon is a position, whose digits get lost, or a syntax error.
-    _T.TEXT: Holding(sign=":"),
+    _T.TEXT: Holding(signs=_RAW),
     _T.KEYWORD: Holding(longest=255),
     _T.INT: Holding(),
     _T.DOUBLE: Holding(low=-DECIMAL_END, high=DECIMAL_END),

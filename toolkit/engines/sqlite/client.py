@@ -5,6 +5,7 @@ It decides nothing; what to run comes as Steps, what to store as Records.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -69,10 +70,15 @@ def connect(target: Target, rules: Profile) -> SqliteClient:
         raise Unsupported("TV4004", f"this is SQLite {sqlite3.sqlite_version}; generated columns need 3.31 or newer",
                           "Use a Python with a newer SQLite.")  # fmt: skip
     path = Path(target.path)
-    if not path.parent.is_dir():
+    try:
+        folder, file = path.parent.is_dir(), path.exists()
+    except OSError as error:
+        reason = f"cannot open {target.shown}: {error.strerror}"
+        raise ConnectionFailed("TV4001", reason, "Is it a SQLite file, and may you read it?") from None
+    if not folder:
         raise ConnectionFailed("TV4001", f"cannot open {target.shown}: there is no directory {path.parent}", _EXAMPLE)
     client = SqliteClient(path, target, rules)
-    if path.exists():
+    if file:
         client.check()
     return client
 
@@ -107,7 +113,7 @@ class SqliteClient:
         return int(self._target.options.get("busy_timeout", BUSY_MILLISECONDS))
 
     def _session(self, wait: float) -> sqlite3.Connection:
-        uri = f"file:{quote(str(self._path))}?mode={self._target.options.get('mode', 'rwc')}"
+        uri = f"file:{quote(os.fsencode(self._path))}?mode={self._target.options.get('mode', 'rwc')}"
         return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=wait)
 
     def check(self) -> None:

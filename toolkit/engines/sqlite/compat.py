@@ -64,5 +64,5 @@ CHANGES: Changes = changes({
 
 HOLDS: Holdings = {
     **{kind: Holding() for kind in AttributeType},
-    _T.KEYWORD_LIST: Holding(sign="♡", signed=Severity.LOSSY, empty=Empty.TEXT),
+    _T.KEYWORD_LIST: Holding(signs="♡", signed=Severity.LOSSY, empty=Empty.TEXT),
 }
