@@ -32,6 +32,8 @@ SELECT @@read_only AS read_only, @@super_read_only AS super_read_only, @@innodb_
 """
 _CLUSTER = "SHOW VARIABLES WHERE Variable_name IN ('wsrep_on', 'group_replication_single_primary_mode')"
 _MEMBERS = "SELECT COUNT(*) AS v FROM performance_schema.replication_group_members WHERE MEMBER_STATE = 'ONLINE'"
+# 8.0.22 has the first form, 8.4 no longer the second.
+_SOURCES = ("SHOW REPLICA STATUS", "SHOW SLAVE STATUS")
 _INDEXES = """
 SELECT TABLE_NAME AS tab, INDEX_NAME AS name, COLUMN_NAME AS col, EXPRESSION AS expr
 FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = DATABASE()
@@ -61,7 +63,7 @@ def check(ask: Ask, plan: Plan, tables: Sequence[str]) -> tuple[Problem, ...]:
         found += _altered(ask, tables)
     if plan.kept:
         found += [*_definer(server, own, database), *_triggers(server, have), *_cluster(ask), *_carried(ask, tables)]
-        found += _followed(ask)
+        found += [*_following(ask), *_followed(ask)]
     return tuple(sorted(found, key=lambda problem: not problem.fatal))
 
 
@@ -153,6 +155,20 @@ def _tells(ask: Ask, query: str) -> Sequence[Mapping[str, Any]]:
         return ask(query, ())
     except EngineError:
         return ()
+
+
+def _following(ask: Ask) -> Iterator[Problem]:
+    """No trigger sees the rows that come from a source: what it changes meanwhile would be in the old table only. A
+    group's own channels carry nothing to the one server that takes its writes."""
+    rows = next(filter(None, (_tells(ask, form) for form in _SOURCES)), ())
+    if any(_runs(row) for row in rows if not str(row["Channel_Name"]).startswith("group_replication_")):
+        text = "this server follows another, whose changes go past all triggers: the copy would not have them"
+        yield Problem("TV4304", text, "Use the URL of the primary, or --offline.")
+
+
+def _runs(channel: Mapping[str, Any]) -> bool:
+    """Whether it receives or applies, or tries to."""
+    return any(v != "No" for name, v in channel.items() if name.endswith(("_IO_Running", "_SQL_Running")))
 
 
 def _followed(ask: Ask) -> Iterator[Problem]:
