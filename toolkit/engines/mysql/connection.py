@@ -74,6 +74,9 @@ def _welcomed(settings: dict[str, Any]) -> Connection:
     """A connection whose greeting and login came in time: what listens at the port may be no MySQL server, or a
     balancer with none behind it. Statements then take as long as they take."""
     connection: Connection = pymysql.connect(**settings, read_timeout=CONNECT_TIMEOUT)
+    # A balancer greets with a number of its own, by which the server knows no session, or somebody else's.
+    number = ask(connection, "SELECT CONNECTION_ID() AS v")[0]["v"]
+    connection.server_thread_id = (number,)  # type: ignore[attr-defined]
     connection._read_timeout = None  # type: ignore[attr-defined]
     return connection
 
