@@ -231,14 +231,17 @@ def test_a_value_that_no_strict_session_stores_is_named(mysql: Handle) -> None:
 
 @pytest.mark.short
 def test_views_grants_and_own_indexes_go_along(mysql: Handle) -> None:
-    """MySQL's views and grants name a table; own columns, indexes and partitions are made again."""
+    """MySQL's views and grants name a table; own columns, indexes and partitions are made again, and so is another
+    parser of a full-text index."""
     url = mysql.url
-    prepared(url, 50)
+    prepared(url, 50, "1.8")
     sql(
         url,
         f"CREATE VIEW open_runs AS SELECT run_id FROM {EV} WHERE close_time IS NULL",
         f"CREATE INDEX by_mine ON {EV} (workflow_id(7) DESC, (UPPER(encoding))) COMMENT 'it''s mine, truly'",
         f"ALTER TABLE {EV} PARTITION BY KEY (namespace_id) PARTITIONS 2",
+        f"DROP INDEX by_text_02 ON {CSA}",
+        f"CREATE FULLTEXT INDEX by_text_02 ON {CSA} (Text02) WITH PARSER ngram",
     )
     before = [line for line in sql(url, f"SHOW CREATE TABLE {EV}")[0][1].splitlines() if "by_mine" in line]
     open_before = sql(url, "SELECT COUNT(*) FROM open_runs")
@@ -250,6 +253,7 @@ def test_views_grants_and_own_indexes_go_along(mysql: Handle) -> None:
         assert "PARTITION BY KEY" in made
         after = [line for line in made.splitlines() if "by_mine" in line]
         assert [line.rstrip(",") for line in after] == [line.rstrip(",") for line in before]
+        assert sql(url, f"SHOW CREATE TABLE {CSA}")[0][1].count("WITH PARSER `ngram`") == 1
         assert sql(seer, f"SELECT COUNT(*) FROM {EV}") == [(50,)]
 
 
