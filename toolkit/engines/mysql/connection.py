@@ -31,12 +31,13 @@ _MODES = ("DISABLED", "PREFERRED", "REQUIRED", "VERIFY_CA", "VERIFY_IDENTITY")
 # Without a limit of memory for ranges, long lists of keys are looked up; over the limit (8 MB, reached with 1000 keys
 # on 8.0) the server scans the table. Settings that a server may have for careless clients would refuse, end or shorten
 # statements of ours, or leave out the quotes that SHOW CREATE TABLE is read by; with another completion_type a COMMIT
-# would begin a transaction, or end the session.
+# would begin a transaction, or end the session. Errors are told apart by the server's words where numbers do not do.
 _SESSION = (
     f"SET SESSION sql_mode = {literal(SQL_MODE)}, time_zone = '+00:00', "
     "transaction_isolation = 'REPEATABLE-READ', information_schema_stats_expiry = 0, range_optimizer_max_mem_size = 0, "
     "sql_safe_updates = 0, sql_select_limit = 18446744073709551615, sql_big_selects = 1, sql_quote_show_create = 1, "
-    "max_execution_time = 0, transaction_read_only = 0, completion_type = 0"
+    "max_execution_time = 0, transaction_read_only = 0, completion_type = 0, default_storage_engine = InnoDB, "
+    "lc_messages = 'en_US'"
 )
 # The driver asks for autocommit only where the server's greeting says that it is off, which no greeting does.
 _FIRST = "SET autocommit = 1"
