@@ -5,6 +5,7 @@ It decides nothing; what to run comes as Steps, what to store as Records.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -107,7 +108,7 @@ class SqliteClient:
         return int(self._target.options.get("busy_timeout", BUSY_MILLISECONDS))
 
     def _session(self, wait: float) -> sqlite3.Connection:
-        uri = f"file:{quote(str(self._path))}?mode={self._target.options.get('mode', 'rwc')}"
+        uri = f"file:{quote(os.fsencode(self._path))}?mode={self._target.options.get('mode', 'rwc')}"
         return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=wait)
 
     def check(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sqlite3
 from contextlib import closing, suppress
@@ -56,7 +57,7 @@ class SqliteScratch:
         with closing(sqlite3.connect(self.path)) as copy:
             try:
                 if binary:
-                    with closing(sqlite3.connect(f"file:{quote(str(dump))}?mode=ro", uri=True)) as original:
+                    with closing(sqlite3.connect(f"file:{quote(os.fsencode(dump))}?mode=ro", uri=True)) as original:
                         original.backup(copy)
                 else:
                     copy.executescript(_OWN.sub("", script.read(dump)))
