@@ -76,6 +76,8 @@ def test_who_says_nothing_is_not_waited_for(mysql: Handle, monkeypatch: pytest.M
     # Whoever has answered may take longer for a statement.
     with closing(opened(parse_url(mysql.url, {}))) as patient:
         assert connection.ask(patient, "SELECT SLEEP(1.2) AS v") == [{"v": 0}]
+        # A network that is gone is asked about, long before the two hours that TCP itself waits.
+        assert patient._sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 30  # type: ignore[attr-defined]
 
 
 def test_wrong_password_and_nobody_there(mysql: Handle) -> None:

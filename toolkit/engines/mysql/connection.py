@@ -5,6 +5,7 @@ It decides nothing about schemas or runs; errors are the driver's own, except fo
 
 from __future__ import annotations
 
+import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,9 @@ from toolkit.errors import TargetError
 from toolkit.targets import Target
 
 CONNECT_TIMEOUT = 10
+# A network that is gone is noticed within a minute; by itself TCP would wait for hours. And whoever forwards packets
+# does not forget a session while an index is built.
+_KEEPALIVES = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}
 _OPTIONS = ("ssl-mode", "ssl-ca", "ssl-cert", "ssl-key", "socket", "replicas")
 # The driver's own switches, strongest first, and the mode each stands for.
 _SWITCHES = {
@@ -79,7 +83,15 @@ def _welcomed(settings: dict[str, Any]) -> Connection:
     number = ask(connection, "SELECT CONNECTION_ID() AS v")[0]["v"]
     connection.server_thread_id = (number,)  # type: ignore[attr-defined]
     connection._read_timeout = None  # type: ignore[attr-defined]
+    _keep_alive(connection._sock)  # type: ignore[attr-defined]
     return connection
+
+
+def _keep_alive(line: socket.socket) -> None:
+    """Not every system has all of these."""
+    if line.family in (socket.AF_INET, socket.AF_INET6):
+        for name in _KEEPALIVES.keys() & vars(socket).keys():
+            line.setsockopt(socket.IPPROTO_TCP, vars(socket)[name], _KEEPALIVES[name])
 
 
 def settle(connection: Connection, lock_wait_timeout: int) -> None:
