@@ -379,6 +379,8 @@ def test_rights_by_the_lines_of_show_grants() -> None:
             "not of its column",
         ),
         (1665, "impossible to write to binary log since BINLOG_FORMAT = STATEMENT", "TV4304", "binlog_format to ROW"),
+        (1878, "Temporary file write failure.", "TV4307", "innodb_tmpdir"),
+        (3108, "Column 'BatcherUser' has a generated column dependency.", "TV4312", "Drop yours"),
     ],
 )
 def test_what_the_server_refuses_says_what_to_do(number: int, text: str, code: str, told: str) -> None:
