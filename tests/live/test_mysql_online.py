@@ -456,10 +456,14 @@ def test_what_a_downgrade_loses_is_counted(mysql: Handle) -> None:
         url,
         f"UPDATE {EV} SET execution_duration = 7 ORDER BY run_id LIMIT 30",
         f"CREATE INDEX mine ON {EV} (namespace_id, execution_duration, workflow_id)",
+        f"CREATE VIEW long_runs AS SELECT e.run_id FROM {EV} e WHERE e.execution_duration > 5",
+        f"CREATE VIEW runs AS SELECT run_id FROM {EV}",
     )
     # MySQL would leave the other columns of it, under the same name.
     shortened = temporal_visibility("schema", "downgrade", url, "--to", "1.3", "--yes")
     assert "index mine of executions_visibility uses execution_duration" in shortened.err
+    assert f"view {mysql.database}.long_runs reads execution_duration" in " ".join(shortened.out.split())
+    assert ".runs " not in shortened.out
     sql(url, f"DROP INDEX mine ON {EV}")
     down = temporal_visibility("schema", "downgrade", url, "--to", "1.3", "--yes", "--output", "json")
     assert down.code == 0, down.err

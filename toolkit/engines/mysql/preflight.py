@@ -6,10 +6,10 @@ Each check is a query and a Problem with its code; what the server does not tell
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any
 
-from toolkit.catalog import Absent
+from toolkit.catalog import Absent, Path
 from toolkit.engines.mysql import others, traits
 from toolkit.engines.mysql.layout import PRIMARY_KEY
 from toolkit.engines.mysql.names import STEP_BACK, back
@@ -41,6 +41,11 @@ FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = DATABASE()
 _GENERATED = """
 SELECT TABLE_NAME AS tab, COLUMN_NAME AS name, NULL AS col, GENERATION_EXPRESSION AS expr
 FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE() AND GENERATION_EXPRESSION <> ''
+"""
+_VIEWS = """
+SELECT u.TABLE_NAME AS tab, CONCAT(v.TABLE_SCHEMA, '.', v.TABLE_NAME) AS name, v.VIEW_DEFINITION AS text
+FROM information_schema.VIEW_TABLE_USAGE u JOIN information_schema.VIEWS v
+  ON v.TABLE_SCHEMA = u.VIEW_SCHEMA AND v.TABLE_NAME = u.VIEW_NAME WHERE u.TABLE_SCHEMA = DATABASE()
 """
 _GRANT = re.compile(r"^GRANT (.+) ON (.+?) TO ")
 _ROLE = re.compile(r"^GRANT `(?!.* ON )")
@@ -198,6 +203,7 @@ def _users(ask: Ask, plan: Plan) -> Iterator[Problem]:
     gone = [path for path, wanted in touched.items() if path[1:2] == ("columns",) and isinstance(wanted, Absent)]
     # A table that goes as a whole takes all with it.
     whole = {table for table, _, column in gone if column in PRIMARY_KEY}
+    yield from _views(ask, gone, whole) if gone else ()
     gone = [path for path in gone if path[0] not in whole]
     if not gone:
         return
@@ -208,6 +214,16 @@ def _users(ask: Ask, plan: Plan) -> Iterator[Problem]:
             if lost and (row["tab"], where, row["name"]) not in touched:
                 text = f"{kind} {row['name']} of {row['tab']} uses {', '.join(lost)}, which the wanted version has not"
                 yield Problem("TV4312", text, "Drop it before: nothing could be there of it afterwards.")
+
+
+def _views(ask: Ask, gone: Sequence[Path], whole: Set[str]) -> Iterator[Problem]:
+    """MySQL lets a view stand that reads what is gone; as far as this account may see its text."""
+    for row in ask(_VIEWS, ()):
+        columns = [c for table, _, c in gone if table == row["tab"] and identifier(c) in (row["text"] or "")]
+        lost = [row["tab"]] if row["tab"] in whole else columns
+        if lost:
+            text = f"view {row['name']} reads {', '.join(lost)}, which the wanted version has not, and will fail"
+            yield Problem("TV4312", text, "Drop it, or make it without that.", fatal=False)
 
 
 def _altered(ask: Ask, tables: Sequence[str]) -> Iterator[Problem]:
