@@ -16,7 +16,7 @@ from tests.engines.processes import wait_until
 from tests.support import journeys
 from tests.support.catalogs import LAST, published, released
 from tests.support.command import temporal_visibility
-from tests.support.mysql import CSA, EV, HALVES, account, ask, driver, sql
+from tests.support.mysql import CHSA, CSA, EV, HALVES, account, ask, driver, sql
 from tests.support.mysql_writing import MysqlWriter, leftovers
 from tests.support.online import go, killed_again_and_again, paused, prepared
 from toolkit.apply.actions import Action, CopyChunk, Outcome, Replay, RunStep
@@ -334,6 +334,7 @@ def test_what_was_made_since_an_upgrade_is_not_lost_by_its_rollback(mysql: Handl
     prepared(url, 50)
     ran(url, "upgrade")
     sql(url, f"CREATE TRIGGER watch AFTER DELETE ON {EV} FOR EACH ROW SET @gone = 1")
+    sql(url, f"ALTER TABLE {CHSA} ADD COLUMN own INT")
     log = "FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME LIKE 'temporal%back%'"
     # MySQL tells the second in which a table was made.
     wait_until(lambda: sql(url, f"SELECT NOW() > CREATE_TIME {log}") == [(1,)], 30, "the next second")
@@ -341,7 +342,8 @@ def test_what_was_made_since_an_upgrade_is_not_lost_by_its_rollback(mysql: Handl
     shown = temporal_visibility("schema", "rollback", url, "--dry-run")
     back = temporal_visibility("schema", "rollback", url, "--yes")
     assert "trigger watch" in back.err
-    sql(url, "DROP TRIGGER watch")
+    assert "column own was made on chasm_search_attributes" in " ".join(shown.out.split())
+    sql(url, "DROP TRIGGER watch", f"ALTER TABLE {CHSA} DROP COLUMN own")
     back = temporal_visibility("schema", "rollback", url, "--yes")
     assert (back.code, "TV4313" in back.err, "TV4313" in shown.out) == (1, True, True), back.err + shown.out
     ran(url, "finish")

@@ -66,6 +66,7 @@ def check(ask: Ask, plan: Plan, tables: Sequence[str]) -> tuple[Problem, ...]:
     found = [*_writes(server, have), *_rights(server, have, plan), *_waiting(ask), *_users(ask, plan)]
     if any(step.id == STEP_BACK for step in plan.steps):
         found += _altered(ask, tables)
+    found += _undone(ask, plan)
     if plan.kept:
         found += [*_definer(server, own, database), *_triggers(server, have), *_cluster(ask), *_carried(ask, tables)]
         found += [*_following(ask), *_followed(ask)]
@@ -241,6 +242,17 @@ def _altered(ask: Ask, tables: Sequence[str]) -> Iterator[Problem]:
         if intact.get(back(name)) is False:
             text = f"{name} was altered or made anew since the upgrade, and the old table would come back without that"
             yield Problem("TV4313", text, f"There is no way back any more: {keep}")
+
+
+def _undone(ask: Ask, plan: Plan) -> Iterator[Problem]:
+    """A table that an upgrade made goes with its rollback."""
+    undone = (e.path[2:] for step in plan.steps if step.id.endswith(".undo") for e in step.done)
+    made = {path for path in undone if path[1:2] == ("columns",)}
+    whole = {table for table, _, column in made if column in PRIMARY_KEY}
+    for table, column in traits.plain_columns(ask, sorted(whole)) if whole else ():
+        if (table, "columns", column) not in made:
+            text = f"column {column} was made on {table}, which goes with the upgrade that made it"
+            yield Problem("TV4306", text, "Drop it. Or: `schema finish` keeps the table as it is.")
 
 
 def _carried(ask: Ask, tables: Sequence[str]) -> Iterator[Problem]:
