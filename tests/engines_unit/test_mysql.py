@@ -332,6 +332,9 @@ def problems(grants: tuple[str, ...] = (EVERYTHING,), plan: Plan = KEPT, **facts
             return [{"Grants": line} for line in grants]
         if query.startswith("SHOW VARIABLES"):
             return [{"Variable_name": "wsrep_on", "Value": facts.get("wsrep", "OFF")}]
+        if query == "SHOW REPLICA STATUS":
+            channel, running = facts.get("channel"), facts.get("running", "No")
+            return [] if channel is None else [{"Channel_Name": channel, "Replica_SQL_Running": running}]
         return []
 
     return {p.code for p in preflight.check(ask, plan, ()) if p.fatal}
@@ -347,6 +350,8 @@ def test_what_a_server_must_allow() -> None:
     assert problems(wsrep="ON") == {"TV4304"}
     assert problems(read_only=1) == problems(super_read_only=1) == problems(engine_read_only=1) == {"TV4303"}
     assert problems(strong, read_only=1) == set()
+    assert problems(channel="", running="Yes") == {"TV4304"}
+    assert problems(channel="") == problems(channel="group_replication_applier", running="Yes") == set()
 
 
 def test_rights_by_the_lines_of_show_grants() -> None:
@@ -374,6 +379,8 @@ def test_rights_by_the_lines_of_show_grants() -> None:
             "not of its column",
         ),
         (1665, "impossible to write to binary log since BINLOG_FORMAT = STATEMENT", "TV4304", "binlog_format to ROW"),
+        (1878, "Temporary file write failure.", "TV4307", "innodb_tmpdir"),
+        (3108, "Column 'BatcherUser' has a generated column dependency.", "TV4312", "Drop yours"),
     ],
 )
 def test_what_the_server_refuses_says_what_to_do(number: int, text: str, code: str, told: str) -> None:

@@ -24,7 +24,7 @@ from tests.support.online import ROOT, go, once_before, prepared
 from toolkit.apply.actions import Action, CopyChunk, Outcome, Replay, Swap
 from toolkit.apply.limits import Limits
 from toolkit.apply.runner import Options
-from toolkit.engines.mysql import rebuilder
+from toolkit.engines.mysql import books, rebuilder
 from toolkit.engines.mysql.connection import session
 from toolkit.errors import ConnectionFailed
 
@@ -132,6 +132,23 @@ def test_a_lock_without_its_rows(mysql: Handle) -> None:
         done = temporal_visibility("schema", *words)
         assert (done.code, "Traceback" in done.err) == (0, False), done.err
     assert sql(url, "SELECT COUNT(*) FROM temporal_visibility_lock") == [(2,)]
+
+
+def test_who_has_the_lock_is_not_taken_for_a_run_that_is_gone(mysql: Handle, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run was killed, and Alembic goes on: its session is not ended when that run's lock has expired."""
+    url = mysql.url
+    monkeypatch.setattr(books, "GRACE_SECONDS", 0.2)
+    temporal_visibility("schema", "upgrade", url, "--to", "1.1", "--yes")
+    sql(
+        url,
+        "UPDATE temporal_visibility_lock SET owner = 'gone' WHERE name = 'schema'",
+        "UPDATE temporal_visibility_lock SET expires_at = '2020-01-01' WHERE name = 'beat'",
+    )
+    with driver(url) as alembic:
+        ask(alembic, books._GET)
+        done = temporal_visibility("schema", "upgrade", url, "--yes")
+        assert (done.code, "somebody else is working" in done.err) == (4, True), done.err
+        assert ask(alembic, "SELECT 1") == [(1,)]
 
 
 def test_a_run_that_freezes_while_it_keeps_writers_out(mysql: Handle, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ from tests.engines.processes import wait_until
 from tests.support import journeys
 from tests.support.catalogs import LAST, published, released
 from tests.support.command import temporal_visibility
-from tests.support.mysql import CSA, EV, HALVES, account, ask, driver, sql
+from tests.support.mysql import CHSA, CSA, EV, HALVES, account, ask, driver, sql
 from tests.support.mysql_writing import MysqlWriter, leftovers
 from tests.support.online import go, killed_again_and_again, paused, prepared
 from toolkit.apply.actions import Action, CopyChunk, Outcome, Replay, RunStep
@@ -231,14 +231,17 @@ def test_a_value_that_no_strict_session_stores_is_named(mysql: Handle) -> None:
 
 @pytest.mark.short
 def test_views_grants_and_own_indexes_go_along(mysql: Handle) -> None:
-    """MySQL's views and grants name a table; own columns, indexes and partitions are made again."""
+    """MySQL's views and grants name a table; own columns, indexes and partitions are made again, and so is another
+    parser of a full-text index."""
     url = mysql.url
-    prepared(url, 50)
+    prepared(url, 50, "1.8")
     sql(
         url,
         f"CREATE VIEW open_runs AS SELECT run_id FROM {EV} WHERE close_time IS NULL",
         f"CREATE INDEX by_mine ON {EV} (workflow_id(7) DESC, (UPPER(encoding))) COMMENT 'it''s mine, truly'",
         f"ALTER TABLE {EV} PARTITION BY KEY (namespace_id) PARTITIONS 2",
+        f"DROP INDEX by_text_02 ON {CSA}",
+        f"CREATE FULLTEXT INDEX by_text_02 ON {CSA} (Text02) WITH PARSER ngram",
     )
     before = [line for line in sql(url, f"SHOW CREATE TABLE {EV}")[0][1].splitlines() if "by_mine" in line]
     open_before = sql(url, "SELECT COUNT(*) FROM open_runs")
@@ -250,6 +253,7 @@ def test_views_grants_and_own_indexes_go_along(mysql: Handle) -> None:
         assert "PARTITION BY KEY" in made
         after = [line for line in made.splitlines() if "by_mine" in line]
         assert [line.rstrip(",") for line in after] == [line.rstrip(",") for line in before]
+        assert sql(url, f"SHOW CREATE TABLE {CSA}")[0][1].count("WITH PARSER `ngram`") == 1
         assert sql(seer, f"SELECT COUNT(*) FROM {EV}") == [(50,)]
 
 
@@ -330,6 +334,7 @@ def test_what_was_made_since_an_upgrade_is_not_lost_by_its_rollback(mysql: Handl
     prepared(url, 50)
     ran(url, "upgrade")
     sql(url, f"CREATE TRIGGER watch AFTER DELETE ON {EV} FOR EACH ROW SET @gone = 1")
+    sql(url, f"ALTER TABLE {CHSA} ADD COLUMN own INT")
     log = "FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME LIKE 'temporal%back%'"
     # MySQL tells the second in which a table was made.
     wait_until(lambda: sql(url, f"SELECT NOW() > CREATE_TIME {log}") == [(1,)], 30, "the next second")
@@ -337,7 +342,8 @@ def test_what_was_made_since_an_upgrade_is_not_lost_by_its_rollback(mysql: Handl
     shown = temporal_visibility("schema", "rollback", url, "--dry-run")
     back = temporal_visibility("schema", "rollback", url, "--yes")
     assert "trigger watch" in back.err
-    sql(url, "DROP TRIGGER watch")
+    assert "column own was made on chasm_search_attributes" in " ".join(shown.out.split())
+    sql(url, "DROP TRIGGER watch", f"ALTER TABLE {CHSA} DROP COLUMN own")
     back = temporal_visibility("schema", "rollback", url, "--yes")
     assert (back.code, "TV4313" in back.err, "TV4313" in shown.out) == (1, True, True), back.err + shown.out
     ran(url, "finish")
@@ -452,10 +458,14 @@ def test_what_a_downgrade_loses_is_counted(mysql: Handle) -> None:
         url,
         f"UPDATE {EV} SET execution_duration = 7 ORDER BY run_id LIMIT 30",
         f"CREATE INDEX mine ON {EV} (namespace_id, execution_duration, workflow_id)",
+        f"CREATE VIEW long_runs AS SELECT e.run_id FROM {EV} e WHERE e.execution_duration > 5",
+        f"CREATE VIEW runs AS SELECT run_id FROM {EV}",
     )
     # MySQL would leave the other columns of it, under the same name.
     shortened = temporal_visibility("schema", "downgrade", url, "--to", "1.3", "--yes")
     assert "index mine of executions_visibility uses execution_duration" in shortened.err
+    assert f"view {mysql.database}.long_runs reads execution_duration" in " ".join(shortened.out.split())
+    assert ".runs " not in shortened.out
     sql(url, f"DROP INDEX mine ON {EV}")
     down = temporal_visibility("schema", "downgrade", url, "--to", "1.3", "--yes", "--output", "json")
     assert down.code == 0, down.err

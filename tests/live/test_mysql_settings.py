@@ -58,10 +58,18 @@ def test_a_server_that_is_careful_with_its_clients(mysql: Handle) -> None:
     with another(mysql) as address:
         server.create(address, "visibility")
         url = server.url(address, "visibility")
+        sql(url, "SET GLOBAL default_storage_engine = MyISAM")
         prepared(url, 20)
         careful = {"sql_safe_updates": 1, "sql_quote_show_create": 0, "sql_select_limit": 5, "max_execution_time": 1,
                    "max_join_size": 30, "transaction_read_only": 1, "completion_type": 1, "autocommit": 0}  # fmt: skip
+        wide = f"UPDATE {EV} SET search_attributes = JSON_OBJECT('BatcherUser', REPEAT('x', 300)) LIMIT 1"
+        sql(url, "SET sql_mode = ''", wide, "SET GLOBAL lc_messages = 'de_DE'")
         sql(url, *(f"SET GLOBAL {name} = {value}" for name, value in careful.items()))
+        stopped = temporal_visibility("schema", "upgrade", url, "--yes")
+        # What it says in German is not understood.
+        assert (stopped.code, "->> '$.BatcherUser'" in stopped.err) == (1, True), stopped.err
+        undone = f"UPDATE {EV} SET search_attributes = NULL"
+        sql(url, "SET sql_mode = '', sql_safe_updates = 0, transaction_read_only = 0", undone, "COMMIT")
         ran(url, "upgrade")
         ran(url, "rollback")
         assert sql(url, "SET max_execution_time = 0", f"SELECT COUNT(*) FROM {EV}") == [(20,)]

@@ -141,6 +141,15 @@ def test_a_file_that_takes_no_writes(sqlite: EmbeddedHandle) -> None:
     assert ran.code == 0
 
 
+def test_a_file_whose_name_is_no_text(tmp_path: Path) -> None:
+    """A name is bytes; Python gives those that are no UTF-8 in a form of its own."""
+    url = f"sqlite:///{tmp_path}/" + os.fsdecode(b"caf\xe9.db")
+    for words in (("upgrade", "--yes"), ("status",)):
+        ran = temporal_visibility("schema", *words, url)
+        assert ran.code == 0, ran.err
+    assert [os.fsencode(path.name) for path in tmp_path.iterdir()] == [b"caf\xe9.db"]
+
+
 @pytest.mark.parametrize("path", [":memory:", "%3Amemory%3A", "a%00b.db"])
 def test_what_is_no_file(path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An upgrade of SQLite's memory is gone when it is done, and behind a zero SQLite reads no further."""
@@ -317,9 +326,10 @@ def test_what_stands_in_the_way_is_told_before(sqlite: EmbeddedHandle, made: str
 
 
 def test_a_script_beside_triggers_of_others(sqlite: EmbeddedHandle, tmp_path: Path) -> None:
-    """On a view, and with the table's name in other letters."""
+    """On a view, with the table's name in other letters, and with a comment behind it."""
     prepared(sqlite.url, 10)
     with closing(sqlite3.connect(path_of(sqlite.url))) as connection:
+        connection.execute("CREATE INDEX by_mine ON executions_visibility (task_queue) -- mine")
         connection.executescript(
             "CREATE VIEW runs AS SELECT run_id FROM executions_visibility;"
             "CREATE TRIGGER no_runs INSTEAD OF INSERT ON runs BEGIN SELECT 1; END;"
@@ -327,9 +337,11 @@ def test_a_script_beside_triggers_of_others(sqlite: EmbeddedHandle, tmp_path: Pa
         )
     run_script(sqlite.url, temporal_visibility("schema", "plan", sqlite.url, "--format", "sql").out, tmp_path)
     with closing(sqlite3.connect(path_of(sqlite.url))) as connection:
-        kept = connection.execute("SELECT count(*) FROM sqlite_master WHERE name IN ('no_runs', 'mine')").fetchone()
+        kept = connection.execute(
+            "SELECT count(*) FROM sqlite_master WHERE name IN ('no_runs', 'mine', 'by_mine')"
+        ).fetchone()
         recorded = connection.execute("SELECT curr_version FROM schema_version").fetchone()
-    assert (kept, recorded) == ((2,), ("1.14",))
+    assert (kept, recorded) == ((3,), ("1.14",))
 
 
 @pytest.mark.skipif(not shutil.which("sqlite3"), reason="it is about SQLite's own shell")

@@ -53,13 +53,14 @@ _GET = f"SELECT GET_LOCK({_NAME}, 0) AS v"
 _GIVE = f"DO RELEASE_LOCK({_NAME})"
 _HOLDER = f"""
 SELECT l.fencing, l.owner, l.taken_at, b.expires_at, COALESCE(b.expires_at < UTC_TIMESTAMP(6), TRUE) AS expired,
-       IS_USED_LOCK({_NAME}) AS session
+       IS_USED_LOCK({_NAME}) AS session, b.owner AS taken_in
 FROM temporal_visibility_lock l JOIN temporal_visibility_lock b ON b.name = 'beat' WHERE l.name = 'schema'
 """
 _TAKE = """
 UPDATE temporal_visibility_lock SET fencing = fencing + 1, owner = %s, taken_at = UTC_TIMESTAMP(6)
 WHERE name = 'schema'
 """
+_TAKEN_IN = "UPDATE temporal_visibility_lock SET owner = CONNECTION_ID() WHERE name = 'beat'"
 _FENCING = "SELECT fencing AS v FROM temporal_visibility_lock WHERE name = 'schema'"
 _FIRST_BEAT = """
 UPDATE temporal_visibility_lock SET fencing = %(fencing)s,
@@ -182,12 +183,16 @@ def take(connection: Connection, owner: str, seconds: float, forced: str | None 
     until = time.monotonic() + GRACE_SECONDS
     while not ask(connection, _GET)[0]["v"]:
         row = ask(connection, _HOLDER)[0]
-        if row["owner"] is not None and (row["expired"] or row["owner"] == forced):
+        # Who has the server's lock may not stand in the row yet, or never will, as Alembic; runs of 0.1.0 did not say.
+        known = row["owner"] is not None and row["taken_in"] in (None, str(row["session"]))
+        if known and (row["expired"] or row["owner"] == forced):
             _end(connection, row)
         elif time.monotonic() > until:
             raise LockHeld(
                 "TV5101",
-                f"{row['owner'] or 'somebody'} is working on this store since {row['taken_at'] or 'just now'} UTC",
+                f"{row['owner']} is working on this store since {row['taken_at']} UTC"
+                if known
+                else "somebody else is working on this store",
                 "Wait for it. If it is gone for good: its lock expires by itself, and `schema unlock` takes it away.",
             )
         else:
@@ -195,6 +200,7 @@ def take(connection: Connection, owner: str, seconds: float, forced: str | None 
     with transaction(connection):
         # What the former holder has under way is waited for: it has read this row FOR SHARE.
         run(connection, _TAKE, (owner,))
+        run(connection, _TAKEN_IN)
         fencing = int(ask(connection, _FENCING)[0]["v"])
         run(connection, _FIRST_BEAT, _beat(fencing, seconds))
     return fencing

@@ -107,7 +107,8 @@ class MysqlClient:
             catalog,
             recorded=None if shared else self._one(RECORDED),
             server=f"MySQL {self._version}",
-            rows=int(self._ask(_ROWS, (self._rules.table,))[0]["v"] or 0)
+            # 0 until the server has looked at a table that is new, or was altered.
+            rows=int(self._ask(_ROWS, (self._rules.table,))[0]["v"] or 0) or self.count()
             if catalog.children(("tables", self._rules.table))
             else None,
             marks={"alembic": mark} if mark else {},

@@ -5,6 +5,7 @@ It decides nothing about schemas or runs; errors are the driver's own, except fo
 
 from __future__ import annotations
 
+import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,9 @@ from toolkit.errors import TargetError
 from toolkit.targets import Target
 
 CONNECT_TIMEOUT = 10
+# A network that is gone is noticed within a minute; by itself TCP would wait for hours. And whoever forwards packets
+# does not forget a session while an index is built.
+_KEEPALIVES = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}
 _OPTIONS = ("ssl-mode", "ssl-ca", "ssl-cert", "ssl-key", "socket", "replicas")
 # The driver's own switches, strongest first, and the mode each stands for.
 _SWITCHES = {
@@ -31,12 +35,13 @@ _MODES = ("DISABLED", "PREFERRED", "REQUIRED", "VERIFY_CA", "VERIFY_IDENTITY")
 # Without a limit of memory for ranges, long lists of keys are looked up; over the limit (8 MB, reached with 1000 keys
 # on 8.0) the server scans the table. Settings that a server may have for careless clients would refuse, end or shorten
 # statements of ours, or leave out the quotes that SHOW CREATE TABLE is read by; with another completion_type a COMMIT
-# would begin a transaction, or end the session.
+# would begin a transaction, or end the session. Errors are told apart by the server's words where numbers do not do.
 _SESSION = (
     f"SET SESSION sql_mode = {literal(SQL_MODE)}, time_zone = '+00:00', "
     "transaction_isolation = 'REPEATABLE-READ', information_schema_stats_expiry = 0, range_optimizer_max_mem_size = 0, "
     "sql_safe_updates = 0, sql_select_limit = 18446744073709551615, sql_big_selects = 1, sql_quote_show_create = 1, "
-    "max_execution_time = 0, transaction_read_only = 0, completion_type = 0"
+    "max_execution_time = 0, transaction_read_only = 0, completion_type = 0, default_storage_engine = InnoDB, "
+    "lc_messages = 'en_US'"
 )
 # The driver asks for autocommit only where the server's greeting says that it is off, which no greeting does.
 _FIRST = "SET autocommit = 1"
@@ -74,8 +79,19 @@ def _welcomed(settings: dict[str, Any]) -> Connection:
     """A connection whose greeting and login came in time: what listens at the port may be no MySQL server, or a
     balancer with none behind it. Statements then take as long as they take."""
     connection: Connection = pymysql.connect(**settings, read_timeout=CONNECT_TIMEOUT)
+    # A balancer greets with a number of its own, by which the server knows no session, or somebody else's.
+    number = ask(connection, "SELECT CONNECTION_ID() AS v")[0]["v"]
+    connection.server_thread_id = (number,)  # type: ignore[attr-defined]
     connection._read_timeout = None  # type: ignore[attr-defined]
+    _keep_alive(connection._sock)  # type: ignore[attr-defined]
     return connection
+
+
+def _keep_alive(line: socket.socket) -> None:
+    """Not every system has all of these."""
+    if line.family in (socket.AF_INET, socket.AF_INET6):
+        for name in _KEEPALIVES.keys() & vars(socket).keys():
+            line.setsockopt(socket.IPPROTO_TCP, vars(socket)[name], _KEEPALIVES[name])
 
 
 def settle(connection: Connection, lock_wait_timeout: int) -> None:

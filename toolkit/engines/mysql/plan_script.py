@@ -38,6 +38,7 @@ def script(plan: Plan, observed: Observed, goal: Catalog) -> str:
     before = (
         Sql(f"SET SESSION sql_mode = {literal(SQL_MODE)}, time_zone = '+00:00', lock_wait_timeout = {LOCK_SECONDS}"),
         Sql("SET SESSION information_schema_stats_expiry = 0, sql_safe_updates = 0, autocommit = 1, NAMES utf8mb4"),
+        Sql("SET SESSION default_storage_engine = InnoDB"),
         # Asking for the recorded version needs a table to ask; both are Temporal's own.
         *create_tables("DATETIME(6)"),
         _assert(scripting.STALE, observed.catalog, tables, observed.recorded),

@@ -6,10 +6,10 @@ Each check is a query and a Problem with its code; what the server does not tell
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any
 
-from toolkit.catalog import Absent
+from toolkit.catalog import Absent, Path
 from toolkit.engines.mysql import others, traits
 from toolkit.engines.mysql.layout import PRIMARY_KEY
 from toolkit.engines.mysql.names import STEP_BACK, back
@@ -32,6 +32,8 @@ SELECT @@read_only AS read_only, @@super_read_only AS super_read_only, @@innodb_
 """
 _CLUSTER = "SHOW VARIABLES WHERE Variable_name IN ('wsrep_on', 'group_replication_single_primary_mode')"
 _MEMBERS = "SELECT COUNT(*) AS v FROM performance_schema.replication_group_members WHERE MEMBER_STATE = 'ONLINE'"
+# 8.0.22 has the first form, 8.4 no longer the second.
+_SOURCES = ("SHOW REPLICA STATUS", "SHOW SLAVE STATUS")
 _INDEXES = """
 SELECT TABLE_NAME AS tab, INDEX_NAME AS name, COLUMN_NAME AS col, EXPRESSION AS expr
 FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = DATABASE()
@@ -39,6 +41,11 @@ FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = DATABASE()
 _GENERATED = """
 SELECT TABLE_NAME AS tab, COLUMN_NAME AS name, NULL AS col, GENERATION_EXPRESSION AS expr
 FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE() AND GENERATION_EXPRESSION <> ''
+"""
+_VIEWS = """
+SELECT u.TABLE_NAME AS tab, CONCAT(v.TABLE_SCHEMA, '.', v.TABLE_NAME) AS name, v.VIEW_DEFINITION AS text
+FROM information_schema.VIEW_TABLE_USAGE u JOIN information_schema.VIEWS v
+  ON v.TABLE_SCHEMA = u.VIEW_SCHEMA AND v.TABLE_NAME = u.VIEW_NAME WHERE u.TABLE_SCHEMA = DATABASE()
 """
 _GRANT = re.compile(r"^GRANT (.+) ON (.+?) TO ")
 _ROLE = re.compile(r"^GRANT `(?!.* ON )")
@@ -59,9 +66,10 @@ def check(ask: Ask, plan: Plan, tables: Sequence[str]) -> tuple[Problem, ...]:
     found = [*_writes(server, have), *_rights(server, have, plan), *_waiting(ask), *_users(ask, plan)]
     if any(step.id == STEP_BACK for step in plan.steps):
         found += _altered(ask, tables)
+    found += _undone(ask, plan)
     if plan.kept:
         found += [*_definer(server, own, database), *_triggers(server, have), *_cluster(ask), *_carried(ask, tables)]
-        found += _followed(ask)
+        found += [*_following(ask), *_followed(ask)]
     return tuple(sorted(found, key=lambda problem: not problem.fatal))
 
 
@@ -155,6 +163,20 @@ def _tells(ask: Ask, query: str) -> Sequence[Mapping[str, Any]]:
         return ()
 
 
+def _following(ask: Ask) -> Iterator[Problem]:
+    """No trigger sees the rows that come from a source: what it changes meanwhile would be in the old table only. A
+    group's own channels carry nothing to the one server that takes its writes."""
+    rows = next(filter(None, (_tells(ask, form) for form in _SOURCES)), ())
+    if any(_runs(row) for row in rows if not str(row["Channel_Name"]).startswith("group_replication_")):
+        text = "this server follows another, whose changes go past all triggers: the copy would not have them"
+        yield Problem("TV4304", text, "Use the URL of the primary, or --offline.")
+
+
+def _runs(channel: Mapping[str, Any]) -> bool:
+    """Whether it receives or applies, or tries to."""
+    return any(v != "No" for name, v in channel.items() if name.endswith(("_IO_Running", "_SQL_Running")))
+
+
 def _followed(ask: Ask) -> Iterator[Problem]:
     if number := len(_tells(ask, "SHOW REPLICAS")):
         text = f"{number} replica{'s' * (number > 1)} follow{'s' * (number == 1)} this server: the copy goes there, too"
@@ -182,6 +204,7 @@ def _users(ask: Ask, plan: Plan) -> Iterator[Problem]:
     gone = [path for path, wanted in touched.items() if path[1:2] == ("columns",) and isinstance(wanted, Absent)]
     # A table that goes as a whole takes all with it.
     whole = {table for table, _, column in gone if column in PRIMARY_KEY}
+    yield from _views(ask, gone, whole) if gone else ()
     gone = [path for path in gone if path[0] not in whole]
     if not gone:
         return
@@ -192,6 +215,16 @@ def _users(ask: Ask, plan: Plan) -> Iterator[Problem]:
             if lost and (row["tab"], where, row["name"]) not in touched:
                 text = f"{kind} {row['name']} of {row['tab']} uses {', '.join(lost)}, which the wanted version has not"
                 yield Problem("TV4312", text, "Drop it before: nothing could be there of it afterwards.")
+
+
+def _views(ask: Ask, gone: Sequence[Path], whole: Set[str]) -> Iterator[Problem]:
+    """MySQL lets a view stand that reads what is gone; as far as this account may see its text."""
+    for row in ask(_VIEWS, ()):
+        columns = [c for table, _, c in gone if table == row["tab"] and identifier(c) in (row["text"] or "")]
+        lost = [row["tab"]] if row["tab"] in whole else columns
+        if lost:
+            text = f"view {row['name']} reads {', '.join(lost)}, which the wanted version has not, and will fail"
+            yield Problem("TV4312", text, "Drop it, or make it without that.", fatal=False)
 
 
 def _altered(ask: Ask, tables: Sequence[str]) -> Iterator[Problem]:
@@ -209,6 +242,17 @@ def _altered(ask: Ask, tables: Sequence[str]) -> Iterator[Problem]:
         if intact.get(back(name)) is False:
             text = f"{name} was altered or made anew since the upgrade, and the old table would come back without that"
             yield Problem("TV4313", text, f"There is no way back any more: {keep}")
+
+
+def _undone(ask: Ask, plan: Plan) -> Iterator[Problem]:
+    """A table that an upgrade made goes with its rollback."""
+    undone = (e.path[2:] for step in plan.steps if step.id.endswith(".undo") for e in step.done)
+    made = {path for path in undone if path[1:2] == ("columns",)}
+    whole = {table for table, _, column in made if column in PRIMARY_KEY}
+    for table, column in traits.plain_columns(ask, sorted(whole)) if whole else ():
+        if (table, "columns", column) not in made:
+            text = f"column {column} was made on {table}, which goes with the upgrade that made it"
+            yield Problem("TV4306", text, "Drop it. Or: `schema finish` keeps the table as it is.")
 
 
 def _carried(ask: Ask, tables: Sequence[str]) -> Iterator[Problem]:

@@ -104,8 +104,13 @@ def _work(table: Table, live: traits.TableTraits, ours: Sequence[Step], observed
         c.name: alter.preset(had) for c in change.altered if (had := _column(observed.catalog, table.name, c.name))
     }
     wanted = {index.name for index in table.indexes}
-    own = {name: line for name, line in live.indexes.items() if name not in {*wanted, *change.dropped_indexes}}
-    built = {i.name: render.add_index(i) for i in table.indexes} | {n: f"ADD {line}" for n, line in own.items()}
+    # No catalog tells which parser a full-text index has, and Chinese or Japanese texts are searched by another.
+    kept = {
+        name: f"ADD {line}"
+        for name, line in live.indexes.items()
+        if name not in change.dropped_indexes and (name not in wanted or line.startswith("FULLTEXT "))
+    }
+    built = {i.name: render.add_index(i) for i in table.indexes} | kept
     fulltext = {name for name, clause in built.items() if clause.startswith("ADD FULLTEXT ")}
     text = frozenset(name for name in copied if live.plain[name])
     names_ = (table.name, names.shadow(table.name), names.log(table.name))

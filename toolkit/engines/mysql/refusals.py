@@ -49,6 +49,16 @@ _KNOWN: Mapping[int, tuple[str, str, str]] = {
     1836: _READ_ONLY,  # ER_READ_ONLY_MODE
     ER.DISK_FULL: _DISK,
     ER.RECORD_FILE_FULL: _DISK,
+    1878: (  # ER_TEMP_FILE_WRITE_FAILURE
+        "TV4307",
+        "the server has no room for its temporary files",
+        "Make room in its tmpdir, or SET GLOBAL innodb_tmpdir to a directory that has, and run the same command again.",
+    ),
+    3108: (  # ER_DEPENDENT_BY_GENERATED_COLUMN
+        "TV4312",
+        "a column of your own is computed from one that has to be made anew",
+        "Drop yours and run the same command again; it can be added afterwards.",
+    ),
     1419: (
         "TV4302",
         "triggers are not allowed while the server writes a binary log",

@@ -41,8 +41,13 @@ def rebuild(table: Table, goal: SqliteLayout, seen: Observed, plan: Catalog) -> 
         render.rename_table(render.SHADOW, table.name),
         *(render.create_index(table.name, index) for index in table.indexes),
         *search_changes(table, goal, observed, plan, altered),
-        *(Sql(text) for text in own.values()),
+        *(Sql(_closed(text)) for text in own.values()),
     )
+
+
+def _closed(text: str) -> str:
+    """SQLite keeps a comment behind the last word, too; in a script the semicolon would be a part of it."""
+    return f"{text}\n" if "--" in text.rpartition("\n")[2] else text
 
 
 def _known(table: Table, goal: SqliteLayout, observed: Catalog) -> set[str]:
