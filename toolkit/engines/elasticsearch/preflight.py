@@ -42,6 +42,7 @@ def check(ask: Ask, plan: Plan, observed: Observed) -> tuple[Problem, ...]:
         found += () if observed.interrupted else blocks(facts, observed.names.holder, mended(plan, observed))
         if _copied(plan):
             found += pages(facts, observed.names.holder)
+            found += rights.hidden(ask, observed)
         if plan.kept:
             found += source(facts, observed.names.holder)
         if plan.kept and state.get("status") != "red":
