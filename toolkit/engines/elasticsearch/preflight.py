@@ -47,6 +47,7 @@ def check(ask: Ask, plan: Plan, observed: Observed) -> tuple[Problem, ...]:
             found += source(facts, observed.names.holder)
         if plan.kept and state.get("status") != "red":
             found += ranges(ask("POST", f"{holder}/_search", RANGE, _NEVER), observed.names.holder)
+        found += doubled(ask, plan, observed)
     found += forgotten(plan, observed)
     found += gone(ask, plan)
     if plan.kept:
@@ -225,6 +226,22 @@ def _shards(plan: Plan) -> int:
     """How many the new index has."""
     found = [flat_settings(body).get("settings.index.number_of_shards", 1) for body in _created(plan)]
     return max((int(str(number)) for number in found), default=1)
+
+
+def doubled(ask: Ask, plan: Plan, store: SearchStore) -> Iterator[Problem]:
+    """A template that gives the store's own name to the new index at once, as an alias: both indices would answer to it
+    before the copy is whole, and no write would know where to go."""
+    made = [s for p in plan.steps for s in p.statements if isinstance(s, Request) and s.part == "create"]
+    for name in map(_made, made):
+        path = f"/_index_template/_simulate_index{render.path(str(name))}"
+        templates: list[Any] = [ask("POST", path, None, _NEVER).body.get("template")]
+        if not templates[0]:
+            # Where no composable template applies, all legacy ones do.
+            templates = [*ask("GET", "/_template", None, _NEVER).body.values()]
+            templates = [t for t in templates if any(fnmatch(str(name), p) for p in t.get("index_patterns") or ())]
+        if any(store.names.index in (found.get("aliases") or {}) for found in templates):
+            text = f"a template makes the new index {name} answer to {store.names.index} as soon as it is there"
+            yield Problem("TV4528", text, "Take the alias out of that template: the upgrade gives the name by itself.")
 
 
 def hidden(answer: Mapping[str, Any], plan: Plan, store: SearchStore) -> Iterator[Problem]:
