@@ -42,6 +42,7 @@ def check(ask: Ask, plan: Plan, observed: Observed) -> tuple[Problem, ...]:
         found += () if observed.interrupted else blocks(facts, observed.names.holder, mended(plan, observed))
         if _copied(plan):
             found += pages(facts, observed.names.holder)
+            found += late(facts, observed.names.holder)
             found += rights.hidden(ask, observed)
         if plan.kept:
             found += source(facts, observed.names.holder)
@@ -132,6 +133,15 @@ def pages(facts: Mapping[str, Any], index: str) -> Iterator[Problem]:
     if most is not None and int(str(most)) < shadow.PAGE:
         hint = f"Set it to {shadow.PAGE} or more, or give it its default back."
         yield Problem("TV4524", f"index.max_result_window of {index} is {most}", hint)
+
+
+def late(facts: Mapping[str, Any], index: str) -> Iterator[Problem]:
+    """A replica that copies segments shows what was written some time after the refresh that should show it; nothing
+    tells when. The cluster itself reads from replicas, too, when it copies, and cannot be told not to."""
+    settings = flat_settings(facts.get("settings") or {})
+    if settings.get("replication.type") == "SEGMENT" and str(settings.get("number_of_replicas", "0")) != "0":
+        hint = "Set its auto_expand_replicas to false and its number_of_replicas to 0 for the time of the run."
+        yield Problem("TV4529", f"{index} has replicas that show writes late (index.replication.type SEGMENT)", hint)
 
 
 def ranges(answer: Answer, index: str) -> Iterator[Problem]:
