@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -23,6 +24,7 @@ from toolkit.engines import elasticsearch as chosen
 from toolkit.engines.elasticsearch import inspect, planner
 from toolkit.engines.elasticsearch.artefacts import labelled
 from toolkit.engines.elasticsearch.client import SearchClient
+from toolkit.engines.elasticsearch.transport import Answer
 from toolkit.engines.elasticsearch.typemap import profile
 from toolkit.errors import ConnectionFailed, EngineError, TargetError, Unsupported
 from toolkit.overlay import NO_OVERLAY, Overlay, SearchSettings, TemplateKind
@@ -371,6 +373,31 @@ def test_a_rebuild_that_fails_is_taken_back_at_once(engine: Handle) -> None:
         ask(engine, "DELETE", f"/{name}/_doc/bad")
         upgrade(client, BY_LABEL["v1"])
         at(client, BY_LABEL["v1"])
+
+
+def test_a_rebuild_whose_last_request_is_refused_is_taken_back_at_once(engine: Handle) -> None:
+    """An alias of the plan is an index by then, so that the name cannot move: writers are let in again."""
+    name = name_of(engine)
+    with opened(engine.url) as client:
+        upgrade(client, BY_LABEL["v9"])
+        filled(client, BY_LABEL["v9"], 20)
+        alias = {"index": name, "alias": f"{name}-theirs"}
+        ask(engine, "POST", "/_aliases", {"actions": [{"add": alias}]})
+        send = client._line.send
+
+        def taken(method: str, path: str, body: Any = None, seconds: int = 90) -> Answer:
+            if {"remove_index": {"index": name}} in (body or {}).get("actions", ()):
+                ask(engine, "POST", "/_aliases", {"actions": [{"remove": alias}]})
+                ask(engine, "PUT", f"/{name}-theirs", {})
+            return send(method, path, body, seconds)
+
+        client._line.send = taken  # type: ignore[method-assign]
+        with pytest.raises(EngineError) as refused:
+            upgrade(client, BY_LABEL["v8"])
+        assert "exists with the same name as the alias" in refused.value.message
+        seen = client.observe()
+        assert (seen.recorded, seen.interrupted, seen.names.holder) == ("v9", False, name)
+        assert sum(client.write(BY_LABEL["v9"], [Record("n", "r", "w", "T", 1, 1, 1, version=1)])) == 1
 
 
 @pytest.mark.short

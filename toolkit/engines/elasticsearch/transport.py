@@ -76,6 +76,10 @@ class TooBusy(EngineError):
     """The cluster asks for patience."""
 
 
+class Refusal(EngineError):
+    """The cluster said no: nothing of the request was done, nor will be."""
+
+
 class Transport(Protocol):
     """One connection. Whatever fails to arrive is ConnectionFailed; answers of all kinds are given back."""
 
@@ -329,7 +333,9 @@ def refused(answer: Answer, target: Target) -> EngineError:
             "Are user and password, or the API key, right?",
         )
     if forbidden(answer):
-        return EngineError(NO_RIGHT, f"{target.shown} refuses this user: {reason}", RIGHTS_HINT)
+        return Refusal(NO_RIGHT, f"{target.shown} refuses this user: {reason}", RIGHTS_HINT)
     if answer.status in (429, 503):
         return TooBusy("TV4003", f"{target.shown} is too busy: {reason}", "Run the same command again later.")
-    return EngineError("TV4003", f"{target.shown} refused: {reason}")
+    # What stands between us and the cluster has no error of its kind, and may have passed the request on.
+    kind = Refusal if answer.status < 500 and isinstance(answer.body.get("error"), dict) else EngineError
+    return kind("TV4003", f"{target.shown} refused: {reason}")
