@@ -584,7 +584,8 @@ def test_a_run_that_ended_while_writes_were_refused_is_taken_back_or_goes_on(eng
 
 @pytest.mark.parametrize("alias", [False, True], ids=["index", "alias"])
 def test_what_is_added_meanwhile_is_kept_there_and_back(engine: Handle, alias: bool) -> None:
-    """Search attributes and aliases, made while it copies and after the swap; an alias taken away stays away."""
+    """Search attributes and aliases, made while it copies and after the swap; an alias taken away stays away. So is a
+    filter that the store's own name has."""
     version, name = prepared(engine, 20, alias), name_of(engine)
 
     def aliased(action: str, word: str, **more: Any) -> None:
@@ -602,6 +603,7 @@ def test_what_is_added_meanwhile_is_kept_there_and_back(engine: Handle, alias: b
         assert [ask(engine, "GET", f"/{name}-{word.lower()}/_count")["count"] for word in words] == [1] * len(words)
         [facts] = ask(engine, "GET", f"/{name}").values()
         assert set(facts["aliases"]) - {name} == {f"{name}-{word.lower()}" for word in words}
+        assert facts["aliases"][name].get("filter") == (only["filter"] if alias else None)
 
     def act(action: Action, outcome: Outcome | None) -> None:
         if isinstance(action, CompareChunk) and outcome is None and not added:
@@ -611,6 +613,10 @@ def test_what_is_added_meanwhile_is_kept_there_and_back(engine: Handle, alias: b
 
     added: list[str] = []
     aliased("add", "gone")
+    only: dict[str, Any] = {"filter": {"exists": {"field": "RunId"}}}
+    if alias:
+        [holder] = ask(engine, "GET", f"/{name}")
+        ask(engine, "POST", "/_aliases", {"actions": [{"add": {"index": holder, "alias": name, **only}}]})
     with opened(engine) as client:
         brought(client, version, options=watching(act))
         at_with(client, version, "Early")

@@ -46,7 +46,7 @@ def rebuild(
     # Documents have been through the pipelines when they were written.
     pipelines, none = render.pipelines(store.kept.settings), render.no_pipelines(store.kept.settings)
     during: dict[str, Json] = {**store.kept.settings, **settings, **none, "refresh_interval": "-1"}
-    moved: list[Json] = [{"add": {"index": shadow, "alias": names.index, "is_write_index": True}}]
+    moved: list[Json] = [render.named(shadow, names.index, store.kept.named)]
     moved += [
         {"add": {"index": shadow, "alias": alias, **(facts if isinstance(facts, dict) else {})}}
         for alias, facts in store.kept.aliases.items()
