@@ -233,10 +233,12 @@ class OpenTransport:
         )  # fmt: skip
 
     def send(self, method: str, path: str, body: Json = None, seconds: int = SECONDS) -> Answer:
-        """See Transport."""
+        """See Transport, and ElasticTransport.send for the notices."""
         try:
             params = {"request_timeout": seconds}
-            answer = self._client.transport.perform_request(method, path, params=params, body=body)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", self._library.OpenSearchWarning)
+                answer = self._client.transport.perform_request(method, path, params=params, body=body)
             return Answer(200, _decoded(answer)) if answer is not False else Answer(404, {})
         except self._library.ConnectionError as error:
             raise unreachable(error, self._target) from None
