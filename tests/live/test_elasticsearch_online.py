@@ -585,7 +585,7 @@ def test_a_run_that_ended_while_writes_were_refused_is_taken_back_or_goes_on(eng
 @pytest.mark.parametrize("alias", [False, True], ids=["index", "alias"])
 def test_what_is_added_meanwhile_is_kept_there_and_back(engine: Handle, alias: bool) -> None:
     """Search attributes and aliases, made while it copies and after the swap; an alias taken away stays away. So is a
-    filter that the store's own name has."""
+    filter that the store's own name has, and another form of a field, made while it copies."""
     version, name = prepared(engine, 20, alias), name_of(engine)
 
     def aliased(action: str, word: str, **more: Any) -> None:
@@ -603,15 +603,18 @@ def test_what_is_added_meanwhile_is_kept_there_and_back(engine: Handle, alias: b
         assert [ask(engine, "GET", f"/{name}-{word.lower()}/_count")["count"] for word in words] == [1] * len(words)
         [facts] = ask(engine, "GET", f"/{name}").values()
         assert set(facts["aliases"]) - {name} == {f"{name}-{word.lower()}" for word in words}
+        assert facts["mappings"]["properties"]["WorkflowType"] == twice
         assert facts["aliases"][name].get("filter") == (only["filter"] if alias else None)
 
     def act(action: Action, outcome: Outcome | None) -> None:
         if isinstance(action, CompareChunk) and outcome is None and not added:
             added.append("Early")
             add("Early")
+            ask(engine, "PUT", f"/{name}/_mapping", {"properties": {"WorkflowType": twice}})
             aliased("remove", "gone")
 
     added: list[str] = []
+    twice = {"type": "keyword", "fields": {"words": {"type": "text"}}}
     aliased("add", "gone")
     only: dict[str, Any] = {"filter": {"exists": {"field": "RunId"}}}
     if alias:
