@@ -176,6 +176,7 @@ def test_a_rebuild_takes_everything_of_the_users_along() -> None:
         {"reports": {"filter": {"term": {"NamespaceId": "x"}}}},
         {"owner": "us"},
         {"runtime": {"Day": {"type": "keyword"}}, "date_detection": False},
+        {"filter": {"exists": {"field": "RunId"}}},
     )
     found = steps(store(engine.catalog(BY_LABEL["v14"]), "v14", kept=kept), BY_LABEL["v13"])
     create = next(r for r in requests(found[1]) if r.path == "/visibility-v13")
@@ -200,6 +201,8 @@ def test_a_rebuild_takes_everything_of_the_users_along() -> None:
     assert {"add": {"index": "visibility-v13", "alias": "reports", "filter": {"term": {"NamespaceId": "x"}}}} in last[
         "actions"
     ]
+    named = next(a["add"] for a in last["actions"] if a.get("add", {}).get("alias") == "visibility")  # type: ignore
+    assert named == {**kept.named, "index": "visibility-v13", "alias": "visibility", "is_write_index": True}
     record = requests(found[2])[0].body
     assert record == {"_meta": {"owner": "us", "temporal_visibility": {"label": "v13"}}}
 

@@ -274,6 +274,14 @@ def test_blocks_and_sources(name: str) -> None:
     assert codes(preflight.source({"mappings": {}}, "i")) == []
 
 
+@pytest.mark.parametrize(("kind", "replicas", "wanted"), [
+    ("SEGMENT", "1", [("TV4529", True)]), ("SEGMENT", "0", []), ("DOCUMENT", "1", []), (None, "1", []),
+])  # fmt: skip
+def test_replicas_that_show_writes_late(kind: Json, replicas: str, wanted: list[tuple[str, bool]]) -> None:
+    settings = {"index.replication.type": kind, "index.number_of_replicas": replicas}
+    assert codes(preflight.late({"settings": settings}, "i")) == wanted
+
+
 @pytest.mark.parametrize("label", ["v0", "v13"])
 @pytest.mark.parametrize("offline", [True, False])
 def test_questions_for_rights_can_do_nothing(label: str, offline: bool) -> None:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -23,6 +24,7 @@ from toolkit.engines import elasticsearch as chosen
 from toolkit.engines.elasticsearch import inspect, planner
 from toolkit.engines.elasticsearch.artefacts import labelled
 from toolkit.engines.elasticsearch.client import SearchClient
+from toolkit.engines.elasticsearch.transport import Answer
 from toolkit.engines.elasticsearch.typemap import profile
 from toolkit.errors import ConnectionFailed, EngineError, TargetError, Unsupported
 from toolkit.overlay import NO_OVERLAY, Overlay, SearchSettings, TemplateKind
@@ -373,6 +375,31 @@ def test_a_rebuild_that_fails_is_taken_back_at_once(engine: Handle) -> None:
         at(client, BY_LABEL["v1"])
 
 
+def test_a_rebuild_whose_last_request_is_refused_is_taken_back_at_once(engine: Handle) -> None:
+    """An alias of the plan is an index by then, so that the name cannot move: writers are let in again."""
+    name = name_of(engine)
+    with opened(engine.url) as client:
+        upgrade(client, BY_LABEL["v9"])
+        filled(client, BY_LABEL["v9"], 20)
+        alias = {"index": name, "alias": f"{name}-theirs"}
+        ask(engine, "POST", "/_aliases", {"actions": [{"add": alias}]})
+        send = client._line.send
+
+        def taken(method: str, path: str, body: Any = None, seconds: int = 90) -> Answer:
+            if {"remove_index": {"index": name}} in (body or {}).get("actions", ()):
+                ask(engine, "POST", "/_aliases", {"actions": [{"remove": alias}]})
+                ask(engine, "PUT", f"/{name}-theirs", {})
+            return send(method, path, body, seconds)
+
+        client._line.send = taken  # type: ignore[method-assign]
+        with pytest.raises(EngineError) as refused:
+            upgrade(client, BY_LABEL["v8"])
+        assert "exists with the same name as the alias" in refused.value.message
+        seen = client.observe()
+        assert (seen.recorded, seen.interrupted, seen.names.holder) == ("v9", False, name)
+        assert sum(client.write(BY_LABEL["v9"], [Record("n", "r", "w", "T", 1, 1, 1, version=1)])) == 1
+
+
 @pytest.mark.short
 def test_a_rebuild_that_was_killed_after_it_blocked_writes_is_finished(engine: Handle) -> None:
     """Elasticsearch 9 notes the block in a setting of its own, that no new index may be made with."""
@@ -452,6 +479,9 @@ def test_a_server_that_dies_is_a_coded_error(engine: Handle) -> None:
 @pytest.mark.short
 @pytest.mark.parametrize("scheme", ["elasticsearch", "opensearch"])
 def test_the_product_is_what_answers_not_what_the_url_says(engine: Handle, scheme: str) -> None:
+    # Servers warn whoever puts a legacy template beside it; that is no word for users.
+    theirs = {"index_patterns": [f"{name_of(engine)}*"]}
+    ask(engine, "PUT", f"/_index_template/{name_of(engine)}_theirs", theirs)
     with opened(f"{scheme}+http://{engine.url.partition('://')[2]}") as client:
         upgrade(client, BY_LABEL["v9"])
         product, _, number = client.observe().server.partition(" ")

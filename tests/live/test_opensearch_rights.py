@@ -208,6 +208,20 @@ def test_who_may_not_even_look_is_told_what_is_missing(store: Handle, user: Acco
             told(here("schema", command, user.url), "TV4515", "no permissions for [", "docs/upgrading.md")
 
 
+def test_documents_that_are_hidden_from_the_user_are_not_left_behind(store: Handle, user: Account) -> None:
+    """Nor fields, nor what a mask stands for: where the copy would lack it, nothing is begun."""
+    rows = filled(user)
+    before = seen(store)
+    some: tuple[dict[str, object], ...] = (
+        {"dls": '{"term": {"ExecutionStatus": "Completed"}}'}, {"fls": ["~Memo"]}, {"masked_fields": ["TaskQueue"]},
+    )  # fmt: skip
+    for less in some:
+        user.grant_what_is_documented(**less)
+        for words in ((), ("--offline",)):
+            told(here("schema", "upgrade", user.url, "--yes", *words), "TV4527")
+    assert (seen(store), blocked(store), count(store)) == (before, [], rows)
+
+
 def losing(user: Account, *rights: str, books: bool) -> None:
     """All rights are taken away but `rights` on the database."""
     cluster = documented(LOOKING)["on the cluster"]

@@ -23,6 +23,7 @@ from toolkit.apply.runner import Options, perform, plan_store, upgrade_task
 from toolkit.catalog import Catalog, differences
 from toolkit.describe import statement_text
 from toolkit.engines import Client, Engine
+from toolkit.engines.elasticsearch.client import SearchClient
 from toolkit.engines.online import Coordinated
 from toolkit.overlay import NO_OVERLAY
 from toolkit.plan import Plan, Step
@@ -265,8 +266,20 @@ def test_a_script_stops_on_another_state_of_the_store(engine: AnyHandle, tmp_pat
 
 @pytest.mark.engines("elasticsearch")
 def test_a_script_rebuilds_an_index(engine: AnyHandle, tmp_path: Path) -> None:
-    """From v0, which no index can be changed from in place."""
+    """From v0, which no index can be changed from in place. A script whose last request is refused lets writers in."""
     prepared(engine.url, "1.0", 200)
+    with journeys.opened(engine.url) as (_, client):
+        assert isinstance(client, SearchClient)
+        name = client.observe().names.index
+        client.request("PUT", f"/{name}/_alias/{name}-a")
+        script = script_for(engine.url, "1.10")
+        client.request("DELETE", f"/{name}/_alias/{name}-a")
+        client.request("PUT", f"/{name}-a")
+        with pytest.raises(Exception, match="with the same name as the alias"):
+            run_script(engine.url, script, tmp_path)
+        client.request("PUT", f"/{name}/_doc/1", {})
+        client.request("DELETE", f"/{name}/_doc/1")
+        client.request("DELETE", f"/{name}-a")
     run_script(engine.url, script_for(engine.url, "1.10"), tmp_path)
     _, recorded, count = catalog(engine.url)
     assert (recorded, count) == ("v10", 200)

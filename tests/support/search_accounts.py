@@ -51,17 +51,20 @@ class Account:
         login = f"{self.name}:{quote(PASSWORD, safe='')}"
         return f"opensearch+https://{login}@{address.host}:{address.port}/{self.handle.database}?{options}"
 
-    def grant(self, cluster: Sequence[str] = (), index: Sequence[str] = (), books: Sequence[str] | None = None) -> None:
-        """These rights, and no others: on the cluster, on the database, and on the books (None: as on the database)."""
+    def grant(
+        self, cluster: Sequence[str] = (), index: Sequence[str] = (), books: Sequence[str] | None = None, **less: object
+    ) -> None:
+        """These rights, and no others: on the cluster, on the database, and on the books (None: as on the database).
+        `less`: what is hidden of the database."""
         names = [self.handle.database, f"{self.handle.database}-*"]
         on: list[Mapping[str, object]] = [
-            {"index_patterns": names, "allowed_actions": [*index]},
+            {"index_patterns": names, "allowed_actions": [*index], **less},
             {"index_patterns": [BOOKS], "allowed_actions": [*(index if books is None else books)]},
         ]
         role = {"cluster_permissions": [*cluster], "index_permissions": [o for o in on if o["allowed_actions"]]}
         request(self.handle.address, "PUT", f"{ACCOUNTS}/roles/{self.name}", role)
 
-    def grant_what_is_documented(self, row: str = "OpenSearch") -> None:
+    def grant_what_is_documented(self, row: str = "OpenSearch", **less: object) -> None:
         """As the table in docs/upgrading.md has it, without what is needed but once."""
         found = documented(row)
-        self.grant(found["on the cluster"], found["on the same names"])
+        self.grant(found["on the cluster"], found["on the same names"], **less)

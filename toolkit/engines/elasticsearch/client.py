@@ -200,7 +200,7 @@ class SearchClient:
 
     def execute(self, step: Step) -> None:
         """See `toolkit.engines.Client.execute`. A step that keeps writers waiting is taken back when it fails, except
-        when its last request is the one that failed: that may have been done although no answer came."""
+        when its last request got no answer: that may have been done all the same."""
         self._executing.execute(step, lambda: None, lambda _: None)
 
     def write(self, definition: Definition, writes: Iterable[Write]) -> Iterator[int]:

@@ -30,7 +30,8 @@ class Executing:
 
     def execute(self, step: Step, check: Callable[[], None], tick: Tick) -> None:
         """The requests in order, each after `check`. A step that keeps writers waiting is taken back when it fails,
-        except when its last request is the one that failed: that may have been done although no answer came."""
+        except when its last request is the one that failed and nobody refused it: that may have been done although no
+        answer came."""
         requests = [s for s in step.statements if isinstance(s, Request)]
         assert not any(isinstance(s, Sql) for s in step.statements)
         for number, request in enumerate(requests, 1):
@@ -38,7 +39,8 @@ class Executing:
                 check()
                 self._do(request, check)
             except BaseException as error:
-                if step.lock.blocks != "nobody" and number < len(requests) and not isinstance(error, LockHeld):
+                undone = number < len(requests) or isinstance(error, transport.Refusal)
+                if step.lock.blocks != "nobody" and undone and not isinstance(error, LockHeld):
                     self._take_back(step)
                 raise
             tick(number)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from toolkit.catalog import Json
-from toolkit.engines.elasticsearch import render, shadow
+from toolkit.engines.elasticsearch import rebuild, render, shadow
 from toolkit.engines.elasticsearch.books import Ask, Books, SearchLease
 from toolkit.engines.elasticsearch.names import WRITER
 from toolkit.engines.elasticsearch.refusals import failed, full
@@ -61,7 +61,7 @@ class Following:
     books: Books
     lease: SearchLease
     shards: dict[str, int] = field(default_factory=dict)
-    fields: set[str] = field(default_factory=set)
+    fields: dict[str, Json] = field(default_factory=dict)
 
     @property
     def target(self) -> str:
@@ -114,15 +114,16 @@ class Following:
         return checkpoints(self.send(part), index, self.shards[index])
 
     def take_fields(self) -> None:
-        """Give the target the fields that somebody has added to the source: after a look how far that is, and before
-        what it has is copied, so that no document comes before its fields."""
+        """Give the target the fields, and forms of fields, that somebody has added to the source: after a look how far
+        that is, and before what it has is copied, so that no document comes before its fields."""
         if not shadow.has(self.statements, "fields"):
             return
-        self.fields = self.fields or set(self._mapped("target"))
-        added: dict[str, Json] = {n: f for n, f in self._mapped("source").items() if n not in self.fields}
+        self.fields = self.fields or self._mapped("target")
+        both = rebuild.merged(self.fields, rebuild.added(self._mapped("source"), self.fields))
+        added: dict[str, Json] = {n: f for n, f in both.items() if f != self.fields.get(n)}
         if added:
             self.send("fields", fields=added)
-            self.fields |= added.keys()
+            self.fields |= added
 
     def _mapped(self, side: str) -> dict[str, Json]:
         found = self.send(f"fields {side}").body

@@ -52,6 +52,7 @@ def kept(answer: Mapping[str, Json], names: Names, more: Collection[str] = ()) -
         aliases={name: facts for name, facts in found.items() if name != names.index},
         meta={k: v for k, v in _map(mappings.get("_meta")).items() if k != render.NOTE},
         more={k: v for k, v in mappings.items() if k not in _OURS},
+        named=_map(found.get(names.index)),
     )
 
 

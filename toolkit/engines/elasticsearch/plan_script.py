@@ -21,6 +21,7 @@ HOW = "URL=https://user:password@host:9200 sh FILE    (more for curl, such as --
 _SHELL = r"""set -eu
 : "${URL:?where the cluster is, such as https://user:password@host:9200}"
 back=
+last=
 
 fail() {
   echo "Error: $1" >&2
@@ -31,11 +32,14 @@ fail() {
 # METHOD PATH [another status that is fine]; the body of the request on standard input.
 send() {
   out=$(curl -sS ${CURL_OPTIONS:-} -w '\n%{http_code}' -X "$1" -H 'content-type: application/json' \
-    --data-binary @- "$URL$2") || fail "$1 $2: no answer"
+    --data-binary @- "$URL$2") || doubt "$1 $2: no answer"
   code=$(printf '%s' "$out" | tail -n 1)
   body=$(printf '%s' "$out" | sed '$d')
-  case $code in 2??|"${3:-}") ;; *) fail "$1 $2: $code $body" ;; esac
+  case $code in 2??|"${3:-}") ;; 4??) fail "$1 $2: $code $body" ;; *) doubt "$1 $2: $code $body" ;; esac
 }
+
+# Nobody refused it: the last request of a step may have been done all the same, and is not taken back.
+doubt() { [ -z "$last" ] || back=; fail "$1"; }
 
 ask() { send "$@" </dev/null; }
 
@@ -136,7 +140,7 @@ def _label(label: str) -> str:
 
 
 def _step(number: int, step: Step) -> Iterator[str]:
-    """A step that keeps writers waiting is taken back unless its last request is the one that fails."""
+    """A step that keeps writers waiting is taken back unless its last request is the one that fails unrefused."""
     requests = [s for s in step.statements if isinstance(s, Request)]
     waits = step.lock.blocks != "nobody" and step.reverse
     if waits:
@@ -146,8 +150,10 @@ def _step(number: int, step: Step) -> Iterator[str]:
         yield f"back=undo_{number}"
     for place, request in enumerate(requests, 1):
         if waits and place == len(requests):
-            yield "back="
+            yield "last=yes"
         yield from _request(request, "404" if request.method == "DELETE" else "")
+    if waits:
+        yield "back= last="
 
 
 def _request(request: Request, fine: str) -> Iterator[str]:

@@ -42,10 +42,13 @@ def check(ask: Ask, plan: Plan, observed: Observed) -> tuple[Problem, ...]:
         found += () if observed.interrupted else blocks(facts, observed.names.holder, mended(plan, observed))
         if _copied(plan):
             found += pages(facts, observed.names.holder)
+            found += late(facts, observed.names.holder)
+            found += rights.hidden(ask, observed)
         if plan.kept:
             found += source(facts, observed.names.holder)
         if plan.kept and state.get("status") != "red":
             found += ranges(ask("POST", f"{holder}/_search", RANGE, _NEVER), observed.names.holder)
+        found += doubled(ask, plan, observed)
     found += forgotten(plan, observed)
     found += gone(ask, plan)
     if plan.kept:
@@ -130,6 +133,15 @@ def pages(facts: Mapping[str, Any], index: str) -> Iterator[Problem]:
     if most is not None and int(str(most)) < shadow.PAGE:
         hint = f"Set it to {shadow.PAGE} or more, or give it its default back."
         yield Problem("TV4524", f"index.max_result_window of {index} is {most}", hint)
+
+
+def late(facts: Mapping[str, Any], index: str) -> Iterator[Problem]:
+    """A replica that copies segments shows what was written some time after the refresh that should show it; nothing
+    tells when. The cluster itself reads from replicas, too, when it copies, and cannot be told not to."""
+    settings = flat_settings(facts.get("settings") or {})
+    if settings.get("replication.type") == "SEGMENT" and str(settings.get("number_of_replicas", "0")) != "0":
+        hint = "Set its auto_expand_replicas to false and its number_of_replicas to 0 for the time of the run."
+        yield Problem("TV4529", f"{index} has replicas that show writes late (index.replication.type SEGMENT)", hint)
 
 
 def ranges(answer: Answer, index: str) -> Iterator[Problem]:
@@ -224,6 +236,22 @@ def _shards(plan: Plan) -> int:
     """How many the new index has."""
     found = [flat_settings(body).get("settings.index.number_of_shards", 1) for body in _created(plan)]
     return max((int(str(number)) for number in found), default=1)
+
+
+def doubled(ask: Ask, plan: Plan, store: SearchStore) -> Iterator[Problem]:
+    """A template that gives the store's own name to the new index at once, as an alias: both indices would answer to it
+    before the copy is whole, and no write would know where to go."""
+    made = [s for p in plan.steps for s in p.statements if isinstance(s, Request) and s.part == "create"]
+    for name in map(_made, made):
+        path = f"/_index_template/_simulate_index{render.path(str(name))}"
+        templates: list[Any] = [ask("POST", path, None, _NEVER).body.get("template")]
+        if not templates[0]:
+            # Where no composable template applies, all legacy ones do.
+            templates = [*ask("GET", "/_template", None, _NEVER).body.values()]
+            templates = [t for t in templates if any(fnmatch(str(name), p) for p in t.get("index_patterns") or ())]
+        if any(store.names.index in (found.get("aliases") or {}) for found in templates):
+            text = f"a template makes the new index {name} answer to {store.names.index} as soon as it is there"
+            yield Problem("TV4528", text, "Take the alias out of that template: the upgrade gives the name by itself.")
 
 
 def hidden(answer: Mapping[str, Any], plan: Plan, store: SearchStore) -> Iterator[Problem]:

@@ -46,7 +46,7 @@ def rebuild(
     # Documents have been through the pipelines when they were written.
     pipelines, none = render.pipelines(store.kept.settings), render.no_pipelines(store.kept.settings)
     during: dict[str, Json] = {**store.kept.settings, **settings, **none, "refresh_interval": "-1"}
-    moved: list[Json] = [{"add": {"index": shadow, "alias": names.index, "is_write_index": True}}]
+    moved: list[Json] = [render.named(shadow, names.index, store.kept.named)]
     moved += [
         {"add": {"index": shadow, "alias": alias, **(facts if isinstance(facts, dict) else {})}}
         for alias, facts in store.kept.aliases.items()
@@ -106,7 +106,7 @@ def users_properties(
 ) -> dict[str, Json]:
     """What users added to the mapping, in the form it has after the rebuild."""
     have = store.catalog.children(("properties",))
-    custom = _added(store.kept.properties, have)
+    custom = added(store.kept.properties, have)
     if conversion is None:
         return custom
     inner = custom.pop(before.inside, {}) if before.inside else {}
@@ -116,7 +116,7 @@ def users_properties(
     return {after.inside: {"properties": found}} if after.inside and found else found
 
 
-def _added(full: Mapping[str, Json], known: Mapping[str, Json]) -> dict[str, Json]:
+def added(full: Mapping[str, Json], known: Mapping[str, Json]) -> dict[str, Json]:
     """What `full` has and `known` has not, down to the members of fields both have."""
     found: dict[str, Json] = {}
     for name, facts in full.items():
@@ -130,8 +130,8 @@ def _added(full: Mapping[str, Json], known: Mapping[str, Json]) -> dict[str, Jso
 def _added_to_field(facts: Mapping[str, Json], known: Json) -> dict[str, Json]:
     found: dict[str, Json] = {"fields": facts["fields"]} if "fields" in facts else {}
     members, ours = facts.get("properties"), known.get("properties") if isinstance(known, dict) else None
-    if isinstance(members, dict) and (added := _added(members, ours if isinstance(ours, dict) else {})):
-        found["properties"] = added
+    if isinstance(members, dict) and (more := added(members, ours if isinstance(ours, dict) else {})):
+        found["properties"] = more
     return found
 
 
@@ -150,10 +150,11 @@ def merged(ours: Mapping[str, Json], custom: Mapping[str, Json]) -> dict[str, Js
     for name, facts in custom.items():
         mine = found.get(name)
         if isinstance(mine, dict) and isinstance(facts, dict):
-            inner, more = mine.get("properties"), facts.get("properties")
             both = {**facts, **mine}
-            if isinstance(inner, dict) and isinstance(more, dict):
-                both["properties"] = merged(inner, more)
+            for part in ("properties", "fields"):
+                inner, more = mine.get(part), facts.get(part)
+                if isinstance(inner, dict) and isinstance(more, dict):
+                    both[part] = merged(inner, more)
             found[name] = both
         elif _typed(facts):
             found[name] = facts

@@ -141,6 +141,13 @@ def aliases(actions: Sequence[Json], part: str = "") -> Request:
     return Request("POST", "/_aliases", {"actions": list(actions)}, part)
 
 
+def named(index: str, name: str, facts: object) -> Json:
+    """The action that gives a store its name, with what `facts` say that it did before: filter and routing."""
+    return {
+        "add": {**(facts if isinstance(facts, dict) else {}), "index": index, "alias": name, "is_write_index": True}
+    }
+
+
 def drop_while(kept: str, dropped: Sequence[str]) -> Request:
     """Drop indices, but only while the index `kept` is there: both are looked at in one atomic act."""
     there: Json = {"remove": {"index": kept, "alias": f"{kept}-no-such-alias", "must_exist": False}}

@@ -24,7 +24,7 @@ from toolkit.plan import Plan, Request
 
 # Whatever is wrong with such a request is no failure.
 _ALL = (400, 401, 403, 404, 405, 409, 500)
-_WHO = "/_plugins/_security/authinfo"
+_WHO, _WHO_ELASTIC = "/_plugins/_security/authinfo", "/_security/_authenticate"
 _LACKS = re.compile(r"no permissions for \[([^\]]+)\]")
 # No server has a setting of this name, so none takes a body with it.
 _NONSENSE = "temporal_visibility_no_such_setting"
@@ -46,6 +46,20 @@ def lacking(ask: Ask, plan: Plan, store: SearchStore) -> Iterator[Problem]:
     if who.status == 200 and "user_name" in who.body:
         refused = [*_refused(ask, probes(plan, f"{store.names.index}-{secrets.token_hex(8)}"), store)]
         yield from _problem(str(who.body["user_name"]), refused)
+
+
+def hidden(ask: Ask, store: SearchStore) -> Iterator[Problem]:
+    """Whether something of the documents is hidden from the user: a copy would lack it, and nobody would see it. An
+    index that is so cannot be cloned; and no index can have a name in capitals, so nothing can come of the question."""
+    if ask("GET", _WHO if store.server.startswith("OpenSearch") else _WHO_ELASTIC, None, _ALL).status != 200:
+        return
+    path = render.path(store.names.holder, "_clone", f"{store.names.index}-NO-SUCH-INDEX")
+    answer = ask("PUT", path, {}, _ALL)
+    error = answer.body.get("error")
+    if isinstance(error, dict) and error.get("type") == "security_exception" and not forbidden(answer):
+        hint = "Use an account whose roles neither hide documents or fields nor mask any (DLS, FLS, masked fields)."
+        text = f"this user is not shown all of {store.names.holder}, and a copy would lack it: {answer.reason[:300]}"
+        yield Problem("TV4527", text, hint)
 
 
 def wanted(store: SearchStore) -> Json:

@@ -46,6 +46,12 @@ class _Work:
     label: str
     plain: Step
 
+    @property
+    def aliases(self) -> Mapping[str, Json]:
+        """All of the old index, its name among them where that is one."""
+        kept = self.store.kept
+        return {**kept.aliases, **({} if self.cloned else {self.store.names.index: dict(kept.named)})}
+
 
 def route(plain: Sequence[Step], store: SearchStore, wanted: Definition, overlay: Overlay, rules: Profile) -> Route:
     """The way beside live writes. Without a rebuild it is the plain one; so it is for an index without a document, and
@@ -172,7 +178,7 @@ def _steps(work: _Work) -> tuple[Step, ...]:
         Step(
             "rebuild.swap", f"Swap: {name} becomes an alias of {fresh}; the old index stays as {work.kept}",
             "writes are refused for the last copies; writers try again by themselves", plain.step_class, SHORT,
-            shadow.swap(work.forward, name, store.kept.aliases, _clone(work), render.pipelines(store.kept.settings)),
+            shadow.swap(work.forward, name, work.aliases, _clone(work), render.pipelines(store.kept.settings)),
             (), (Expect(_HOLDER, fresh),),
             mode=Mode.SWAP, needs=here,
         ),
@@ -229,7 +235,7 @@ def _back(work: _Work) -> tuple[Step, ...]:
         Step(
             "rebuild.back", f"Swap back: {name} becomes an alias of {work.kept} again",
             "it was kept, and gets what was written since", StepClass.REBUILD, SHORT,
-            shadow.swap(work.back, name, store.kept.aliases, None, pipelines), (), (Expect(_HOLDER, work.kept),),
+            shadow.swap(work.back, name, work.aliases, None, pipelines), (), (Expect(_HOLDER, work.kept),),
             mode=Mode.SWAP, needs=(Expect(_HOLDER, work.fresh),),
         ),
         Step(

@@ -153,21 +153,23 @@ def swap(
     pair: Pair, name: str, aliases: Mapping[str, Json], clone: Request | None, pipelines: Mapping[str, Json]
 ) -> tuple[Request, ...]:
     """Refuse writes; the last copies; the name goes from one index to the other, only if it is still where it was and
-    the lock is still ours. `clone`: the name is an index, which can only live on under another name. `pipelines`: those
-    that the target has from then on; none while it is copied to, as what comes has been through them."""
+    the lock is still ours. `aliases`: those of the source, with the name where it is one. `clone`: the name is an
+    index, which can only live on under another name. `pipelines`: those that the target has from then on; none while
+    it is copied to, as what comes has been through them."""
+    others = {alias: facts for alias, facts in aliases.items() if alias != name}
     moved: list[Json] = [
         {"add": {"index": pair.target, "alias": alias, **(facts if isinstance(facts, dict) else {})}}
-        for alias, facts in aliases.items()
+        for alias, facts in others.items()
     ]
     if clone is None:
         gone: list[Json] = [{"remove": {"index": pair.source, "alias": name, "must_exist": True}}]
-        gone += [{"remove": {"index": pair.source, "alias": alias, "must_exist": True}} for alias in aliases]
+        gone += [{"remove": {"index": pair.source, "alias": alias, "must_exist": True}} for alias in others]
     else:
         gone = [{"remove_index": {"index": pair.source}}]
     actions: list[Json] = [
         {"remove": {"index": pair.target, "alias": "%(writer)s", "must_exist": True}},
         *gone,
-        {"add": {"index": pair.target, "alias": name, "is_write_index": True}},
+        render.named(pair.target, name, aliases.get(name)),
         *moved,
     ]
     block = render.block_writes(pair.source)
@@ -194,8 +196,11 @@ def moved(swap: Request, name: str, pair: tuple[str, str], aliases: Mapping[str,
     for action in cast("list[dict[str, dict[str, Json]]]", swap.body["actions"]):
         [(kind, facts)] = action.items()
         dropped |= kind == "remove_index"
+        if kind == "add":
+            continue
         if kind == "remove_index" or facts["alias"] == name or (kind, facts["index"]) == ("remove", target):
             actions.append(cast("Json", action))
+    actions.append(render.named(target, name, aliases.get(name)))
     for alias, facts_ in aliases.items():
         if alias != name:
             gone: Json = {"remove": {"index": source, "alias": alias, "must_exist": False}}

@@ -36,13 +36,15 @@ class Names:
 @dataclass(frozen=True, slots=True)
 class Kept:
     """What a new index takes over from the old one besides our schema: users' fields, settings, aliases, notes, and
-    whatever else is in its mapping (`more`): fields that are computed, templates, rules for dates."""
+    whatever else is in its mapping (`more`): fields that are computed, templates, rules for dates. `named`: what the
+    store's own name does besides, where it is an alias: filter and routing."""
 
     properties: Mapping[str, Json] = field(default_factory=dict)
     settings: Mapping[str, Json] = field(default_factory=dict)
     aliases: Mapping[str, Json] = field(default_factory=dict)
     meta: Mapping[str, Json] = field(default_factory=dict)
     more: Mapping[str, Json] = field(default_factory=dict)
+    named: Mapping[str, Json] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

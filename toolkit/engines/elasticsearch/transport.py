@@ -76,6 +76,10 @@ class TooBusy(EngineError):
     """The cluster asks for patience."""
 
 
+class Refusal(EngineError):
+    """The cluster said no: nothing of the request was done, nor will be."""
+
+
 class Transport(Protocol):
     """One connection. Whatever fails to arrive is ConnectionFailed; answers of all kinds are given back."""
 
@@ -229,10 +233,12 @@ class OpenTransport:
         )  # fmt: skip
 
     def send(self, method: str, path: str, body: Json = None, seconds: int = SECONDS) -> Answer:
-        """See Transport."""
+        """See Transport, and ElasticTransport.send for the notices."""
         try:
             params = {"request_timeout": seconds}
-            answer = self._client.transport.perform_request(method, path, params=params, body=body)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", self._library.OpenSearchWarning)
+                answer = self._client.transport.perform_request(method, path, params=params, body=body)
             return Answer(200, _decoded(answer)) if answer is not False else Answer(404, {})
         except self._library.ConnectionError as error:
             raise unreachable(error, self._target) from None
@@ -329,7 +335,9 @@ def refused(answer: Answer, target: Target) -> EngineError:
             "Are user and password, or the API key, right?",
         )
     if forbidden(answer):
-        return EngineError(NO_RIGHT, f"{target.shown} refuses this user: {reason}", RIGHTS_HINT)
+        return Refusal(NO_RIGHT, f"{target.shown} refuses this user: {reason}", RIGHTS_HINT)
     if answer.status in (429, 503):
         return TooBusy("TV4003", f"{target.shown} is too busy: {reason}", "Run the same command again later.")
-    return EngineError("TV4003", f"{target.shown} refused: {reason}")
+    # What stands between us and the cluster has no error of its kind, and may have passed the request on.
+    kind = Refusal if answer.status < 500 and isinstance(answer.body.get("error"), dict) else EngineError
+    return kind("TV4003", f"{target.shown} refused: {reason}")
