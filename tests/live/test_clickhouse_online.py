@@ -27,6 +27,7 @@ from tests.support.clickhouse import (
     laid_out_otherwise,
     leftovers,
     plain,
+    profiled,
     rows,
     stored,
 )
@@ -242,10 +243,18 @@ def test_columns_and_indexes_of_others_are_carried_over(clickhouse: Handle) -> N
     assert ("r2",) in rows(url, "SELECT run_id FROM reports")
 
 
-def test_what_others_have_said_of_columns_is_carried_over(clickhouse: Handle) -> None:
-    """Values that go by a column's own time to live, on one side sooner than on the other, stop no comparison."""
+PROFILE = {
+    "show_create_query_identifier_quoting_style": "DoubleQuotes",
+    "do_not_merge_across_partitions_select_final": 1,
+    "apply_deleted_mask": 0,
+}
+
+
+def test_what_others_have_said_of_columns_is_carried_over(clickhouse: Handle, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Values that go by a column's own time to live, on one side sooner than on the other, stop no comparison. Nor does
+    a profile of the account in which tables are spelled, and rows are seen, otherwise."""
     url = clickhouse.url
-    laid_out_otherwise(url, 50, "key")
+    laid_out_otherwise(url, 50, "partition")
     ttl = "toDateTime(start_time) + toIntervalDay(1)"
     merged: list[bool] = []
 
@@ -265,6 +274,12 @@ def test_what_others_have_said_of_columns_is_carried_over(clickhouse: Handle) ->
             f"INSERT INTO {TABLE} (namespace_id, run_id, start_time, _version, keyword01, `a b`)"
             " SELECT 'n', 'r', toDateTime('2020-01-01 00:00:00'), 1, 'w', 'g'"
         )
+        # Another version, in another partition, and a run that is deleted without a word.
+        columns = "namespace_id, run_id, start_time, close_time, _version"
+        for run_id, version in (("r", 2), ("gone", 1)):
+            row = f"'n', '{run_id}', toDateTime('2020-01-01 00:00:00'), toDateTime('2020-05-01 00:00:00'), {version}"
+            connection.command(f"INSERT INTO {TABLE} ({columns}) SELECT {row}")
+        connection.command(f"DELETE FROM {TABLE} WHERE run_id = 'gone'")
     said = (
         "SELECT c.name, c.comment, match(create_table_query, concat('`', c.name, '`[^`]* TTL '))"
         " FROM system.columns AS c"
@@ -274,9 +289,12 @@ def test_what_others_have_said_of_columns_is_carried_over(clickhouse: Handle) ->
     )
     before = rows(url, said)
     assert [words[1:] for words in before] == [("mine", 1), ("", 0), ("", 1), ("it's, (", 0)]
-    run(url, Options(watch=merge))
+    with monkeypatch.context() as patch:
+        profiled(patch, PROFILE)
+        run(url, Options(watch=merge))
     assert merged
     assert rows(url, said) == before
+    assert rows(url, f"SELECT count() FROM {TABLE} FINAL WHERE namespace_id = 'n'") == [(1,)]
     command("finish", url)
     with plain(url) as connection:
         connection.command(f"OPTIMIZE TABLE {TABLE} FINAL")
