@@ -34,9 +34,9 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """`columns`: those both have, name → type they get; `key`: along which chunks are cut, name → type; `ttl`: when a
-    row may go by itself, as an expression and a condition, on either side; `gone`: the same of a column's value;
-    `cluster`: where ON CLUSTER belongs."""
+    """`columns`: those both have, name → type they get; `key`: along which chunks are cut, name → type, times in UTC;
+    `ttl`: when a row may go by itself, as an expression and a condition, on either side; `gone`: the same of a column's
+    value; `cluster`: where ON CLUSTER belongs."""
 
     live: str
     cluster: str | None
@@ -162,12 +162,17 @@ def _times(pair: Pair) -> list[str]:
 
 def bound(pair: Pair) -> Sql:
     """The key of the row that ends the next chunk; no row: the rest is one chunk."""
-    shown = ", ".join(f"toString({identifier(name)}) AS key_{n}" for n, name in enumerate(pair.key, 1))
+    shown = ", ".join(f"{_text(*column)} AS key_{n}" for n, column in enumerate(pair.key.items(), 1))
     order = ", ".join(identifier(name) for name in pair.key)
     return Sql(
         f"SELECT {shown}\nFROM {pair.now.read}\nWHERE {_after(pair)}\nORDER BY {order}\nLIMIT 1 OFFSET {{rows:UInt64}}",
         part="bound",
     )
+
+
+def _text(name: str, type: str) -> str:
+    """What `_place` reads."""
+    return f"toString({identifier(name)}, 'UTC')" if type.startswith("DateTime") else f"toString({identifier(name)})"
 
 
 def copy(pair: Pair, part: str = "copy") -> Sql:
