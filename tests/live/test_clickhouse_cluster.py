@@ -224,10 +224,14 @@ def test_what_the_copy_cannot_have_is_refused(solo: Solo) -> None:
     observed = other_key(solo)
     table = observed.traits["table"]
     assert isinstance(table, dict)
+    columns, patched = table["columns"], ("enable_block_number_column", "enable_block_offset_column")
+    assert isinstance(columns, list)
     for more, placement, word in (
         ({"engine": "ReplicatedReplacingMergeTree"}, Placement(), "is replicated"),
         ({"ttl": "start_time"}, Placement(CLUSTER), "TTL"),
         ({"settings": {"storage_policy": "'wide'"}}, Placement(CLUSTER), "storage policy wide"),
+        ({"columns": [*columns, ["run_id", "UUID", "", "", ""]]}, Placement(CLUSTER), "run_id of type UUID"),
+        ({"settings": dict.fromkeys(patched, "1")}, Placement(CLUSTER), "no mutation"),
     ):
         seen = replace(observed, traits={**observed.traits, "table": {**table, **more}})  # type: ignore[dict-item]
         with pytest.raises(Unsupported, match=word):
