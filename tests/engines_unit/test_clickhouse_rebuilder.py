@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from toolkit.engines.clickhouse import shadow
 from toolkit.engines.clickhouse.rebuilder import ClickHouseRebuilder
 from toolkit.engines.rebuilding import Busy
 from toolkit.errors import EngineError
@@ -36,3 +37,12 @@ def test_a_server_that_asks_for_less_at_a_time(mode: Mode, word: str, less: bool
     else:
         with pytest.raises(EngineError):
             act(step, None, 1000)
+
+
+@pytest.mark.parametrize(("cluster", "named"), [(None, False), ("main", True)])
+def test_blocks_are_known_again_after_a_move_to_another_host(cluster: str | None, named: bool) -> None:
+    """The disk of one server in its next container, whose name differs."""
+    side = shadow.side("t", cluster, "rand()", final=True)
+    pair = shadow.Pair("t", cluster, side, side, {}, frozenset(), {}, (), {})
+    for statement in (*shadow.blocks(pair, "t", "captured"), *shadow.dropped(pair, "captured", "dropped")):
+        assert ("hostName()" in statement.text) == named

@@ -106,7 +106,7 @@ def blocks(pair: Pair, table: str, what: str, part: str = "") -> tuple[Sql, ...]
     """Write down which blocks of rows `table` has at `what`. Not where a time to live drops such by itself."""
     if pair.ttl:
         return ()
-    listed = "hostName(), partition_id, toString(min_block_number), toString(max_block_number)"
+    listed = f"{_host(pair)}, partition_id, toString(min_block_number), toString(max_block_number)"
     noted = f"arrayStringConcat([{literal(_noted(what))}, {listed}], ' ')"
     return (Sql(f"INSERT INTO {MARKS} SELECT {noted}, now64(6, 'UTC')\nFROM {_parts(pair, table)}", part=part),)
 
@@ -116,7 +116,7 @@ def dropped(pair: Pair, what: str, part: str) -> tuple[Sql, ...]:
     drops or empties a partition takes them away, and no view passes that on."""
     if pair.ttl:
         return ()
-    columns = "hostName(), partition_id, min_block_number, max_block_number"
+    columns = f"{_host(pair)}, partition_id, min_block_number, max_block_number"
     held = f"(SELECT groupArray(({columns})) FROM {_parts(pair, pair.live)})"
     there = "p.1 = b[2] AND p.2 = b[3] AND p.3 <= toInt64(b[4]) AND p.4 >= toInt64(b[5])"
     return (
@@ -127,6 +127,11 @@ def dropped(pair: Pair, what: str, part: str) -> tuple[Sql, ...]:
             part=part,
         ),
     )
+
+
+def _host(pair: Pair) -> str:
+    """Whose blocks they are, where several servers have some. One alone may have another name in its next container."""
+    return "''" if pair.cluster is None else "hostName()"
 
 
 def _noted(what: str) -> str:
