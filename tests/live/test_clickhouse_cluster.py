@@ -160,6 +160,8 @@ def test_another_key_on_a_cluster(solo: Solo) -> None:
     solo.fill()
     assert replicas.disagreements(solo.ask, CLUSTER, "v", [TABLE, LOCAL]) == ()
     before = solo.observed(LOCAL).catalog
+    with pytest.raises(Unsupported, match="passes rows on to a cluster"):
+        rebuild.route(solo.observed(TABLE), find("1.14"), profile(), Placement(), (), None)
     plan = route(solo, LOCAL)
     assert all(" ON CLUSTER " in s.text for step in plan.steps for s in step.statements
                if s.text.startswith(("CREATE", "ALTER", "EXCHANGE", "DROP")))  # fmt: skip
@@ -228,6 +230,7 @@ def test_what_the_copy_cannot_have_is_refused(solo: Solo) -> None:
     assert isinstance(columns, list)
     for more, placement, word in (
         ({"engine": "ReplicatedReplacingMergeTree"}, Placement(), "is replicated"),
+        ({"engine": "Distributed"}, Placement(), "passes rows on"),
         ({"ttl": "start_time"}, Placement(CLUSTER), "TTL"),
         ({"settings": {"storage_policy": "'wide'"}}, Placement(CLUSTER), "storage policy wide"),
         ({"columns": [*columns, ["run_id", "UUID", "", "", ""]]}, Placement(CLUSTER), "run_id of type UUID"),

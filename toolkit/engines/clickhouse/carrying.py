@@ -81,8 +81,9 @@ def _reasons(known: TableTraits, live: str, moved: bool, placement: Placement) -
         text = f"the settings {' and '.join(_PATCHED)}: what a DELETE or UPDATE takes then leaves no mutation to see"
         away = f"Take them away (ALTER TABLE {live} RESET SETTING {', '.join(_PATCHED)})"
         found.append((text, f"{away} and give them back after `schema finish`."))
-    if known.replicated and placement.cluster is None:
-        found.append(("is replicated: its copy would be on this server only", "Name its cluster in an overlay."))
+    if placement.cluster is None and (known.replicated or known.distributed):
+        is_ = "is replicated" if known.replicated else "passes rows on to a cluster"
+        found.append((f"{is_}: its copy would be on this server only", "Name its cluster in an overlay."))
     away = f"Take it away (ALTER TABLE {live} REMOVE TTL) and give it back after `schema finish`"
     if ttl.groups(known.ttl):
         text = "a TTL … GROUP BY: which rows there are depends on when they were merged"
