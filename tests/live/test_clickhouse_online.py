@@ -531,6 +531,16 @@ def test_what_a_swap_would_lose_is_refused_and_kept(chdb: EmbeddedHandle) -> Non
     assert stored(url) == ({}, 50)
 
 
+def test_what_has_the_name_of_the_table_is_not_taken_for_it(chdb: EmbeddedHandle) -> None:
+    """Nothing is recorded of a version whose table is not there."""
+    with plain(chdb.url) as connection:
+        connection.command(f"CREATE VIEW {TABLE} AS SELECT 1 AS x")
+    with pytest.raises(EngineError, match=f"{TABLE} is there already") as refused:
+        run(chdb.url, Options())
+    assert refused.value.code == "TV5209"
+    assert rows(chdb.url, "SELECT name FROM system.tables WHERE name = 'temporal_visibility_schema_version'") == []
+
+
 def test_rows_that_a_policy_hides_are_not_left_behind(
     chdb: EmbeddedHandle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from toolkit.engines.clickhouse import clauses, replicas
-from toolkit.engines.clickhouse.inspect import has_projections
+from toolkit.engines.clickhouse.inspect import STORING, has_projections
 from toolkit.engines.clickhouse.layout import Placement
 from toolkit.engines.clickhouse.names import OTHER
 from toolkit.engines.clickhouse.render import identifier, literal
@@ -33,6 +33,7 @@ ROOM = 2.0
 # How a plan says that rows are left out, by version.
 _FILTERS = ("Row level filter", "Prewhere filter", "Filter")
 _DATABASE = "SELECT name, engine FROM system.databases WHERE name = currentDatabase()"
+_NAMED = "SELECT name, engine FROM system.tables WHERE database = currentDatabase() AND name IN ({})"
 _MUTATIONS = """
 SELECT table, mutation_id AS id, command, latest_fail_reason AS reason FROM system.mutations
 WHERE database = currentDatabase() AND NOT is_done AND startsWith(table, {})
@@ -51,6 +52,7 @@ def check(
     if not plan.steps:
         return ()
     found = [*_server(ask, version, plan), *_rights(ask, granted, plan), *_mutations(ask, table, kills, plan)]
+    found += _taken(ask, plan)
     if placement.cluster is not None:
         found += _cluster(ask, placement.cluster, table)
     if plan.kept and plan.rollback:
@@ -82,6 +84,19 @@ def _rights(ask: Ask, granted: Granted, plan: Plan) -> Iterator[Problem]:
     if missing:
         hint = f"GRANT {', '.join(missing)} ON {database}.* TO …"
         yield Problem("TV5201", f"this account lacks {', '.join(missing)} on database {database}", hint)
+
+
+def _taken(ask: Ask, plan: Plan) -> Iterator[Problem]:
+    """CREATE TABLE IF NOT EXISTS takes a view, or a table that keeps its rows elsewhere, for the one that it makes."""
+    paths = [expected.path for step in plan.steps for expected in step.done]
+    made = {path[2] for path in paths if path[:2] == ("catalog", "tables") and len(path) == 3}
+    if not made:
+        return
+    for row in ask(_NAMED.format(", ".join(literal(name) for name in sorted(made)))):
+        if not row["engine"].endswith(STORING):
+            text = f"{row['name']} is there already, and no table with rows ({row['engine']})"
+            hint = "Rename it (RENAME TABLE), or drop it if nobody needs it; or make the store in another database."
+            yield Problem("TV5209", text, hint)
 
 
 def _mutations(ask: Ask, table: str, kills: bool, plan: Plan) -> Iterator[Problem]:
