@@ -229,6 +229,11 @@ def test_columns_and_indexes_of_others_are_carried_over(clickhouse: Handle) -> N
         connection.command("CREATE TABLE reports (run_id String) ENGINE = MergeTree ORDER BY run_id")
         connection.command(f"CREATE MATERIALIZED VIEW watch TO reports AS SELECT run_id FROM {TABLE}")
     command("upgrade", url)
+    with plain(url) as connection:
+        connection.command(f"ALTER TABLE {TABLE} ADD COLUMN `a, b` String, ADD INDEX late `a, b` TYPE minmax")
+        ran = temporal_visibility("schema", "rollback", url, "--yes")
+        assert (ran.code, "TV5213" in ran.err, "in them: a, b, late" in ran.err) == (1, True, True), ran.err
+        connection.command(f"ALTER TABLE {TABLE} DROP INDEX late, DROP COLUMN `a, b`")
     command("finish", url)
     with journeys.opened(url) as (_, client):
         left = {"/".join(d.path) for d in differences(client.observe().catalog, engine.catalog(find(LAST)))}

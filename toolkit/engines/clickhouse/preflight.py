@@ -17,7 +17,7 @@ from toolkit.engines.clickhouse.render import identifier, literal
 from toolkit.engines.clickhouse.shadow import VERSION
 from toolkit.engines.online import Problem
 from toolkit.errors import EngineError
-from toolkit.plan import Plan
+from toolkit.plan import Mode, Plan, Step
 
 Ask = Callable[[str], Sequence[Mapping[str, Any]]]
 # Runs a CHECK GRANT and gives its answer, which is no result set.
@@ -34,6 +34,9 @@ ROOM = 2.0
 _FILTERS = ("Row level filter", "Prewhere filter", "Filter")
 _DATABASE = "SELECT name, engine FROM system.databases WHERE name = currentDatabase()"
 _NAMED = "SELECT name, engine FROM system.tables WHERE database = currentDatabase() AND name IN ({})"
+_CREATED = """
+SELECT name, create_table_query FROM system.tables WHERE database = currentDatabase() AND name IN ({}, {})
+"""
 _MUTATIONS = """
 SELECT table, mutation_id AS id, command, latest_fail_reason AS reason FROM system.mutations
 WHERE database = currentDatabase() AND NOT is_done AND startsWith(table, {})
@@ -57,6 +60,8 @@ def check(
         found += _cluster(ask, placement.cluster, table)
     if plan.kept and plan.rollback:
         found += _rebuild(ask, table, placement.storage_policy)
+    for back in (step for step in plan.steps if step.mode is Mode.SWAP and step.id.endswith(".back")):
+        found += _returned(ask, back)
     return tuple(sorted(found, key=lambda problem: not problem.fatal))
 
 
@@ -157,6 +162,23 @@ def _rebuild(ask: Ask, table: str, policy: str | None) -> Iterator[Problem]:
         yield Problem(
             "TV5206", text, "Drop these projections and constraints before, and create them again afterwards."
         )
+
+
+def _returned(ask: Ask, back: Step) -> Iterator[Problem]:
+    """What a swap back would lose. `back` names what the version has; a run of an earlier release did not note it."""
+    table = back.id.removeprefix("rebuild.").removesuffix(".back")
+    rows = ask(_CREATED.format(literal(table), literal(OTHER)))
+    names = {row["name"]: {_name(part) for part in clauses.elements(row["create_table_query"])} for row in rows}
+    if not back.objects or names.keys() != {table, OTHER}:
+        return
+    if new := sorted(names[table] - names[OTHER] - set(back.objects)):
+        text = f"these were made on {table} since the upgrade, and would go with all that is in them: {', '.join(new)}"
+        yield Problem("TV5213", text, "Drop them. Or: `schema finish` keeps the table as it is.")
+
+
+def _name(element: str) -> str:
+    """Of a column, an index, a projection or a constraint."""
+    return clauses.named(element)[0] or element.split()[1].strip("`")
 
 
 def _projections(ask: Ask, table: str) -> list[str]:

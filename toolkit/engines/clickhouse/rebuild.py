@@ -318,11 +318,12 @@ def _turned(pair: shadow.Pair) -> shadow.Pair:
 
 
 def _back(work: _Work) -> tuple[Step, ...]:
+    table = work.placed.table
     swap = Step(
         f"rebuild.{work.live}.back", f"Swap back: {OTHER} becomes {work.live} again", "the view kept it current",
         StepClass.REBUILD, SHORT,
         (*shadow.pending(work.pair), *_swapping(work.pair, "swapping back")), (),
-        (Expect((*_TABLE, "uuid"), work.uuid),),
+        (Expect((*_TABLE, "uuid"), work.uuid),), (*(c.name for c in table.columns), *(i.name for i in table.indexes)),
         mode=Mode.SWAP, needs=(Expect(_OTHER, work.uuid),),
     )  # fmt: skip
     return (swap, *_divided(work, "swapped.back", "swapping back"))
