@@ -33,6 +33,7 @@ ROOM = 2.0
 # How a plan says that rows are left out, by version.
 _FILTERS = ("Row level filter", "Prewhere filter", "Filter")
 _DATABASE = "SELECT name, engine FROM system.databases WHERE name = currentDatabase()"
+_SERVERS = "SELECT count() AS n FROM system.clusters WHERE cluster = currentDatabase()"
 _NAMED = "SELECT name, engine FROM system.tables WHERE database = currentDatabase() AND name IN ({})"
 _CREATED = """
 SELECT name, create_table_query FROM system.tables WHERE database = currentDatabase() AND name IN ({}, {})
@@ -56,6 +57,8 @@ def check(
         return ()
     found = [*_server(ask, version, plan), *_rights(ask, granted, plan), *_mutations(ask, table, kills, plan)]
     found += _taken(ask, plan)
+    if placement.cluster is None:
+        found += _alone(ask, plan)
     if placement.cluster is not None:
         found += _cluster(ask, placement.cluster, table)
     if plan.kept and plan.rollback:
@@ -91,10 +94,15 @@ def _rights(ask: Ask, granted: Granted, plan: Plan) -> Iterator[Problem]:
         yield Problem("TV5201", f"this account lacks {', '.join(missing)} on database {database}", hint)
 
 
+def _made(plan: Plan) -> set[str]:
+    """Tables that the plan makes."""
+    paths = [expected.path for step in plan.steps for expected in step.done]
+    return {path[2] for path in paths if path[:2] == ("catalog", "tables") and len(path) == 3}
+
+
 def _taken(ask: Ask, plan: Plan) -> Iterator[Problem]:
     """CREATE TABLE IF NOT EXISTS takes a view, or a table that keeps its rows elsewhere, for the one that it makes."""
-    paths = [expected.path for step in plan.steps for expected in step.done]
-    made = {path[2] for path in paths if path[:2] == ("catalog", "tables") and len(path) == 3}
+    made = _made(plan)
     if not made:
         return
     for row in ask(_NAMED.format(", ".join(literal(name) for name in sorted(made)))):
@@ -102,6 +110,16 @@ def _taken(ask: Ask, plan: Plan) -> Iterator[Problem]:
             text = f"{row['name']} is there already, and no table with rows ({row['engine']})"
             hint = "Rename it (RENAME TABLE), or drop it if nobody needs it; or make the store in another database."
             yield Problem("TV5209", text, hint)
+
+
+def _alone(ask: Ask, plan: Plan) -> Iterator[Problem]:
+    """Some databases hand on statements, and rows of replicated tables only; their servers are a cluster so named."""
+    for row in ask(_DATABASE) if _made(plan) else ():
+        if row["engine"] == "Replicated":
+            name, servers = row["name"], int(ask(_SERVERS)[0]["n"])
+            text = f"each of the {servers} servers of database {name} (engine Replicated) would have a table of its own"
+            hint = "Make the store in a database of engine Atomic; on a cluster, name that in an overlay (`cluster`)."
+            yield Problem("TV4218", text, hint, fatal=servers > 1)
 
 
 def _mutations(ask: Ask, table: str, kills: bool, plan: Plan) -> Iterator[Problem]:
