@@ -297,6 +297,21 @@ def test_versions_decide_and_not_the_order_of_writes(engine: Handle | EmbeddedHa
         list(client.write(NEWEST, [state(4)]))
         assert list(client.read(NEWEST)) == []
         assert client.count() == 0
+        nothing_is_taken_for_a_repetition(client, state(9))
+
+
+def nothing_is_taken_for_a_repetition(client: Any, record: Record) -> None:
+    """A replicated table, and one with such a window, remembers the blocks that were inserted."""
+    client.take_lock("a test", 60.0).release()
+    for table in (TABLE, "temporal_visibility_throttle"):
+        client.execute(step(f"ALTER TABLE {table} MODIFY SETTING non_replicated_deduplication_window = 100"))
+    for _ in range(2):
+        list(client.write(NEWEST, [record]))
+        assert client.count() == 1
+        client.execute(step(f"ALTER TABLE {TABLE} DELETE WHERE 1"))
+    for asked in ({"paused": True}, {"paused": False}, {"paused": True}):
+        client.set_throttle(1, asked)
+        assert client.throttle(1) == asked
 
 
 def step(*statements: str) -> Step:

@@ -93,6 +93,9 @@ _SETTINGS: Mapping[str, str | int] = {
 }
 # Newer servers have these.
 _WHERE_KNOWN: Mapping[str, str | int] = {
+    # From 26 on these decide, and not insert_deduplicate.
+    "deduplicate_insert": "disable",
+    "deduplicate_insert_select": "disable",
     # ClickHouse 26.9 finds nothing by `f(a) != x AND (b IS NULL OR c > y)`, where a and c have indexes and b is never
     # null (ClickHouse/ClickHouse#119528).
     "use_skip_indexes_for_disjunctions": 0,
