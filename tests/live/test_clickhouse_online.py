@@ -514,10 +514,18 @@ def test_what_a_swap_would_lose_is_refused_and_kept(chdb: EmbeddedHandle) -> Non
         connection.command("CREATE TABLE own_target (run_id String) ENGINE = MergeTree ORDER BY run_id")
         connection.command(f"CREATE MATERIALIZED VIEW own_view TO own_target AS SELECT run_id FROM {TABLE}")
         connection.command(f"ALTER TABLE {TABLE} ADD CONSTRAINT own_constraint CHECK run_id != ''")
+        computed = (
+            "ADD COLUMN seen DateTime64(6) MATERIALIZED now64(6), ADD COLUMN same String MATERIALIZED upper(run_id)"
+        )
+        connection.command(f"ALTER TABLE {TABLE} {computed}")
+        columns = "namespace_id, run_id, start_time, _version, is_deleted"
+        connection.command(f"INSERT INTO {TABLE} ({columns}) SELECT 'n', 'r', now(), 1, 1")
+    seen = f"SELECT DISTINCT seen FROM {TABLE} WHERE run_id = 'r'"
+    before = rows(url, seen)
     plan = temporal_visibility("schema", "plan", url, "--output", "json").json("schema-plan")["plans"][0]
     found = {one["code"]: (one["fatal"], one["message"]) for one in plan["preflight"]}
-    assert found["TV5206"][0]
-    assert "own_projection, own_constraint" in found["TV5206"][1]
+    lost = [one["message"] for one in plan["preflight"] if (one["code"], one["fatal"]) == ("TV5206", True)]
+    assert ["own_projection, own_constraint" in lost[0], "column seen of" in lost[1], len(lost)] == [True, True, 2]
     assert not found["TV4212"][0]
     assert "own_view" in found["TV4212"][1]
     ran = temporal_visibility("schema", "upgrade", url, "--yes")
@@ -526,6 +534,7 @@ def test_what_a_swap_would_lose_is_refused_and_kept(chdb: EmbeddedHandle) -> Non
     with plain(url) as connection:
         connection.command(f"ALTER TABLE {TABLE} DROP PROJECTION own_projection")
         connection.command(f"ALTER TABLE {TABLE} DROP CONSTRAINT own_constraint")
+        connection.command(f"ALTER TABLE {TABLE} MODIFY COLUMN seen DateTime64(6) DEFAULT now64(6)")
         connection.command(f"CREATE TABLE {OTHER} (x UInt8) ENGINE = MergeTree ORDER BY x")
     ran = temporal_visibility("schema", "upgrade", url, "--yes")
     assert (ran.code, "TV5209" in ran.err) == (1, True), ran.err
@@ -533,7 +542,7 @@ def test_what_a_swap_would_lose_is_refused_and_kept(chdb: EmbeddedHandle) -> Non
         connection.command(f"DROP TABLE {OTHER}")
     command("upgrade", url)
     assert rows(url, "SELECT name FROM system.tables WHERE database = currentDatabase() AND name = 'own_view'")
-    assert stored(url) == ({}, 50)
+    assert (stored(url), rows(url, seen)) == (({}, 50), before)
 
 
 def test_what_has_the_name_of_the_table_is_not_taken_for_it(chdb: EmbeddedHandle) -> None:
