@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from toolkit.engines.clickhouse import preflight
 from toolkit.engines.clickhouse.layout import Placement
-from toolkit.plan import Lock, Plan, Step, StepClass
+from toolkit.plan import Expect, Lock, Plan, Step, StepClass
 
 STEP = Step("a", "A", "", StepClass.REBUILD, Lock("none", "nobody"), (), (), ())
 KEPT = Plan("clickhouse", (), None, "1.14", "", "", (STEP,), (), rollback=(STEP,), abandon=(), finish=(STEP,))
@@ -54,6 +55,18 @@ def test_room_for_the_copy(free: int, wanted: list[tuple[str, bool]]) -> None:
 def test_a_server_that_is_too_old_and_a_database_that_cannot_exchange() -> None:
     assert codes(server(), version="24.3.1") == [("TV5204", True)]
     assert codes(server(databases=[{"name": "visibility", "engine": "Ordinary"}])) == [("TV4208", True)]
+
+
+@pytest.mark.parametrize(("servers", "wanted"), [(1, [("TV4218", False)]), (2, [("TV4218", True)])])
+def test_a_table_that_each_server_of_a_database_would_have_for_itself(
+    servers: int, wanted: list[tuple[str, bool]]
+) -> None:
+    """Statements go to all servers of a Replicated database, rows of such a table to none."""
+    made = replace(STEP, done=(Expect(("catalog", "tables", "executions_visibility"), {}),))
+    ask = server(databases=[{"name": "visibility", "engine": "Replicated"}], clusters=[{"n": servers}])
+    plan = replace(KEPT, steps=(made,), rollback=(), abandon=(), finish=())
+    assert codes(ask, plan=plan) == wanted
+    assert codes(ask, plan=replace(plan, steps=(STEP,))) == []
 
 
 def test_a_mutation_under_way_is_a_note_and_a_failing_one_is_not() -> None:

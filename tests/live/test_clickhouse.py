@@ -23,6 +23,7 @@ from tests.engines.embedded import EmbeddedHandle
 from tests.engines.handles import Handle
 from tests.support import journeys
 from tests.support.catalogs import released
+from tests.support.clickhouse import profiled
 from tests.support.command import temporal_visibility
 from toolkit.attributes import AttributeType, Group
 from toolkit.catalog import Catalog, differences
@@ -226,12 +227,7 @@ def test_a_profile_of_the_account_changes_nothing(clickhouse: Handle, monkeypatc
         "enable_positional_arguments": 0,
     }
     tight = {"max_block_size": 10, "max_result_rows": 10, "result_overflow_mode": "break"}
-    real = clickhouse_connect.get_client
-
-    def profiled(settings: dict[str, str | int], **options: Any) -> Any:
-        return real(settings={**profile, **settings}, **options)
-
-    monkeypatch.setattr(clickhouse_connect, "get_client", profiled)
+    profiled(monkeypatch, profile)
     with journeys.opened(clickhouse.url) as (chosen, client):
         journeys.upgrade(chosen, client, CHAIN[0])
         list(client.write(CHAIN[0], generate(CHAIN[0], 30, seed=3)))
@@ -243,14 +239,21 @@ def test_a_profile_of_the_account_changes_nothing(clickhouse: Handle, monkeypatc
         read(client, NEWEST)
 
 
-def test_a_profile_that_is_readonly_is_told(chdb: EmbeddedHandle, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("said", "hint"),
+    [
+        ("Setting insert_deduplicate is readonly", "readonly = 2"),
+        ("(QUERY_CACHE_USED_WITH_NONDETERMINISTIC_FUNCTIONS)", "use_query_cache = 1"),
+    ],
+)
+def test_a_profile_that_no_session_can_use_is_told(monkeypatch: pytest.MonkeyPatch, said: str, hint: str) -> None:
     def refused(**options: Any) -> Any:
-        raise ProgrammingError("Setting insert_deduplicate is readonly")
+        raise ProgrammingError(said)
 
     monkeypatch.setattr(clickhouse_connect, "get_client", refused)
     with pytest.raises(ConnectionFailed) as failed:
         opener(parse_url("clickhouse+http://u:p@localhost:1/v", {}))()
-    assert "readonly = 2" in failed.value.hint
+    assert hint in failed.value.hint
 
 
 def test_a_database_may_have_braces_in_its_name(chdb: EmbeddedHandle) -> None:
@@ -288,6 +291,21 @@ def test_versions_decide_and_not_the_order_of_writes(clickhouse: Handle) -> None
         list(client.write(NEWEST, [state(4)]))
         assert list(client.read(NEWEST)) == []
         assert client.count() == 0
+        nothing_is_taken_for_a_repetition(client, state(9))
+
+
+def nothing_is_taken_for_a_repetition(client: Any, record: Record) -> None:
+    """A replicated table, and one with such a window, remembers the blocks that were inserted."""
+    client.take_lock("a test", 60.0).release()
+    for table in (TABLE, "temporal_visibility_throttle"):
+        client.execute(step(f"ALTER TABLE {table} MODIFY SETTING non_replicated_deduplication_window = 100"))
+    for _ in range(2):
+        list(client.write(NEWEST, [record]))
+        assert client.count() == 1
+        client.execute(step(f"ALTER TABLE {TABLE} DELETE WHERE 1"))
+    for asked in ({"paused": True}, {"paused": False}, {"paused": True}):
+        client.set_throttle(1, asked)
+        assert client.throttle(1) == asked
 
 
 def step(*statements: str) -> Step:

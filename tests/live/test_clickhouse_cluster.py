@@ -94,6 +94,7 @@ class Solo:
                     outcome = act(step, after, 50)
                     assert isinstance(outcome, Copied | Compared)
                     assert not (isinstance(outcome, Compared) and outcome.different)
+                    assert outcome.last is None or outcome.last != after
                     after = outcome.last
                     if after is None:
                         return
@@ -122,6 +123,10 @@ class Solo:
     def names(self) -> dict[str, str]:
         found = self.ask("SELECT name, engine FROM system.tables WHERE database = 'v'")
         return {row["name"]: row["engine"] for row in found if row["name"] != "temporal_visibility_schema_version"}
+
+
+def _sql(step: Step) -> list[Sql]:
+    return [s for s in step.statements if isinstance(s, Sql)]
 
 
 def _alone(statement: Sql) -> Sql:
@@ -155,6 +160,8 @@ def test_another_key_on_a_cluster(solo: Solo) -> None:
     solo.fill()
     assert replicas.disagreements(solo.ask, CLUSTER, "v", [TABLE, LOCAL]) == ()
     before = solo.observed(LOCAL).catalog
+    with pytest.raises(Unsupported, match="passes rows on to a cluster"):
+        rebuild.route(solo.observed(TABLE), find("1.14"), profile(), Placement(), (), None)
     plan = route(solo, LOCAL)
     assert all(" ON CLUSTER " in s.text for step in plan.steps for s in step.statements
                if s.text.startswith(("CREATE", "ALTER", "EXCHANGE", "DROP")))  # fmt: skip
@@ -200,14 +207,34 @@ def test_a_storage_policy_of_somebody_else_is_kept(solo: Solo) -> None:
     assert "storage_policy = 'default'" in wished.steps[0].statements[0].text  # type: ignore[union-attr]
 
 
+def test_chunks_go_on_where_clocks_go_back(solo: Solo) -> None:
+    """In a zone with summer time two moments have one text."""
+    for step in engine.steps(Observed(engine.empty(), None, ""), find("1.9")):
+        texts = [s.text.replace("DateTime64(6, 'UTC')", "DateTime64(6, 'Europe/Berlin')", 1) for s in _sql(step)]
+        solo.do([replace(step, statements=tuple(map(Sql, texts)))])
+    solo.run(
+        f"INSERT INTO {TABLE} (namespace_id, run_id, start_time, _version)"
+        f" SELECT 'n', toString(number), fromUnixTimestamp(1698541200 + number), 1 FROM numbers({NUMBER})"
+    )
+    plan = rebuild.route(solo.observed(TABLE), find("1.14"), profile(), Placement(), (), None)
+    assert any(step.mode is Mode.COPY for step in plan.steps)
+    solo.do(plan.steps)
+    assert solo.count() == NUMBER
+
+
 def test_what_the_copy_cannot_have_is_refused(solo: Solo) -> None:
     observed = other_key(solo)
     table = observed.traits["table"]
     assert isinstance(table, dict)
+    columns, patched = table["columns"], ("enable_block_number_column", "enable_block_offset_column")
+    assert isinstance(columns, list)
     for more, placement, word in (
         ({"engine": "ReplicatedReplacingMergeTree"}, Placement(), "is replicated"),
+        ({"engine": "Distributed"}, Placement(), "passes rows on"),
         ({"ttl": "start_time"}, Placement(CLUSTER), "TTL"),
         ({"settings": {"storage_policy": "'wide'"}}, Placement(CLUSTER), "storage policy wide"),
+        ({"columns": [*columns, ["run_id", "UUID", "", "", ""]]}, Placement(CLUSTER), "run_id of type UUID"),
+        ({"settings": dict.fromkeys(patched, "1")}, Placement(CLUSTER), "no mutation"),
     ):
         seen = replace(observed, traits={**observed.traits, "table": {**table, **more}})  # type: ignore[dict-item]
         with pytest.raises(Unsupported, match=word):

@@ -27,6 +27,7 @@ from tests.support.clickhouse import (
     laid_out_otherwise,
     leftovers,
     plain,
+    profiled,
     rows,
     stored,
 )
@@ -228,6 +229,11 @@ def test_columns_and_indexes_of_others_are_carried_over(clickhouse: Handle) -> N
         connection.command("CREATE TABLE reports (run_id String) ENGINE = MergeTree ORDER BY run_id")
         connection.command(f"CREATE MATERIALIZED VIEW watch TO reports AS SELECT run_id FROM {TABLE}")
     command("upgrade", url)
+    with plain(url) as connection:
+        connection.command(f"ALTER TABLE {TABLE} ADD COLUMN `a, b` String, ADD INDEX late `a, b` TYPE minmax")
+        ran = temporal_visibility("schema", "rollback", url, "--yes")
+        assert (ran.code, "TV5213" in ran.err, "in them: a, b, late" in ran.err) == (1, True, True), ran.err
+        connection.command(f"ALTER TABLE {TABLE} DROP INDEX late, DROP COLUMN `a, b`")
     command("finish", url)
     with journeys.opened(url) as (_, client):
         left = {"/".join(d.path) for d in differences(client.observe().catalog, engine.catalog(find(LAST)))}
@@ -242,10 +248,18 @@ def test_columns_and_indexes_of_others_are_carried_over(clickhouse: Handle) -> N
     assert ("r2",) in rows(url, "SELECT run_id FROM reports")
 
 
-def test_what_others_have_said_of_columns_is_carried_over(clickhouse: Handle) -> None:
-    """Values that go by a column's own time to live, on one side sooner than on the other, stop no comparison."""
+PROFILE = {
+    "show_create_query_identifier_quoting_style": "DoubleQuotes",
+    "do_not_merge_across_partitions_select_final": 1,
+    "apply_deleted_mask": 0,
+}
+
+
+def test_what_others_have_said_of_columns_is_carried_over(clickhouse: Handle, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Values that go by a column's own time to live, on one side sooner than on the other, stop no comparison. Nor does
+    a profile of the account in which tables are spelled, and rows are seen, otherwise."""
     url = clickhouse.url
-    laid_out_otherwise(url, 50, "key")
+    laid_out_otherwise(url, 50, "partition")
     ttl = "toDateTime(start_time) + toIntervalDay(1)"
     merged: list[bool] = []
 
@@ -265,6 +279,12 @@ def test_what_others_have_said_of_columns_is_carried_over(clickhouse: Handle) ->
             f"INSERT INTO {TABLE} (namespace_id, run_id, start_time, _version, keyword01, `a b`)"
             " SELECT 'n', 'r', toDateTime('2020-01-01 00:00:00'), 1, 'w', 'g'"
         )
+        # Another version, in another partition, and a run that is deleted without a word.
+        columns = "namespace_id, run_id, start_time, close_time, _version"
+        for run_id, version in (("r", 2), ("gone", 1)):
+            row = f"'n', '{run_id}', toDateTime('2020-01-01 00:00:00'), toDateTime('2020-05-01 00:00:00'), {version}"
+            connection.command(f"INSERT INTO {TABLE} ({columns}) SELECT {row}")
+        connection.command(f"DELETE FROM {TABLE} WHERE run_id = 'gone'")
     said = (
         "SELECT c.name, c.comment, match(create_table_query, concat('`', c.name, '`[^`]* TTL '))"
         " FROM system.columns AS c"
@@ -274,9 +294,12 @@ def test_what_others_have_said_of_columns_is_carried_over(clickhouse: Handle) ->
     )
     before = rows(url, said)
     assert [words[1:] for words in before] == [("mine", 1), ("", 0), ("", 1), ("it's, (", 0)]
-    run(url, Options(watch=merge))
+    with monkeypatch.context() as patch:
+        profiled(patch, PROFILE)
+        run(url, Options(watch=merge))
     assert merged
     assert rows(url, said) == before
+    assert rows(url, f"SELECT count() FROM {TABLE} FINAL WHERE namespace_id = 'n'") == [(1,)]
     command("finish", url)
     with plain(url) as connection:
         connection.command(f"OPTIMIZE TABLE {TABLE} FINAL")
@@ -491,10 +514,18 @@ def test_what_a_swap_would_lose_is_refused_and_kept(chdb: EmbeddedHandle) -> Non
         connection.command("CREATE TABLE own_target (run_id String) ENGINE = MergeTree ORDER BY run_id")
         connection.command(f"CREATE MATERIALIZED VIEW own_view TO own_target AS SELECT run_id FROM {TABLE}")
         connection.command(f"ALTER TABLE {TABLE} ADD CONSTRAINT own_constraint CHECK run_id != ''")
+        computed = (
+            "ADD COLUMN seen DateTime64(6) MATERIALIZED now64(6), ADD COLUMN same String MATERIALIZED upper(run_id)"
+        )
+        connection.command(f"ALTER TABLE {TABLE} {computed}")
+        columns = "namespace_id, run_id, start_time, _version, is_deleted"
+        connection.command(f"INSERT INTO {TABLE} ({columns}) SELECT 'n', 'r', now(), 1, 1")
+    seen = f"SELECT DISTINCT seen FROM {TABLE} WHERE run_id = 'r'"
+    before = rows(url, seen)
     plan = temporal_visibility("schema", "plan", url, "--output", "json").json("schema-plan")["plans"][0]
     found = {one["code"]: (one["fatal"], one["message"]) for one in plan["preflight"]}
-    assert found["TV5206"][0]
-    assert "own_projection, own_constraint" in found["TV5206"][1]
+    lost = [one["message"] for one in plan["preflight"] if (one["code"], one["fatal"]) == ("TV5206", True)]
+    assert ["own_projection, own_constraint" in lost[0], "column seen of" in lost[1], len(lost)] == [True, True, 2]
     assert not found["TV4212"][0]
     assert "own_view" in found["TV4212"][1]
     ran = temporal_visibility("schema", "upgrade", url, "--yes")
@@ -503,6 +534,7 @@ def test_what_a_swap_would_lose_is_refused_and_kept(chdb: EmbeddedHandle) -> Non
     with plain(url) as connection:
         connection.command(f"ALTER TABLE {TABLE} DROP PROJECTION own_projection")
         connection.command(f"ALTER TABLE {TABLE} DROP CONSTRAINT own_constraint")
+        connection.command(f"ALTER TABLE {TABLE} MODIFY COLUMN seen DateTime64(6) DEFAULT now64(6)")
         connection.command(f"CREATE TABLE {OTHER} (x UInt8) ENGINE = MergeTree ORDER BY x")
     ran = temporal_visibility("schema", "upgrade", url, "--yes")
     assert (ran.code, "TV5209" in ran.err) == (1, True), ran.err
@@ -510,7 +542,17 @@ def test_what_a_swap_would_lose_is_refused_and_kept(chdb: EmbeddedHandle) -> Non
         connection.command(f"DROP TABLE {OTHER}")
     command("upgrade", url)
     assert rows(url, "SELECT name FROM system.tables WHERE database = currentDatabase() AND name = 'own_view'")
-    assert stored(url) == ({}, 50)
+    assert (stored(url), rows(url, seen)) == (({}, 50), before)
+
+
+def test_what_has_the_name_of_the_table_is_not_taken_for_it(chdb: EmbeddedHandle) -> None:
+    """Nothing is recorded of a version whose table is not there."""
+    with plain(chdb.url) as connection:
+        connection.command(f"CREATE VIEW {TABLE} AS SELECT 1 AS x")
+    with pytest.raises(EngineError, match=f"{TABLE} is there already") as refused:
+        run(chdb.url, Options())
+    assert refused.value.code == "TV5209"
+    assert rows(chdb.url, "SELECT name FROM system.tables WHERE name = 'temporal_visibility_schema_version'") == []
 
 
 def test_rows_that_a_policy_hides_are_not_left_behind(

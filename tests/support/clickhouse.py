@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,8 @@ LAYOUTS = {
     # Both can be chosen only while a table is made.
     "settings": ("ORDER BY (namespace_id, start_time, run_id)", "ORDER BY (namespace_id, run_id, start_time)\n"
                  "SETTINGS index_granularity = 1024, index_granularity_bytes = 1048576"),
-    "partition": ("ORDER BY (", "PARTITION BY toYYYYMM(start_time)\nORDER BY ("),
+    # Versions of a run are in several of them.
+    "partition": ("ORDER BY (", "PARTITION BY toYYYYMM(ifNull(close_time, start_time))\nORDER BY ("),
 }  # fmt: skip
 
 
@@ -111,6 +112,16 @@ def account(patch: pytest.MonkeyPatch, folder: Path, profile: str = "", database
 
     def opened(**options: Any) -> Any:
         return real(**options, chdb_options={"config-file": str(folder / "server.xml")})
+
+    patch.setattr(clickhouse_connect, "get_client", opened)
+
+
+def profiled(patch: pytest.MonkeyPatch, profile: Mapping[str, str | int]) -> None:
+    """From now on sessions have the settings of `profile` where they do not choose their own."""
+    real = clickhouse_connect.get_client
+
+    def opened(settings: Mapping[str, str | int], **options: Any) -> Any:
+        return real(settings={**profile, **settings}, **options)
 
     patch.setattr(clickhouse_connect, "get_client", opened)
 

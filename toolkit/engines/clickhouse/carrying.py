@@ -6,6 +6,7 @@ done.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -18,6 +19,10 @@ from toolkit.errors import Unsupported
 
 # The server says it of every table.
 _GRANULARITY = ("index_granularity", "8192")
+# What the row that proves the view can have as its run.
+_TEXT = re.compile(r"(LowCardinality\()?(Nullable\()?(Fixed)?String\b")
+# With both of them rows are taken away by parts of their own (`lightweight_delete_mode = 'lightweight_update'`).
+_PATCHED = ("enable_block_number_column", "enable_block_offset_column")
 
 
 def kept(known: TableTraits, placement: Placement) -> Placement:
@@ -69,8 +74,16 @@ def _reasons(known: TableTraits, live: str, moved: bool, placement: Placement) -
     if missing := [name for name in shadow.NEEDED if name not in known.columns]:
         text = f"no column {', '.join(missing)} that tells versions of a run apart"
         found.append((text, planner.NO_WAY))
-    if known.replicated and placement.cluster is None:
-        found.append(("is replicated: its copy would be on this server only", "Name its cluster in an overlay."))
+    if odd := [name for name in shadow.IDENTITY if not _TEXT.match(known.columns.get(name, "String"))]:
+        text = f"{odd[0]} of type {known.columns[odd[0]]}, which is no text"
+        found.append((text, "Make a new store and move the data."))
+    if all(known.settings.get(name, "0") not in ("0", "false") for name in _PATCHED):
+        text = f"the settings {' and '.join(_PATCHED)}: what a DELETE or UPDATE takes then leaves no mutation to see"
+        away = f"Take them away (ALTER TABLE {live} RESET SETTING {', '.join(_PATCHED)})"
+        found.append((text, f"{away} and give them back after `schema finish`."))
+    if placement.cluster is None and (known.replicated or known.distributed):
+        is_ = "is replicated" if known.replicated else "passes rows on to a cluster"
+        found.append((f"{is_}: its copy would be on this server only", "Name its cluster in an overlay."))
     away = f"Take it away (ALTER TABLE {live} REMOVE TTL) and give it back after `schema finish`"
     if ttl.groups(known.ttl):
         text = "a TTL … GROUP BY: which rows there are depends on when they were merged"

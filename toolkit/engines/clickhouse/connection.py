@@ -60,6 +60,11 @@ _SETTINGS: Mapping[str, str | int] = {
     "transform_null_in": 0,
     "cast_keep_nullable": 0,
     "force_primary_key": 0,
+    # A lock that an earlier answer tells of may be somebody else's by now.
+    "use_query_cache": 0,
+    # What a reader without settings of his own sees: versions of a run in several partitions, rows that were deleted.
+    "do_not_merge_across_partitions_select_final": 0,
+    "apply_deleted_mask": 1,
     # An answer with part of the rows is a wrong one: where a profile's limit is reached, that is an error, and so is a
     # server of a cluster that is down.
     "limit": 0,
@@ -88,9 +93,14 @@ _SETTINGS: Mapping[str, str | int] = {
 }
 # Newer servers have these.
 _WHERE_KNOWN: Mapping[str, str | int] = {
+    # From 26 on these decide, and not insert_deduplicate.
+    "deduplicate_insert": "disable",
+    "deduplicate_insert_select": "disable",
     # ClickHouse 26.9 finds nothing by `f(a) != x AND (b IS NULL OR c > y)`, where a and c have indexes and b is never
     # null (ClickHouse/ClickHouse#119528).
     "use_skip_indexes_for_disjunctions": 0,
+    # What is read of a table's own statement begins with names in such quotes.
+    "show_create_query_identifier_quoting_style": "Backticks",
 }
 _ALONE: Mapping[str, str | int] = {"alter_sync": 0}
 _CLUSTER: Mapping[str, str | int] = {
@@ -100,6 +110,17 @@ _CLUSTER: Mapping[str, str | int] = {
     "insert_distributed_sync": 1,
 }
 _STATUS_FILE = "status"
+# What stands in the text of a server that cannot be used → what to do.
+_REFUSED: Mapping[str, str] = {
+    "UNKNOWN_DATABASE": "Create the database first: CREATE DATABASE …",
+    # Of all settings, or of the one that the text names.
+    "readonly": "This account's profile has readonly = 1, so that no session may choose its settings: use readonly = 2."
+    " Or a constraint of it keeps the one named here as it is: take that out.",
+    # The driver asks before it sends settings of a session.
+    "QUERY_CACHE_USED_WITH": "This account's profile has use_query_cache = 1, which no driver's first question bears:"
+    " take it out, or set query_cache_nondeterministic_function_handling and query_cache_system_table_handling"
+    " to 'ignore'.",
+}
 
 
 def opener(target: Target) -> Open:
@@ -165,11 +186,8 @@ def _option(name: str, text: str) -> object:
 
 def _no_server(target: Target, error: Exception) -> NoReturn:
     text = shortened(target, error)
-    hint = "Is the server up, and are host, port, user and password right?"
-    if "UNKNOWN_DATABASE" in text:
-        hint = "Create the database first: CREATE DATABASE …"
-    if "readonly" in text:
-        hint = "This account's profile has readonly = 1, so that no session may choose its settings: use readonly = 2."
+    usual = "Is the server up, and are host, port, user and password right?"
+    hint = next((told for sign, told in _REFUSED.items() if sign in text), usual)
     raise ConnectionFailed("TV4001", f"cannot connect to {target.shown}: {text}", hint) from None
 
 

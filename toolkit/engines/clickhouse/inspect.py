@@ -53,7 +53,8 @@ _INNER = (".inner.", ".inner_id.")
 # Indexes the server makes by itself, where a setting asks for them.
 _IMPLICIT_INDEX = "auto_minmax_index_"
 _VIEW_TARGET = re.compile(r"\bTO (?:`(?:[^`\\]|\\.)*`|\w+)(?:\.(?:`(?:[^`\\]|\\.)*`|\w+))?")
-_STORING = ("MergeTree", "Distributed")
+# Engines of tables that a version may have.
+STORING = ("MergeTree", "Distributed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ def has_projections(ask: Ask) -> bool:
 def catalog(seen: Look, settings: Collection[str]) -> Catalog:
     """The catalog of the current database. Of a table's settings only those in `settings` are read."""
     rows = [row for name, row in seen.tables.items() if not _ignored(name)]
-    stored = {row["name"]: _table(row, settings) for row in rows if row["engine"].endswith(_STORING)}
+    stored = {row["name"]: _table(row, settings) for row in rows if row["engine"].endswith(STORING)}
     for row in seen.columns:
         _put(stored, row, "columns", _column(row))
     for row in seen.indexes:
@@ -98,7 +99,7 @@ def catalog(seen: Look, settings: Collection[str]) -> Catalog:
     others: dict[str, dict[str, Json]] = {
         "materialized_views": {r["name"]: _materialized_view(r) for r in rows if r["engine"] == "MaterializedView"},
         "views": {r["name"]: plain(r["as_select"]) for r in rows if r["engine"] == "View"},
-        "other_tables": {r["name"]: r["engine"] for r in rows if not r["engine"].endswith((*_STORING, "View"))},
+        "other_tables": {r["name"]: r["engine"] for r in rows if not r["engine"].endswith((*STORING, "View"))},
     }
     return Catalog("clickhouse", {"tables": tables, **{name: found for name, found in others.items() if found}})
 

@@ -10,14 +10,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from toolkit.engines.clickhouse import clauses, replicas
-from toolkit.engines.clickhouse.inspect import has_projections
+from toolkit.engines.clickhouse.inspect import STORING, has_projections
 from toolkit.engines.clickhouse.layout import Placement
 from toolkit.engines.clickhouse.names import OTHER
 from toolkit.engines.clickhouse.render import identifier, literal
 from toolkit.engines.clickhouse.shadow import VERSION
 from toolkit.engines.online import Problem
 from toolkit.errors import EngineError
-from toolkit.plan import Plan
+from toolkit.plan import Mode, Plan, Step
 
 Ask = Callable[[str], Sequence[Mapping[str, Any]]]
 # Runs a CHECK GRANT and gives its answer, which is no result set.
@@ -33,6 +33,16 @@ ROOM = 2.0
 # How a plan says that rows are left out, by version.
 _FILTERS = ("Row level filter", "Prewhere filter", "Filter")
 _DATABASE = "SELECT name, engine FROM system.databases WHERE name = currentDatabase()"
+_SERVERS = "SELECT count() AS n FROM system.clusters WHERE cluster = currentDatabase()"
+_NAMED = "SELECT name, engine FROM system.tables WHERE database = currentDatabase() AND name IN ({})"
+_CREATED = """
+SELECT name, create_table_query FROM system.tables WHERE database = currentDatabase() AND name IN ({}, {})
+"""
+_MATERIALIZED = """
+SELECT name, type, default_expression AS value FROM system.columns
+WHERE database = currentDatabase() AND table = {} AND default_kind = 'MATERIALIZED'
+"""
+_SAMPLE = 1000
 _MUTATIONS = """
 SELECT table, mutation_id AS id, command, latest_fail_reason AS reason FROM system.mutations
 WHERE database = currentDatabase() AND NOT is_done AND startsWith(table, {})
@@ -51,10 +61,15 @@ def check(
     if not plan.steps:
         return ()
     found = [*_server(ask, version, plan), *_rights(ask, granted, plan), *_mutations(ask, table, kills, plan)]
+    found += _taken(ask, plan)
+    if placement.cluster is None:
+        found += _alone(ask, plan)
     if placement.cluster is not None:
         found += _cluster(ask, placement.cluster, table)
     if plan.kept and plan.rollback:
         found += _rebuild(ask, table, placement.storage_policy)
+    for back in (step for step in plan.steps if step.mode is Mode.SWAP and step.id.endswith(".back")):
+        found += _returned(ask, back)
     return tuple(sorted(found, key=lambda problem: not problem.fatal))
 
 
@@ -82,6 +97,34 @@ def _rights(ask: Ask, granted: Granted, plan: Plan) -> Iterator[Problem]:
     if missing:
         hint = f"GRANT {', '.join(missing)} ON {database}.* TO …"
         yield Problem("TV5201", f"this account lacks {', '.join(missing)} on database {database}", hint)
+
+
+def _made(plan: Plan) -> set[str]:
+    """Tables that the plan makes."""
+    paths = [expected.path for step in plan.steps for expected in step.done]
+    return {path[2] for path in paths if path[:2] == ("catalog", "tables") and len(path) == 3}
+
+
+def _taken(ask: Ask, plan: Plan) -> Iterator[Problem]:
+    """CREATE TABLE IF NOT EXISTS takes a view, or a table that keeps its rows elsewhere, for the one that it makes."""
+    made = _made(plan)
+    if not made:
+        return
+    for row in ask(_NAMED.format(", ".join(literal(name) for name in sorted(made)))):
+        if not row["engine"].endswith(STORING):
+            text = f"{row['name']} is there already, and no table with rows ({row['engine']})"
+            hint = "Rename it (RENAME TABLE), or drop it if nobody needs it; or make the store in another database."
+            yield Problem("TV5209", text, hint)
+
+
+def _alone(ask: Ask, plan: Plan) -> Iterator[Problem]:
+    """Some databases hand on statements, and rows of replicated tables only; their servers are a cluster so named."""
+    for row in ask(_DATABASE) if _made(plan) else ():
+        if row["engine"] == "Replicated":
+            name, servers = row["name"], int(ask(_SERVERS)[0]["n"])
+            text = f"each of the {servers} servers of database {name} (engine Replicated) would have a table of its own"
+            hint = "Make the store in a database of engine Atomic; on a cluster, name that in an overlay (`cluster`)."
+            yield Problem("TV4218", text, hint, fatal=servers > 1)
 
 
 def _mutations(ask: Ask, table: str, kills: bool, plan: Plan) -> Iterator[Problem]:
@@ -142,6 +185,37 @@ def _rebuild(ask: Ask, table: str, policy: str | None) -> Iterator[Problem]:
         yield Problem(
             "TV5206", text, "Drop these projections and constraints before, and create them again afterwards."
         )
+    yield from _computed(ask, table)
+
+
+def _computed(ask: Ask, table: str) -> Iterator[Problem]:
+    """A copy computes such columns anew; a sample of rows tells whether that gives what they have."""
+    for row in ask(_MATERIALIZED.format(literal(table))):
+        name, ddl = identifier(row["name"]), f"{row['type']} DEFAULT {row['value']}"
+        again = f"toString(CAST({row['value']}, {literal(row['type'])}))"
+        sample = f"SELECT toString({name}) AS _was, {again} AS _again FROM {identifier(table)} LIMIT {_SAMPLE}"
+        if int(ask(f"SELECT count() AS n FROM ({sample}) WHERE ifNull(_was, '') != ifNull(_again, '')")[0]["n"]):
+            text = f"column {row['name']} of {table} is MATERIALIZED, and would have other values in the copy"
+            hint = f"ALTER TABLE {table} MODIFY COLUMN {name} {ddl} keeps them; turn it back after `schema finish`."
+            yield Problem("TV5206", text, hint)
+
+
+def _returned(ask: Ask, back: Step) -> Iterator[Problem]:
+    """What a swap back would lose. `back` names what the version has; a run of an earlier release did not note it."""
+    table = back.id.removeprefix("rebuild.").removesuffix(".back")
+    rows = ask(_CREATED.format(literal(table), literal(OTHER)))
+    names = {row["name"]: {_name(part) for part in clauses.elements(row["create_table_query"])} for row in rows}
+    if not back.objects or names.keys() != {table, OTHER}:
+        return
+    if new := sorted(names[table] - names[OTHER] - set(back.objects)):
+        text = f"these were made on {table} since the upgrade, and would go with all that is in them: {', '.join(new)}"
+        yield Problem("TV5213", text, "Drop them. Or: `schema finish` keeps the table as it is.")
+
+
+def _name(element: str) -> str:
+    """Of a column, an index, a projection or a constraint: all but the first have a word before it."""
+    rest = element.partition(" ")[2]
+    return clauses.named(element)[0] or clauses.named(rest)[0] or rest.split()[0]
 
 
 def _projections(ask: Ask, table: str) -> list[str]:

@@ -5,6 +5,7 @@ Pure; `planner` says what differs, `shadow` has the statements, this module give
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -191,8 +192,16 @@ def _cut(order: Sequence[str], columns: Mapping[str, str]) -> dict[str, str]:
         if name not in shadow.CONSTANT or "Nullable(" in columns.get(name, "Nullable("):
             break
         type = columns[name]
-        found[name] = type.removeprefix("LowCardinality(").removesuffix(")") if "LowCard" in type else type
+        found[name] = type.removeprefix("LowCardinality(").removesuffix(")") if "LowCard" in type else _universal(type)
     return found
+
+
+def _universal(type: str) -> str:
+    """A time in UTC: elsewhere two moments, an hour apart, have one text when clocks go back."""
+    found = re.match(r"DateTime(?:64\((\d))?", type)
+    if found is None:
+        return type
+    return f"DateTime64({found[1]}, 'UTC')" if found[1] else "DateTime('UTC')"
 
 
 def _create(
@@ -309,11 +318,12 @@ def _turned(pair: shadow.Pair) -> shadow.Pair:
 
 
 def _back(work: _Work) -> tuple[Step, ...]:
+    table = work.placed.table
     swap = Step(
         f"rebuild.{work.live}.back", f"Swap back: {OTHER} becomes {work.live} again", "the view kept it current",
         StepClass.REBUILD, SHORT,
         (*shadow.pending(work.pair), *_swapping(work.pair, "swapping back")), (),
-        (Expect((*_TABLE, "uuid"), work.uuid),),
+        (Expect((*_TABLE, "uuid"), work.uuid),), (*(c.name for c in table.columns), *(i.name for i in table.indexes)),
         mode=Mode.SWAP, needs=(Expect(_OTHER, work.uuid),),
     )  # fmt: skip
     return (swap, *_divided(work, "swapped.back", "swapping back"))

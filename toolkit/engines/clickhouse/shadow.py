@@ -34,9 +34,9 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """`columns`: those both have, name → type they get; `key`: along which chunks are cut, name → type; `ttl`: when a
-    row may go by itself, as an expression and a condition, on either side; `gone`: the same of a column's value;
-    `cluster`: where ON CLUSTER belongs."""
+    """`columns`: those both have, name → type they get; `key`: along which chunks are cut, name → type, times in UTC;
+    `ttl`: when a row may go by itself, as an expression and a condition, on either side; `gone`: the same of a column's
+    value; `cluster`: where ON CLUSTER belongs."""
 
     live: str
     cluster: str | None
@@ -106,7 +106,7 @@ def blocks(pair: Pair, table: str, what: str, part: str = "") -> tuple[Sql, ...]
     """Write down which blocks of rows `table` has at `what`. Not where a time to live drops such by itself."""
     if pair.ttl:
         return ()
-    listed = "hostName(), partition_id, toString(min_block_number), toString(max_block_number)"
+    listed = f"{_host(pair)}, partition_id, toString(min_block_number), toString(max_block_number)"
     noted = f"arrayStringConcat([{literal(_noted(what))}, {listed}], ' ')"
     return (Sql(f"INSERT INTO {MARKS} SELECT {noted}, now64(6, 'UTC')\nFROM {_parts(pair, table)}", part=part),)
 
@@ -116,7 +116,7 @@ def dropped(pair: Pair, what: str, part: str) -> tuple[Sql, ...]:
     drops or empties a partition takes them away, and no view passes that on."""
     if pair.ttl:
         return ()
-    columns = "hostName(), partition_id, min_block_number, max_block_number"
+    columns = f"{_host(pair)}, partition_id, min_block_number, max_block_number"
     held = f"(SELECT groupArray(({columns})) FROM {_parts(pair, pair.live)})"
     there = "p.1 = b[2] AND p.2 = b[3] AND p.3 <= toInt64(b[4]) AND p.4 >= toInt64(b[5])"
     return (
@@ -127,6 +127,11 @@ def dropped(pair: Pair, what: str, part: str) -> tuple[Sql, ...]:
             part=part,
         ),
     )
+
+
+def _host(pair: Pair) -> str:
+    """Whose blocks they are, where several servers have some. One alone may have another name in its next container."""
+    return "''" if pair.cluster is None else "hostName()"
 
 
 def _noted(what: str) -> str:
@@ -162,12 +167,17 @@ def _times(pair: Pair) -> list[str]:
 
 def bound(pair: Pair) -> Sql:
     """The key of the row that ends the next chunk; no row: the rest is one chunk."""
-    shown = ", ".join(f"toString({identifier(name)}) AS key_{n}" for n, name in enumerate(pair.key, 1))
+    shown = ", ".join(f"{_text(*column)} AS key_{n}" for n, column in enumerate(pair.key.items(), 1))
     order = ", ".join(identifier(name) for name in pair.key)
     return Sql(
         f"SELECT {shown}\nFROM {pair.now.read}\nWHERE {_after(pair)}\nORDER BY {order}\nLIMIT 1 OFFSET {{rows:UInt64}}",
         part="bound",
     )
+
+
+def _text(name: str, type: str) -> str:
+    """What `_place` reads."""
+    return f"toString({identifier(name)}, 'UTC')" if type.startswith("DateTime") else f"toString({identifier(name)})"
 
 
 def copy(pair: Pair, part: str = "copy") -> Sql:

@@ -39,13 +39,15 @@ class Extra:
 
 @dataclass(frozen=True, slots=True)
 class TableTraits:
-    """One live table. `columns`: name → type of those that hold values; `settings`: those of its own; `views`:
-    materialized views that read from it; `projections` would be lost by a swap; `ttl`: as the server spells it, "" when
-    there is none; `policy`: the storage policy of its own, None: the usual one; `comment`: the table's own; `comments`
-    and `ttls`: of columns that have one, the former as literals."""
+    """One live table. `distributed`: it keeps nothing and passes rows on to a cluster. `columns`: name → type of those
+    that hold values; `settings`: those of its own; `views`: materialized views that read from it; `projections` would
+    be lost by a swap; `ttl`: as the server spells it, "" when there is none; `policy`: the storage policy of its own,
+    None: the usual one; `comment`: the table's own; `comments` and `ttls`: of columns that have one, the former as
+    literals."""
 
     uuid: str
     replicated: bool
+    distributed: bool
     ttl: str
     policy: str | None
     columns: Mapping[str, str]
@@ -118,6 +120,7 @@ def decode(value: Json) -> TableTraits:
     return TableTraits(
         uuid=facts["uuid"],
         replicated=facts["engine"].startswith("Replicated"),
+        distributed=facts["engine"] == "Distributed",
         ttl=facts.get("ttl", ""),
         policy=clauses.unquoted(policy) if policy else None,
         columns={name: type for name, type, kind, _, _ in facts["columns"] if kind not in _COMPUTED},
