@@ -143,13 +143,14 @@ SETTINGS = (
     "extra_float_digits = -5",
     "quote_all_identifiers = on",
     "standard_conforming_strings = off",
+    "search_path = 'My.Schema'",
 )
 
 
 @pytest.mark.short
 def test_whatever_the_database_sets(postgresql: Handle, tmp_path: Path) -> None:
     """A good store is one, an upgrade and its way back end well, and so does the script; in a database without an
-    encoding, too."""
+    encoding and in a schema whose name must be quoted, too."""
     url = postgresql.new_database()
     name = url.rpartition("/")[2]
     with psycopg.connect(postgresql.url, autocommit=True) as connection:
@@ -158,6 +159,8 @@ def test_whatever_the_database_sets(postgresql: Handle, tmp_path: Path) -> None:
         connection.execute(made.encode())
         for setting in SETTINGS:
             connection.execute(f"ALTER DATABASE {name} SET {setting}".encode())
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute('CREATE SCHEMA "My.Schema"')
     prepared(url, 0)
     with psycopg.connect(url, autocommit=True) as connection:
         for n in range(20):

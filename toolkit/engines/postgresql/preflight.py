@@ -50,7 +50,8 @@ WHERE oid = to_regclass(quote_ident(current_schema()) || '.' || quote_ident(%s))
 _TAKEN = """
 SELECT concat_ws(' of ', x.relname, t.relname) AS name FROM pg_class x
 LEFT JOIN pg_index i ON i.indexrelid = x.oid LEFT JOIN pg_class t ON t.oid = i.indrelid
-WHERE x.relnamespace = current_schema()::regnamespace AND x.relname = ANY(%s) AND t.relname IS DISTINCT FROM %s
+WHERE x.relnamespace = quote_ident(current_schema())::regnamespace AND x.relname = ANY(%s)
+  AND t.relname IS DISTINCT FROM %s
 ORDER BY x.relname
 """
 _KEY = """
