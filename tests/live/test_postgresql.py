@@ -174,6 +174,22 @@ def test_whatever_the_database_sets(postgresql: Handle, tmp_path: Path) -> None:
     assert ran.code == 0, ran.out + ran.err
 
 
+def test_a_store_in_another_schema_than_new_tables_would_be_is_no_empty_one(postgresql: Handle) -> None:
+    """As after CREATE SCHEMA with the role's own name: Temporal would read the new and empty table."""
+    url, path = postgresql.url, "?options=-csearch_path%3D"
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("CREATE TABLE executions_visibility (a INT)")
+        assert here("schema", "status", url).code == 0
+        connection.execute(f"CREATE SCHEMA {connection.info.user}".encode())
+        for words in (("status",), ("upgrade", "--yes")):
+            ran = here("schema", words[0], url, *words[1:])
+            assert (ran.code, "TV5217" in ran.err, "in schema public" in ran.err) == (1, True, True), ran.err
+        assert connection.execute("SELECT count(*) FROM pg_class WHERE relname ~ '^executions'").fetchone() == (1,)
+        assert here("schema", "status", f"{url}{path}public").code == 0
+        ran = here("schema", "status", f"{url}{path}nowhere")
+        assert (ran.code, "TV5217" in ran.err) == (1, True), ran.err
+
+
 @pytest.mark.short
 def test_a_run_has_no_time_limits(postgresql: Handle) -> None:
     """Those of database and role are meant for queries; what is there depends on the server's version."""

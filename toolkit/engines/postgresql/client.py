@@ -19,7 +19,7 @@ from toolkit.engines.bound import BoundSql
 from toolkit.engines.online import Holder, Problem
 from toolkit.engines.postgresql import books, drift, inspect, measure, preflight, refusals, rows, session, traits
 from toolkit.engines.postgresql.rebuilder import STRAIN, PostgresRebuilder
-from toolkit.engines.postgresql.render import identifier
+from toolkit.engines.postgresql.render import identifier, literal
 from toolkit.engines.postgresql.typemap import Profile
 from toolkit.engines.version_tables import NO_HISTORY, SHARED, shared_with
 from toolkit.errors import ConnectionFailed, EngineError, TargetError
@@ -54,7 +54,7 @@ def connect(target: Target, rules: Profile) -> PostgresClient:
         options["port"] = str(target.port)
     try:
         conninfo = make_conninfo(**cast(dict[str, Any], options))
-        connection = _open(conninfo)
+        connection = _open(conninfo, target, rules)
     except psycopg.ProgrammingError as error:
         raise TargetError("TV3009", f"the URL's options: {target.redact(str(error)).strip()}") from None
     except psycopg.OperationalError as error:
@@ -65,20 +65,30 @@ def connect(target: Target, rules: Profile) -> PostgresClient:
     return PostgresClient(connection, target, rules, conninfo)
 
 
-def _open(conninfo: str) -> psycopg.Connection[dict[str, Any]]:
+def _open(conninfo: str, target: Target, rules: Profile) -> psycopg.Connection[dict[str, Any]]:
     connection = psycopg.connect(conninfo, autocommit=True, row_factory=dict_row)
     try:
         # As statements: poolers refuse most settings at the start of a session.
-        said = connection.execute(";\n".join((*session.pinned(), f"SELECT {session.ALONE}", session.NUMBER)))
-        while said.nextset():
-            pass
-        if said.fetchall()[0]["pid"] != connection.info.backend_pid:
+        asked = (session.PLACED.format(table=literal(identifier(rules.table))), f"SELECT {session.ALONE}")
+        said = connection.execute(";\n".join((*session.pinned(), *asked, session.NUMBER)))
+        placed, _, number = _rows(said)
+        if number["pid"] != connection.info.backend_pid:
             # Behind a pooler: what one statement prepares may be in another session than the next.
             connection.prepare_threshold = None
-    except psycopg.Error:
+        if wrong := session.misplaced(placed):
+            raise EngineError("TV5217", f"{target.shown}: {wrong[0]}", wrong[1])
+    except (psycopg.Error, EngineError):
         connection.close()
         raise
     return connection
+
+
+def _rows(said: psycopg.Cursor[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows of all statements that have some."""
+    found = said.fetchall() if said.description else []
+    while said.nextset():
+        found += said.fetchall() if said.description else []
+    return found
 
 
 class PostgresClient:
@@ -223,7 +233,7 @@ class PostgresClient:
 
     def _opened(self) -> psycopg.Connection[dict[str, Any]]:
         try:
-            return _open(self._conninfo)
+            return _open(self._conninfo, self._target, self._rules)
         except psycopg.OperationalError as error:
             raise self._failed(error) from None
 
