@@ -12,7 +12,7 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from tests.engines.handles import Handle
-from tests.support import journeys
+from tests.support import journeys, online
 from tests.support.command import here
 from toolkit.apply import plan_json
 from toolkit.apply.actions import Action, Outcome, Swap
@@ -449,6 +449,37 @@ def test_a_unique_index_in_which_copied_rows_can_meet_is_refused(postgresql: Han
         (problem,) = [p for p in looked(url) if p.fatal]
         assert (problem.code, problem.message.partition(": ")[2]) == ("TV5215", "own_run")
         assert not [p for p in looked(url, offline=True) if p.fatal]
+
+
+def test_what_uses_columns_that_go_is_told_before(postgresql: Handle) -> None:
+    """An index, a check and statistics would go in silence, and a view stop the way down half-way. A repair that drops
+    a column with its check is none of that."""
+    url = postgresql.url
+    online.prepared(url, 20, "1.14")
+    down = ("schema", "downgrade", url, "--to", "1.9", "--yes")
+    with psycopg.connect(url, autocommit=True) as connection:
+        for statement in (
+            f"CREATE INDEX own_index ON {TABLE} (run_id) WHERE temporalbool01",
+            f"ALTER TABLE {TABLE} ADD CONSTRAINT own_check CHECK (temporalint01 IS NULL OR status < 100)",
+            f"CREATE STATISTICS own_statistics ON temporalint01, status FROM {TABLE}",
+            f"CREATE VIEW own_view AS SELECT temporalbool01 FROM {TABLE}",
+            f"CREATE INDEX own_other ON {TABLE} (status)",
+        ):
+            connection.execute(statement.encode())
+        before = objects(connection)
+        ran = here(*down)
+        assert (ran.code, "TV5218" in ran.err) == (1, True), ran.err
+        said = " ".join(ran.err.partition("to lose: ")[2].split())
+        used = "index own_index, statistics object public.own_statistics, table constraint own_check, view own_view"
+        assert said.startswith(f"{used} "), said
+        assert objects(connection) == before
+        connection.execute(f"DROP VIEW own_view; DROP STATISTICS own_statistics; DROP INDEX own_index; "
+                           f"ALTER TABLE {TABLE} DROP CONSTRAINT own_check".encode())  # fmt: skip
+        ran = here(*down)
+        assert ran.code == 0, ran.err
+        connection.execute(f"ALTER TABLE {TABLE} ADD COLUMN own_column INT CHECK (own_column > 0)")
+        ran = here("schema", "drift", url, "--repair", "--yes")
+        assert ran.code == 0, ran.err
 
 
 def test_names_that_are_taken_are_told_before(postgresql: Handle) -> None:
