@@ -150,6 +150,13 @@ REFUSED: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     f"unlogged table {TABLE}": ((f"ALTER TABLE {TABLE} SET UNLOGGED",), (f"ALTER TABLE {TABLE} SET LOGGED",)),
 }
+# Only since 18.
+REFUSED_18: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "constraint that was never checked own_not_null": (
+        (f"ALTER TABLE {TABLE} ADD own_column INT, ADD CONSTRAINT own_not_null NOT NULL own_column NOT VALID",),
+        (f"ALTER TABLE {TABLE} DROP own_column",),
+    ),
+}
 # Everything that moves to the new table, as the server's own catalog says it.
 CARRIED = f"""
 SELECT c.relowner::regrole::text, c.relacl::text, c.reloptions, c.relreplident::text, obj_description(c.oid),
@@ -190,7 +197,8 @@ def test_what_would_be_lost_is_refused(postgresql: Handle) -> None:
     url = postgresql.url
     prepared(url)
     with psycopg.connect(url, autocommit=True) as connection:
-        for name, (make, unmake) in REFUSED.items():
+        version = connection.info.server_version
+        for name, (make, unmake) in (REFUSED | (REFUSED_18 if version >= 180000 else {})).items():
             for statement in make:
                 connection.execute(statement)
             found = [p for p in looked(url) if p.code == "TV5206"]
@@ -201,6 +209,21 @@ def test_what_would_be_lost_is_refused(postgresql: Handle) -> None:
             for statement in unmake:
                 connection.execute(statement)
             assert not [p for p in looked(url) if p.code == "TV5206"], name
+        if version >= 160000:
+            no_owner_to_give(url, connection, f"own_{postgresql.database}")
+
+
+def no_owner_to_give(url: str, connection: psycopg.Connection[Any], me: str) -> None:
+    """A member of the owner that may not give it anything, as membership may be since 16, is told so."""
+    both = f"{me}, {me}_owner"
+    connection.execute(f"CREATE ROLE {me}; CREATE ROLE {me}_owner; GRANT {me}_owner TO {me} WITH SET FALSE".encode())
+    try:
+        connection.execute(f"GRANT ALL ON SCHEMA public TO {both}; GRANT ALL ON ALL TABLES IN SCHEMA public TO {me}; "
+                           f"ALTER TABLE {TABLE} OWNER TO {me}_owner".encode())  # fmt: skip
+        found = [p.hint for p in looked(f"{url}?options=-crole%3D{me}") if p.code == "TV5201" and "copy" in p.message]
+        assert found == [f"GRANT {me}_owner TO {me} WITH SET TRUE."]
+    finally:
+        connection.execute(f"REASSIGN OWNED BY {both} TO CURRENT_USER; DROP OWNED BY {both}; DROP ROLE {both}".encode())
 
 
 def test_what_stands_in_the_way_is_in_the_plan(postgresql: Handle) -> None:

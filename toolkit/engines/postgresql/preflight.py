@@ -30,6 +30,8 @@ SELECT current_setting('server_version_num')::int AS version, pg_is_in_recovery(
 """
 _TABLE = """
 SELECT pg_get_userbyid(c.relowner) AS owner, pg_has_role(c.relowner, 'USAGE') AS mine,
+       CASE WHEN current_setting('server_version_num')::int < 160000 THEN true
+            ELSE pg_has_role(c.relowner, 'SET') END AS gives,
        has_schema_privilege(c.relowner, c.relnamespace, 'CREATE') AS creates
 FROM pg_class c WHERE c.oid = to_regclass(quote_ident(current_schema()) || '.' || quote_ident(%s))
 """
@@ -141,6 +143,9 @@ def _rights(ask: Ask, server: Mapping[str, Any], plan: Plan, table: str) -> Iter
         if not row["mine"]:
             hint = f"Run this as {row['owner']}, or GRANT {row['owner']} TO {server['me']}."
             yield Problem("TV5201", f"{table} belongs to {row['owner']}, and {server['me']} is no member of it", hint)
+        elif plan.kept and not row["gives"]:
+            text = f"{server['me']} may not make {row['owner']} the owner of the copy of {table}"
+            yield Problem("TV5201", text, f"GRANT {row['owner']} TO {server['me']} WITH SET TRUE.")
         elif plan.kept and not row["creates"] and not server["super"]:
             hint = f"As its owner: GRANT CREATE ON SCHEMA … TO {row['owner']}."
             yield Problem("TV5201", f"{row['owner']}, who shall own the copy of {table}, may not create tables", hint)
