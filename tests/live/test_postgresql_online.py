@@ -295,11 +295,16 @@ def test_a_rollback_that_has_swapped_is_not_ended_by_finish(postgresql: Handle) 
     assert leftovers(url) == []
 
 
-def test_old_data_that_is_not_there_as_it_was_kept_is_no_way_back(postgresql: Handle) -> None:
-    """As in a store that was restored from a dump: its tables have other numbers."""
+@pytest.mark.parametrize("begun", [False, True])
+def test_old_data_that_is_not_there_as_it_was_kept_is_no_way_back(postgresql: Handle, begun: bool) -> None:
+    """As in a store that was restored from a dump, of a time when a rollback had begun, too: its tables have other
+    numbers."""
     url = postgresql.url
     prepared(url, 20)
     go(url)
+    if begun:
+        with pytest.raises(Stopped):
+            go(url, kind="rollback", options=Options(stopped=lambda: True))
     with psycopg.connect(url) as connection:
         connection.execute("CREATE TABLE restored (LIKE temporal_visibility_old INCLUDING ALL)")
         connection.execute("DROP TABLE temporal_visibility_old")
