@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
 import pytest
 
 from tests.engines.handles import Handle
+from tests.engines.processes import wait_until
 from tests.support import journeys
 from tests.support.catalogs import published, released
 from tests.support.command import here
@@ -188,6 +190,26 @@ def test_a_store_in_another_schema_than_new_tables_would_be_is_no_empty_one(post
         assert here("schema", "status", f"{url}{path}public").code == 0
         ran = here("schema", "status", f"{url}{path}nowhere")
         assert (ran.code, "TV5217" in ran.err) == (1, True), ran.err
+
+
+def test_records_are_counted_however_short_a_query_may_be(postgresql: Handle) -> None:
+    """By a limit of the role's; and nobody having counted them is no number."""
+    url = postgresql.url
+    prepared(url, 5)
+    waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database() " \
+              "AND clock_timestamp() > query_start + interval '0.3 s'"  # fmt: skip
+    with ThreadPoolExecutor(1) as pool, journeys.opened(url) as (_, client), psycopg.connect(url) as blocker:
+        assert isinstance(client, PostgresClient)
+        assert client.observe().rows is None
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("ANALYZE executions_visibility")
+            assert client.observe().rows == 5
+            client.ask(BoundSql("SELECT set_config('statement_timeout', '200ms', false)", ()))
+            blocker.execute("LOCK TABLE executions_visibility IN ACCESS EXCLUSIVE MODE")
+            counted = pool.submit(client.count)
+            wait_until(lambda: counted.done() or connection.execute(waiting).fetchone() is not None, 30, "it waits")
+            blocker.rollback()
+            assert counted.result() == 5
 
 
 @pytest.mark.short
