@@ -37,7 +37,7 @@ SCHEMES: Mapping[str, tuple[str, str]] = {
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _ENCODE = "Example: postgresql://user:${PASSWORD}@host:5432/db. Written out, / is %2F, # is %23, ? is %3F, @ is %40."
 # A proxy's address may have a password in it; the last three are libpq's.
-_SECRET_OPTIONS = frozenset({
+SECRET_OPTIONS = frozenset({
     "password", "api_key", "token", "sslpassword", "access_token", "http_proxy", "https_proxy",
     "oauth_client_secret", "scram_client_key", "scram_server_key",
 })  # fmt: skip
@@ -65,7 +65,7 @@ class Target:
 
     def secrets(self) -> tuple[str, ...]:
         """Texts that must never be shown."""
-        hidden = [self.password, *(v for k, v in self.options.items() if k.lower() in _SECRET_OPTIONS)]
+        hidden = [self.password, *(v for k, v in self.options.items() if k.lower() in SECRET_OPTIONS)]
         return tuple(text for text in hidden if text)
 
     def redact(self, text: str) -> str:
@@ -142,7 +142,7 @@ def _shown(parts: SplitResult) -> str:
     """The URL as typed, `${…}` included, without the password and without options that are secrets."""
     login = f"{parts.username}@" if parts.username else ""
     port = f":{parts.port}" if parts.port is not None else ""
-    query = "&".join(f"{k}={'***' if k.lower() in _SECRET_OPTIONS else v}" for k, v in _pairs(parts))
+    query = "&".join(f"{k}={'***' if k.lower() in SECRET_OPTIONS else v}" for k, v in _pairs(parts))
     host = f"[{_host(parts)}]" if ":" in _host(parts) else _host(parts)
     return f"{parts.scheme}://{login}{host}{port}{parts.path}{'?' if query else ''}{query}"
 

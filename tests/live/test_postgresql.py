@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -20,8 +21,10 @@ from tests.support.writing import PostgresWriter
 from toolkit.catalog import Catalog, differences
 from toolkit.definition import Definition
 from toolkit.engines.bound import BoundSql
+from toolkit.engines.postgresql import scratch
 from toolkit.engines.postgresql.client import PostgresClient
 from toolkit.errors import ConnectionFailed, EngineError, TargetError
+from toolkit.targets import parse_url
 
 
 def temporal(definition: Definition) -> Catalog:
@@ -210,6 +213,24 @@ def test_records_are_counted_however_short_a_query_may_be(postgresql: Handle) ->
             wait_until(lambda: counted.done() or connection.execute(waiting).fetchone() is not None, 30, "it waits")
             blocker.rollback()
             assert counted.result() == 5
+
+
+@pytest.mark.skipif(shutil.which("psql") is None, reason="needs psql")
+def test_a_dump_is_read_where_the_url_says(postgresql: Handle, tmp_path: Path) -> None:
+    """By its options, too, and not on this machine's own server; two databases in one URL are none."""
+    target, dump = parse_url(postgresql.url, {}), tmp_path / "dump.sql"
+    dump.write_text("CREATE TABLE own_table (a INT);\n")
+    login = f"user={target.user}&password={target.password}"
+    options = f"postgresql:///{target.path}?host={target.host}&port={target.port}&{login}"
+    made = scratch.make(parse_url(options, {}), f"{target.path}_2")
+    try:
+        made.load(dump)
+        with journeys.opened(f"{postgresql.url}_2") as (_, client):
+            assert "own_table" in client.observe().catalog.children(("tables",))
+    finally:
+        made.drop()
+    with pytest.raises(TargetError, match="two databases"):
+        scratch.make(parse_url(f"{options}&dbname=postgres", {}), f"{target.path}_3")
 
 
 @pytest.mark.short

@@ -45,20 +45,26 @@ FROM pg_class WHERE oid = to_regclass(%s)
 """
 
 
-def connect(target: Target, rules: Profile) -> PostgresClient:
-    """An open connection. Raises ConnectionFailed (unreachable, refused, wrong password) or TargetError."""
-    options: dict[str, str] = {"connect_timeout": CONNECT_TIMEOUT, "application_name": "temporal-visibility",
-                               **_KEEPALIVES}  # fmt: skip
-    if not target.path:
+def options(target: Target) -> dict[str, str]:
+    """libpq's options for `target`, the password among them. Raises TargetError."""
+    found: dict[str, str] = {"connect_timeout": CONNECT_TIMEOUT, "application_name": "temporal-visibility",
+                             **_KEEPALIVES}  # fmt: skip
+    if not target.path or target.options.get("dbname", target.path) != target.path:
+        number = "two databases" if target.path else "no database"
         raise TargetError(
-            "TV3008", "the URL names no database", "Example: postgresql://user@host:5432/temporal_visibility"
+            "TV3008", f"the URL names {number}", "Example: postgresql://user@host:5432/temporal_visibility"
         )
     named = {"host": target.host, "user": target.user, "password": target.password, "dbname": target.path}
-    options |= {k: v for k, v in named.items() if v is not None} | dict(target.options)
+    found |= {k: v for k, v in named.items() if v is not None} | dict(target.options)
     if target.port is not None:
-        options["port"] = str(target.port)
+        found["port"] = str(target.port)
+    return found
+
+
+def connect(target: Target, rules: Profile) -> PostgresClient:
+    """An open connection. Raises ConnectionFailed (unreachable, refused, wrong password) or TargetError."""
     try:
-        conninfo = make_conninfo(**cast(dict[str, Any], options))
+        conninfo = make_conninfo(**cast(dict[str, Any], options(target)))
         connection = _open(conninfo, target, rules)
     except psycopg.ProgrammingError as error:
         raise TargetError("TV3009", f"the URL's options: {target.redact(str(error)).strip()}") from None
