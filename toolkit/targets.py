@@ -100,7 +100,7 @@ def parse_url(
         scheme=scheme,
         transport=transport,
         shown=_shown(parts),
-        host=_expand(_host(parts), environment) or None,
+        host=_expand(unquote(_host(parts)), environment) or None,
         port=port,
         user=user,
         password=_expand(unquote(parts.password), environment) if parts.password else None,
@@ -123,9 +123,9 @@ def _pairs(parts: SplitResult) -> list[tuple[str, str]]:
 
 
 def _host(parts: SplitResult) -> str:
-    """The host as `urlsplit` gives it, but for the names of variables, whose case counts."""
+    """The host as `urlsplit` gives it, but for names of variables and of directories (%2Frun), whose case counts."""
     host = parts.hostname or ""
-    found = parts.netloc.lower().rfind(host) if "${" in host else -1
+    found = parts.netloc.lower().rfind(host) if "${" in host or "%" in host else -1
     return host if found < 0 else parts.netloc[found : found + len(host)]
 
 
