@@ -17,8 +17,10 @@ from tests.support.command import here
 from toolkit.apply import plan_json
 from toolkit.apply.actions import Action, Outcome, Swap
 from toolkit.apply.runner import Options, perform, plan_store, upgrade_task
+from toolkit.engines.bound import BoundSql
 from toolkit.engines.online import Checking, Coordinated, Problem
 from toolkit.engines.postgresql import preflight
+from toolkit.engines.postgresql.client import PostgresClient
 from toolkit.errors import EngineError
 from toolkit.overlay import NO_OVERLAY
 from toolkit.sample import generate
@@ -544,6 +546,13 @@ def test_a_role_that_may_not_record_the_version_is_told_before(postgresql: Handl
                 f"role {me} lacks DELETE on alembic_version",
                 f"role {me} lacks UPDATE on schema_version",
             ]
+            connection.execute(f"ALTER ROLE {me} CONNECTION LIMIT 3".encode())
+            with journeys.opened(url) as (chosen, client):
+                assert isinstance(client, PostgresClient)
+                plan = plan_store(chosen, client, find("1.14"), chain(), NO_OVERLAY)
+                client.ask(BoundSql("SELECT set_config('session_authorization', %s, false)", (me,)))
+                (note,) = [p for p in client.preflight(plan) if p.code == "TV5219"]
+            assert (note.fatal, note.message.endswith(" lets in 3 now")) == (False, True), note
         finally:
             both = f"{me}, {me}_owner"
             connection.execute(

@@ -9,14 +9,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from toolkit.engines.online import Problem, listed
-from toolkit.engines.postgresql import planner, returning, shadow, traits
+from toolkit.engines.postgresql import dropping, planner, returning, shadow, traits
 from toolkit.engines.postgresql.layout import PRIMARY_KEY
 from toolkit.engines.postgresql.names import CAPTURE, OLD
+from toolkit.engines.shared_work import REPLAYERS
 from toolkit.plan import Mode, Plan, Sql, Step
 
 Ask = Callable[[str, Sequence[object]], Sequence[Mapping[str, Any]]]
 
 OLDEST = 120000
+# The run's own session, its heartbeat, and three that share a replay or two that build indexes.
+SESSIONS = 2 + REPLAYERS
 LONG_SECONDS = 60
 
 _SERVER = """
@@ -41,6 +44,15 @@ FROM pg_stat_activity
 WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'
   AND xact_start < now() - %s * interval '1 second'
 ORDER BY xact_start LIMIT 3
+"""
+# How many more sessions this role and this database let in. A superuser is let in all the same.
+_ROOM = """
+SELECT least(CASE WHEN r.rolconnlimit >= 0 THEN r.rolconnlimit - count(*) FILTER (WHERE a.usesysid = r.oid) END,
+             CASE WHEN d.datconnlimit >= 0 THEN d.datconnlimit - count(*) FILTER (WHERE a.datid = d.oid) END) AS more
+FROM pg_roles r, pg_database d, pg_stat_activity a
+WHERE r.rolname = session_user AND NOT r.rolsuper AND d.datname = current_database()
+  AND coalesce(a.backend_type, 'client backend') = 'client backend'
+GROUP BY r.rolconnlimit, d.datconnlimit
 """
 _PREPARED = "SELECT gid, owner FROM pg_prepared_xacts WHERE database = current_database() ORDER BY prepared LIMIT 3"
 _STANDBYS = "SELECT count(*) AS n FROM pg_stat_replication"
@@ -85,27 +97,6 @@ WHERE w.step = ANY(%s) AND to_regclass(quote_ident(current_schema()) || '.' || w
   AND NOT has_table_privilege(to_regclass(quote_ident(current_schema()) || '.' || w.name), w.privilege)
 GROUP BY w.name ORDER BY w.name
 """
-# What goes with a column, or keeps it from going. Indexes: only those of the operator's own; attrdef: what makes the
-# column itself, or another that goes, too.
-_USING = """
-SELECT DISTINCT coalesce(CASE v.relkind WHEN 'm' THEN 'materialized view ' WHEN 'v' THEN 'view ' END || v.relname,
-                         i.type || ' ' || coalesce(x.relname, k.conname, i.identity)) AS name,
-       coalesce(x.relname, k.conname, g.tgname) AS own
-FROM pg_depend d JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
-CROSS JOIN LATERAL pg_identify_object(d.classid, d.objid, d.objsubid) AS i
-LEFT JOIN pg_class x ON d.classid = 'pg_class'::regclass AND x.oid = d.objid
-LEFT JOIN pg_rewrite w ON d.classid = 'pg_rewrite'::regclass AND w.oid = d.objid
-LEFT JOIN pg_class v ON v.oid = w.ev_class
-LEFT JOIN pg_attrdef e ON d.classid = 'pg_attrdef'::regclass AND e.oid = d.objid
-LEFT JOIN pg_attribute m ON m.attrelid = e.adrelid AND m.attnum = e.adnum
-LEFT JOIN pg_constraint k ON d.classid = 'pg_constraint'::regclass AND k.oid = d.objid
-LEFT JOIN pg_trigger g ON d.classid = 'pg_trigger'::regclass AND g.oid = d.objid
-WHERE d.refclassid = 'pg_class'::regclass AND a.attname = ANY(%s)
-  AND d.refobjid = to_regclass(quote_ident(current_schema()) || '.' || quote_ident(%s))
-  AND (x.relkind IS DISTINCT FROM 'i' OR x.relname = ANY(%s)) AND coalesce(k.contype <> 'n', true)
-  AND (m.attrelid IS DISTINCT FROM a.attrelid OR m.attname <> ALL(%s))
-ORDER BY 1
-"""
 _SLOTS = (
     "SELECT count(*) AS logical FROM pg_replication_slots WHERE slot_type = 'logical' AND database = current_database()"
 )
@@ -117,7 +108,9 @@ def check(ask: Ask, plan: Plan, table: str) -> tuple[Problem, ...]:
         return ()
     server = ask(_SERVER, ())[0]
     found = [*_server(server), *_rights(ask, server, plan, table), *_shape(ask, plan, table)]
-    found += [*_names(ask, plan, table), *_going(ask, plan, table), *_waiting(ask)]
+    found += [*_names(ask, plan, table), *dropping.problems(ask, plan, table), *_waiting(ask)]
+    if any(step.mode is Mode.SWAP for step in plan.steps):
+        found += _room(ask)
     if plan.kept:
         found += _carried(ask, table)
     elif back := next((step for step in plan.steps if step.mode is Mode.SWAP), None):
@@ -186,30 +179,19 @@ def _made(step: Step, table: str) -> tuple[str, ...]:
     return planner.index_built(step)
 
 
-def _going(ask: Ask, plan: Plan, table: str) -> Iterator[Problem]:
-    """The server drops indexes, checks and statistics with a column, in silence; a view is what it stops at."""
-    own = [path[3] for path in plan.foreign if path[:3] == ("tables", table, "indexes")]
-    columns, steps = _dropped(plan, table), {step.id for step in plan.steps}
-    found = ask(_USING, (columns, table, own, columns)) if columns else ()
-    if used := [row["name"] for row in found if steps.isdisjoint(_drops(row["own"]))]:
-        text = f"these use columns that {table} is to lose: {', '.join(used)}"
-        yield Problem("TV5218", text, "Drop them before: they would go, too, or stop the run half-way.")
-
-
-def _drops(name: str | None) -> tuple[str, ...]:
-    """The steps of a repair that drop what is called so by themselves."""
-    return tuple(f"{kind}.{name}.drop" for kind in ("index", "constraint", "trigger"))
-
-
-def _dropped(plan: Plan, table: str) -> list[str]:
-    """Columns that the plan drops. A shadow is made without those that are not among what its table has in the end."""
-    made = {name for step in plan.rollback if step.mode is Mode.SWAP for name in step.objects}
-    ids = (f"columns.{table}.drop", f"rebuild.{table}.shadow")
-    return [name for step in plan.steps if step.id in ids for name in step.objects if name not in made]
-
-
 def _extends(step: Step) -> bool:
     return step.id == "extension.btree_gin"
+
+
+def _room(ask: Ask) -> Iterator[Problem]:
+    """A note, as sessions of others come and go."""
+    for row in ask(_ROOM, ()):
+        if row["more"] is not None and row["more"] < SESSIONS - 1:
+            text = (
+                f"a run needs up to {SESSIONS - 1} more sessions, and CONNECTION LIMIT of the role or database lets in"
+            )
+            hint = "Raise it, or end some. A run that gets none stops; the same command goes on."
+            yield Problem("TV5219", f"{text} {max(0, row['more'])} now", hint, fatal=False)
 
 
 def _waiting(ask: Ask) -> Iterator[Problem]:
