@@ -39,7 +39,7 @@ _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _ENCODE = "Example: postgresql://user:${PASSWORD}@host:5432/db. Written out, / is %2F, # is %23, ? is %3F, @ is %40."
 _HOSTS = f"Several hosts with ports are options: postgresql://user@/db?host=a,b&port=5432,5433. {_ENCODE}"
 # A proxy's address may have a password in it; the last three are libpq's.
-_SECRET_OPTIONS = frozenset({
+SECRET_OPTIONS = frozenset({
     "password", "api_key", "token", "sslpassword", "access_token", "http_proxy", "https_proxy",
     "oauth_client_secret", "scram_client_key", "scram_server_key",
 })  # fmt: skip
@@ -67,7 +67,7 @@ class Target:
 
     def secrets(self) -> tuple[str, ...]:
         """Texts that must never be shown."""
-        hidden = [self.password, *(v for k, v in self.options.items() if k.lower() in _SECRET_OPTIONS)]
+        hidden = [self.password, *(v for k, v in self.options.items() if k.lower() in SECRET_OPTIONS)]
         return tuple(text for text in hidden if text)
 
     def redact(self, text: str) -> str:
@@ -104,7 +104,7 @@ def parse_url(
         scheme=scheme,
         transport=transport,
         shown=_shown(parts),
-        host=_expand(_host(parts), environment) or None,
+        host=_expand(unquote(_host(parts)), environment) or None,
         port=port,
         user=user,
         password=_expand(unquote(parts.password), environment) if parts.password else None,
@@ -127,9 +127,9 @@ def _pairs(parts: SplitResult) -> list[tuple[str, str]]:
 
 
 def _host(parts: SplitResult) -> str:
-    """The host as `urlsplit` gives it, but for the names of variables, whose case counts."""
+    """The host as `urlsplit` gives it, but for names of variables and of directories (%2Frun), whose case counts."""
     host = parts.hostname or ""
-    found = parts.netloc.lower().rfind(host) if "${" in host else -1
+    found = parts.netloc.lower().rfind(host) if "${" in host or "%" in host else -1
     return host if found < 0 else parts.netloc[found : found + len(host)]
 
 
@@ -146,7 +146,7 @@ def _shown(parts: SplitResult) -> str:
     """The URL as typed, `${…}` included, without the password and without options that are secrets."""
     login = f"{parts.username}@" if parts.username else ""
     port = f":{parts.port}" if parts.port is not None else ""
-    query = "&".join(f"{k}={'***' if k.lower() in _SECRET_OPTIONS else v}" for k, v in _pairs(parts))
+    query = "&".join(f"{k}={'***' if k.lower() in SECRET_OPTIONS else v}" for k, v in _pairs(parts))
     host = f"[{_host(parts)}]" if ":" in _host(parts) else _host(parts)
     return f"{parts.scheme}://{login}{host}{port}{parts.path}{'?' if query else ''}{query}"
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
 import pytest
 
 from tests.engines.handles import Handle
+from tests.engines.processes import wait_until
 from tests.support import journeys
 from tests.support.catalogs import published, released
 from tests.support.command import here
@@ -18,8 +21,10 @@ from tests.support.writing import PostgresWriter
 from toolkit.catalog import Catalog, differences
 from toolkit.definition import Definition
 from toolkit.engines.bound import BoundSql
+from toolkit.engines.postgresql import scratch
 from toolkit.engines.postgresql.client import PostgresClient
 from toolkit.errors import ConnectionFailed, EngineError, TargetError
+from toolkit.targets import parse_url
 
 
 def temporal(definition: Definition) -> Catalog:
@@ -143,13 +148,14 @@ SETTINGS = (
     "extra_float_digits = -5",
     "quote_all_identifiers = on",
     "standard_conforming_strings = off",
+    "search_path = 'My.Schema'",
 )
 
 
 @pytest.mark.short
 def test_whatever_the_database_sets(postgresql: Handle, tmp_path: Path) -> None:
     """A good store is one, an upgrade and its way back end well, and so does the script; in a database without an
-    encoding, too."""
+    encoding and in a schema whose name must be quoted, too."""
     url = postgresql.new_database()
     name = url.rpartition("/")[2]
     with psycopg.connect(postgresql.url, autocommit=True) as connection:
@@ -158,6 +164,8 @@ def test_whatever_the_database_sets(postgresql: Handle, tmp_path: Path) -> None:
         connection.execute(made.encode())
         for setting in SETTINGS:
             connection.execute(f"ALTER DATABASE {name} SET {setting}".encode())
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute('CREATE SCHEMA "My.Schema"')
     prepared(url, 0)
     with psycopg.connect(url, autocommit=True) as connection:
         for n in range(20):
@@ -169,6 +177,60 @@ def test_whatever_the_database_sets(postgresql: Handle, tmp_path: Path) -> None:
     run_script(url, script, tmp_path)
     ran = here("schema", "drift", url)
     assert ran.code == 0, ran.out + ran.err
+
+
+def test_a_store_in_another_schema_than_new_tables_would_be_is_no_empty_one(postgresql: Handle) -> None:
+    """As after CREATE SCHEMA with the role's own name: Temporal would read the new and empty table."""
+    url, path = postgresql.url, "?options=-csearch_path%3D"
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("CREATE TABLE executions_visibility (a INT)")
+        assert here("schema", "status", url).code == 0
+        connection.execute(f"CREATE SCHEMA {connection.info.user}".encode())
+        for words in (("status",), ("upgrade", "--yes")):
+            ran = here("schema", words[0], url, *words[1:])
+            assert (ran.code, "TV5217" in ran.err, "in schema public" in ran.err) == (1, True, True), ran.err
+        assert connection.execute("SELECT count(*) FROM pg_class WHERE relname ~ '^executions'").fetchone() == (1,)
+        assert here("schema", "status", f"{url}{path}public").code == 0
+        ran = here("schema", "status", f"{url}{path}nowhere")
+        assert (ran.code, "TV5217" in ran.err) == (1, True), ran.err
+
+
+def test_records_are_counted_however_short_a_query_may_be(postgresql: Handle) -> None:
+    """By a limit of the role's; and nobody having counted them is no number."""
+    url = postgresql.url
+    prepared(url, 5)
+    waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database() " \
+              "AND clock_timestamp() > query_start + interval '0.3 s'"  # fmt: skip
+    with ThreadPoolExecutor(1) as pool, journeys.opened(url) as (_, client), psycopg.connect(url) as blocker:
+        assert isinstance(client, PostgresClient)
+        assert client.observe().rows is None
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("ANALYZE executions_visibility")
+            assert client.observe().rows == 5
+            client.ask(BoundSql("SELECT set_config('statement_timeout', '200ms', false)", ()))
+            blocker.execute("LOCK TABLE executions_visibility IN ACCESS EXCLUSIVE MODE")
+            counted = pool.submit(client.count)
+            wait_until(lambda: counted.done() or connection.execute(waiting).fetchone() is not None, 30, "it waits")
+            blocker.rollback()
+            assert counted.result() == 5
+
+
+@pytest.mark.skipif(shutil.which("psql") is None, reason="needs psql")
+def test_a_dump_is_read_where_the_url_says(postgresql: Handle, tmp_path: Path) -> None:
+    """By its options, too, and not on this machine's own server; two databases in one URL are none."""
+    target, dump = parse_url(postgresql.url, {}), tmp_path / "dump.sql"
+    dump.write_text("CREATE TABLE own_table (a INT);\n")
+    login = f"user={target.user}&password={target.password}"
+    options = f"postgresql:///{target.path}?host={target.host}&port={target.port}&{login}"
+    made = scratch.make(parse_url(options, {}), f"{target.path}_2")
+    try:
+        made.load(dump)
+        with journeys.opened(f"{postgresql.url}_2") as (_, client):
+            assert "own_table" in client.observe().catalog.children(("tables",))
+    finally:
+        made.drop()
+    with pytest.raises(TargetError, match="two databases"):
+        scratch.make(parse_url(f"{options}&dbname=postgres", {}), f"{target.path}_3")
 
 
 @pytest.mark.short

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import psycopg
@@ -14,18 +15,20 @@ import pytest
 from psycopg import sql
 
 from tests.engines.handles import Handle
+from tests.engines.processes import wait_until
 from tests.support import journeys
 from tests.support.catalogs import LAST, published, released
 from tests.support.command import temporal_visibility
 from tests.support.online import go, killed_again_and_again, prepared
 from tests.support.writing import NAMESPACE, PostgresWriter, Truth, Writer
-from toolkit.apply.actions import Action, Outcome, Replay, Swap
+from toolkit.apply.actions import Action, Outcome, Replay, RunStep, Swap
 from toolkit.apply.limits import Limits
 from toolkit.apply.runner import Options, perform, plan_store, upgrade_task
 from toolkit.catalog import differences
 from toolkit.engines.postgresql.client import PostgresClient
 from toolkit.engines.postgresql.names import SHADOW
 from toolkit.engines.postgresql.rebuilder import PostgresRebuilder
+from toolkit.engines.rebuilding import Busy, Ran
 from toolkit.errors import EngineError, Stopped
 from toolkit.overlay import NO_OVERLAY
 from toolkit.plan import Sql, Step
@@ -251,6 +254,36 @@ def test_a_lock_that_is_never_granted_fails_and_leaves_the_store_usable(postgres
     assert temporal_visibility("schema", "finish", url, "--yes").code == 0
 
 
+def test_a_deadlock_is_tried_again(postgresql: Handle) -> None:
+    """A dump has locked the old table and wants the live one; who waits longer than a deadlock needs is ended by it."""
+    url = postgresql.url
+    prepared(url, 5)
+    go(url)
+    waits = "SELECT 1 FROM pg_locks WHERE NOT granted AND relation = 'temporal_visibility_old'::regclass"
+    outcomes: list[Outcome] = []
+
+    def cross() -> None:
+        wait_until(lambda: connection.execute(waits).fetchone() is not None, 30, "the run waits for the old table")
+        dump.execute("SELECT count(*) FROM executions_visibility")
+        dump.rollback()
+
+    def watch(action: Action, outcome: Outcome | None) -> None:
+        if isinstance(action, RunStep) and outcome is None and not outcomes:
+            dump.execute("SET LOCAL deadlock_timeout = '30s'; LOCK TABLE temporal_visibility_old IN ACCESS SHARE MODE")
+            pool.submit(cross)
+        elif isinstance(action, RunStep) and outcome is not None:
+            outcomes.append(outcome)
+
+    with (
+        ThreadPoolExecutor(1) as pool,
+        psycopg.connect(url) as dump,
+        psycopg.connect(url, autocommit=True) as connection,
+    ):
+        connection.execute(f"ALTER DATABASE {connection.info.dbname} SET deadlock_timeout = '100ms'".encode())
+        go(url, kind="finish", options=Options(watch=watch, limits=Limits(lock_seconds=20)))
+    assert [type(outcome) for outcome in outcomes] == [Busy, Ran]
+
+
 def test_a_rollback_that_cannot_swap_is_no_dead_end(postgresql: Handle) -> None:
     """Finish ends it as long as it has changed nothing, and only so long; what hangs on the old table is told."""
     url = postgresql.url
@@ -295,11 +328,16 @@ def test_a_rollback_that_has_swapped_is_not_ended_by_finish(postgresql: Handle) 
     assert leftovers(url) == []
 
 
-def test_old_data_that_is_not_there_as_it_was_kept_is_no_way_back(postgresql: Handle) -> None:
-    """As in a store that was restored from a dump: its tables have other numbers."""
+@pytest.mark.parametrize("begun", [False, True])
+def test_old_data_that_is_not_there_as_it_was_kept_is_no_way_back(postgresql: Handle, begun: bool) -> None:
+    """As in a store that was restored from a dump, of a time when a rollback had begun, too: its tables have other
+    numbers."""
     url = postgresql.url
     prepared(url, 20)
     go(url)
+    if begun:
+        with pytest.raises(Stopped):
+            go(url, kind="rollback", options=Options(stopped=lambda: True))
     with psycopg.connect(url) as connection:
         connection.execute("CREATE TABLE restored (LIKE temporal_visibility_old INCLUDING ALL)")
         connection.execute("DROP TABLE temporal_visibility_old")

@@ -12,13 +12,15 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from tests.engines.handles import Handle
-from tests.support import journeys
+from tests.support import journeys, online
 from tests.support.command import here
 from toolkit.apply import plan_json
 from toolkit.apply.actions import Action, Outcome, Swap
 from toolkit.apply.runner import Options, perform, plan_store, upgrade_task
+from toolkit.engines.bound import BoundSql
 from toolkit.engines.online import Checking, Coordinated, Problem
 from toolkit.engines.postgresql import preflight
+from toolkit.engines.postgresql.client import PostgresClient
 from toolkit.errors import EngineError
 from toolkit.overlay import NO_OVERLAY
 from toolkit.sample import generate
@@ -150,6 +152,13 @@ REFUSED: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     f"unlogged table {TABLE}": ((f"ALTER TABLE {TABLE} SET UNLOGGED",), (f"ALTER TABLE {TABLE} SET LOGGED",)),
 }
+# Only since 18.
+REFUSED_18: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "constraint that was never checked own_not_null": (
+        (f"ALTER TABLE {TABLE} ADD own_column INT, ADD CONSTRAINT own_not_null NOT NULL own_column NOT VALID",),
+        (f"ALTER TABLE {TABLE} DROP own_column",),
+    ),
+}
 # Everything that moves to the new table, as the server's own catalog says it.
 CARRIED = f"""
 SELECT c.relowner::regrole::text, c.relacl::text, c.reloptions, c.relreplident::text, obj_description(c.oid),
@@ -190,7 +199,8 @@ def test_what_would_be_lost_is_refused(postgresql: Handle) -> None:
     url = postgresql.url
     prepared(url)
     with psycopg.connect(url, autocommit=True) as connection:
-        for name, (make, unmake) in REFUSED.items():
+        version = connection.info.server_version
+        for name, (make, unmake) in (REFUSED | (REFUSED_18 if version >= 180000 else {})).items():
             for statement in make:
                 connection.execute(statement)
             found = [p for p in looked(url) if p.code == "TV5206"]
@@ -201,6 +211,21 @@ def test_what_would_be_lost_is_refused(postgresql: Handle) -> None:
             for statement in unmake:
                 connection.execute(statement)
             assert not [p for p in looked(url) if p.code == "TV5206"], name
+        if version >= 160000:
+            no_owner_to_give(url, connection, f"own_{postgresql.database}")
+
+
+def no_owner_to_give(url: str, connection: psycopg.Connection[Any], me: str) -> None:
+    """A member of the owner that may not give it anything, as membership may be since 16, is told so."""
+    both = f"{me}, {me}_owner"
+    connection.execute(f"CREATE ROLE {me}; CREATE ROLE {me}_owner; GRANT {me}_owner TO {me} WITH SET FALSE".encode())
+    try:
+        connection.execute(f"GRANT ALL ON SCHEMA public TO {both}; GRANT ALL ON ALL TABLES IN SCHEMA public TO {me}; "
+                           f"ALTER TABLE {TABLE} OWNER TO {me}_owner".encode())  # fmt: skip
+        found = [p.hint for p in looked(f"{url}?options=-crole%3D{me}") if p.code == "TV5201" and "copy" in p.message]
+        assert found == [f"GRANT {me}_owner TO {me} WITH SET TRUE."]
+    finally:
+        connection.execute(f"REASSIGN OWNED BY {both} TO CURRENT_USER; DROP OWNED BY {both}; DROP ROLE {both}".encode())
 
 
 def test_what_stands_in_the_way_is_in_the_plan(postgresql: Handle) -> None:
@@ -452,6 +477,37 @@ def test_a_unique_index_in_which_copied_rows_can_meet_is_refused(postgresql: Han
         assert not [p for p in looked(url, offline=True) if p.fatal]
 
 
+def test_what_uses_columns_that_go_is_told_before(postgresql: Handle) -> None:
+    """An index, a check and statistics would go in silence, and a view stop the way down half-way. A repair that drops
+    a column with its check is none of that."""
+    url = postgresql.url
+    online.prepared(url, 20, "1.14")
+    down = ("schema", "downgrade", url, "--to", "1.9", "--yes")
+    with psycopg.connect(url, autocommit=True) as connection:
+        for statement in (
+            f"CREATE INDEX own_index ON {TABLE} (run_id) WHERE temporalbool01",
+            f"ALTER TABLE {TABLE} ADD CONSTRAINT own_check CHECK (temporalint01 IS NULL OR status < 100)",
+            f"CREATE STATISTICS own_statistics ON temporalint01, status FROM {TABLE}",
+            f"CREATE VIEW own_view AS SELECT temporalbool01 FROM {TABLE}",
+            f"CREATE INDEX own_other ON {TABLE} (status)",
+        ):
+            connection.execute(statement.encode())
+        before = objects(connection)
+        ran = here(*down)
+        assert (ran.code, "TV5218" in ran.err) == (1, True), ran.err
+        said = " ".join(ran.err.partition("to lose: ")[2].split())
+        used = "index own_index, statistics object public.own_statistics, table constraint own_check, view own_view"
+        assert said.startswith(f"{used} "), said
+        assert objects(connection) == before
+        connection.execute(f"DROP VIEW own_view; DROP STATISTICS own_statistics; DROP INDEX own_index; "
+                           f"ALTER TABLE {TABLE} DROP CONSTRAINT own_check".encode())  # fmt: skip
+        ran = here(*down)
+        assert ran.code == 0, ran.err
+        connection.execute(f"ALTER TABLE {TABLE} ADD COLUMN own_column INT CHECK (own_column > 0)")
+        ran = here("schema", "drift", url, "--repair", "--yes")
+        assert ran.code == 0, ran.err
+
+
 def test_names_that_are_taken_are_told_before(postgresql: Handle) -> None:
     """A table that was renamed keeps its indexes' names: neither a rebuild nor a new table gets them."""
     url = postgresql.url
@@ -491,6 +547,13 @@ def test_a_role_that_may_not_record_the_version_is_told_before(postgresql: Handl
                 f"role {me} lacks DELETE on alembic_version",
                 f"role {me} lacks UPDATE on schema_version",
             ]
+            connection.execute(f"ALTER ROLE {me} CONNECTION LIMIT 3".encode())
+            with journeys.opened(url) as (chosen, client):
+                assert isinstance(client, PostgresClient)
+                plan = plan_store(chosen, client, find("1.14"), chain(), NO_OVERLAY)
+                client.ask(BoundSql("SELECT set_config('session_authorization', %s, false)", (me,)))
+                (note,) = [p for p in client.preflight(plan) if p.code == "TV5219"]
+            assert (note.fatal, note.message.endswith(" lets in 3 now")) == (False, True), note
         finally:
             both = f"{me}, {me}_owner"
             connection.execute(

@@ -192,6 +192,9 @@ def test_addresses_say_what_they_mean() -> None:
     (target,) = resolve("postgresql://u@[::1]:5432/d?application_name=a+b&user=me@server", None, {})
     assert target.shown == "postgresql://u@[::1]:5432/d?application_name=a+b&user=me@server"
     assert (target.host, target.options["application_name"]) == ("::1", "a+b")
+    # A socket's directory, as libpq has it.
+    (target,) = resolve("postgresql://u@%2Frun%2FPg:5433/d", None, {})
+    assert (target.host, target.shown) == ("/run/Pg", "postgresql://u@%2Frun%2FPg:5433/d")
     (target,) = resolve("clickhouse+http://u@h/d?https_proxy=http://p:s3cret@proxy:3128&verify=false", None, {})
     assert target.shown == "clickhouse+http://u@h/d?https_proxy=***&verify=false"
     (target,) = resolve("sqlite:///a@b.db", None, {})

@@ -27,6 +27,10 @@ def rollback(engine: Engine, client: Client, chain: Sequence[Definition], overla
     run = _open(engine, client, "rollback")
     original = plan_json.load(run.plan)
     known = begun(client, "rollback")
+    if known and _whole(client):
+        observed = client.observe()
+        if _untouched(known, run, observed) and not _swapped(original, observed):
+            raise _not_kept(run)
     plan = plan_json.load(known.plan) if known else _planned(engine, client, run, original, chain, overlay)
 
     def check(after: Observed) -> tuple[str, ...]:
@@ -106,8 +110,7 @@ def _kept(engine: Engine, client: Client, observed: Observed) -> tuple[Run, Run 
     """The run whose old data is kept, and a rollback of it that is open and has changed nothing."""
     known = _coordinated(engine, client)
     run, old = unfinished(known), kept(known)
-    whole = isinstance(client, Undivided) and client.undivided()
-    given_up = run if run is not None and old is not None and whole and _untouched(run, old, observed) else None
+    given_up = run if run and old and _whole(client) and _untouched(run, old, observed) else None
     if run is not None and run.kind != "finish" and given_up is None:
         raise ToolkitError("TV5106", f"run {run.id}, {run.kind} to {run.wanted}, is not finished", ways_on(run))
     if old is None:
@@ -115,15 +118,19 @@ def _kept(engine: Engine, client: Client, observed: Observed) -> tuple[Run, Run 
     return old, given_up
 
 
+def _whole(client: Client) -> bool:
+    return isinstance(client, Undivided) and client.undivided()
+
+
 def _untouched(run: Run, old: Run, observed: Observed) -> bool:
     """Whether `run` is a rollback of `old` that has done nothing before its swap but compare, and has not swapped: live
-    tables are as `old` left them."""
+    tables are as `old` left them, or others in a store that was restored from a dump."""
     at = step_of(resumable(from_json(run.state))) if run.kind == "rollback" and run.of == old.id else None
     if at is None:
         return False
-    begun_with = plan_json.load(run.plan).steps[: at + 1]
-    harmless = all(step.mode in (Mode.COMPARE, Mode.SWAP) for step in begun_with)
-    return harmless and _swapped(plan_json.load(old.plan), observed)
+    plan = plan_json.load(run.plan)
+    harmless = all(step.mode in (Mode.COMPARE, Mode.SWAP) for step in plan.steps[: at + 1])
+    return harmless and not _swapped(plan, observed)
 
 
 def _swapped(plan: Plan, observed: Observed) -> bool:

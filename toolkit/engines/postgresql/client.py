@@ -19,7 +19,7 @@ from toolkit.engines.bound import BoundSql
 from toolkit.engines.online import Holder, Problem
 from toolkit.engines.postgresql import books, drift, inspect, measure, preflight, refusals, rows, session, traits
 from toolkit.engines.postgresql.rebuilder import STRAIN, PostgresRebuilder
-from toolkit.engines.postgresql.render import identifier
+from toolkit.engines.postgresql.render import identifier, literal
 from toolkit.engines.postgresql.typemap import Profile
 from toolkit.engines.version_tables import NO_HISTORY, SHARED, shared_with
 from toolkit.errors import ConnectionFailed, EngineError, TargetError
@@ -37,24 +37,35 @@ DIVIDED = Problem(
 )
 _VERSION = "SELECT curr_version AS v FROM schema_version WHERE version_partition = 0 AND db_name = current_database()"
 _ALEMBIC = "SELECT version_num AS v FROM alembic_version"
-_ROWS = "SELECT greatest(reltuples, 0)::bigint AS v FROM pg_class WHERE oid = to_regclass(%s)"
+# A table that nobody has counted yet is not one without rows.
+_ROWS = """
+SELECT CASE WHEN relkind = 'r' AND pg_relation_size(oid) = 0 THEN 0
+            WHEN reltuples >= 0 AND relpages > 0 THEN reltuples::bigint END AS v
+FROM pg_class WHERE oid = to_regclass(%s)
+"""
+
+
+def options(target: Target) -> dict[str, str]:
+    """libpq's options for `target`, the password among them. Raises TargetError."""
+    found: dict[str, str] = {"connect_timeout": CONNECT_TIMEOUT, "application_name": "temporal-visibility",
+                             **_KEEPALIVES}  # fmt: skip
+    if not target.path or target.options.get("dbname", target.path) != target.path:
+        number = "two databases" if target.path else "no database"
+        raise TargetError(
+            "TV3008", f"the URL names {number}", "Example: postgresql://user@host:5432/temporal_visibility"
+        )
+    named = {"host": target.host, "user": target.user, "password": target.password, "dbname": target.path}
+    found |= {k: v for k, v in named.items() if v is not None} | dict(target.options)
+    if target.port is not None:
+        found["port"] = str(target.port)
+    return found
 
 
 def connect(target: Target, rules: Profile) -> PostgresClient:
     """An open connection. Raises ConnectionFailed (unreachable, refused, wrong password) or TargetError."""
-    options: dict[str, str] = {"connect_timeout": CONNECT_TIMEOUT, "application_name": "temporal-visibility",
-                               **_KEEPALIVES}  # fmt: skip
-    if not target.path:
-        raise TargetError(
-            "TV3008", "the URL names no database", "Example: postgresql://user@host:5432/temporal_visibility"
-        )
-    named = {"host": target.host, "user": target.user, "password": target.password, "dbname": target.path}
-    options |= {k: v for k, v in named.items() if v is not None} | dict(target.options)
-    if target.port is not None:
-        options["port"] = str(target.port)
     try:
-        conninfo = make_conninfo(**cast(dict[str, Any], options))
-        connection = _open(conninfo)
+        conninfo = make_conninfo(**cast(dict[str, Any], options(target)))
+        connection = _open(conninfo, target, rules)
     except psycopg.ProgrammingError as error:
         raise TargetError("TV3009", f"the URL's options: {target.redact(str(error)).strip()}") from None
     except psycopg.OperationalError as error:
@@ -65,20 +76,30 @@ def connect(target: Target, rules: Profile) -> PostgresClient:
     return PostgresClient(connection, target, rules, conninfo)
 
 
-def _open(conninfo: str) -> psycopg.Connection[dict[str, Any]]:
+def _open(conninfo: str, target: Target, rules: Profile) -> psycopg.Connection[dict[str, Any]]:
     connection = psycopg.connect(conninfo, autocommit=True, row_factory=dict_row)
     try:
         # As statements: poolers refuse most settings at the start of a session.
-        said = connection.execute(";\n".join((*session.pinned(), f"SELECT {session.ALONE}", session.NUMBER)))
-        while said.nextset():
-            pass
-        if said.fetchall()[0]["pid"] != connection.info.backend_pid:
+        asked = (session.PLACED.format(table=literal(identifier(rules.table))), f"SELECT {session.ALONE}")
+        said = connection.execute(";\n".join((*session.pinned(), *asked, session.NUMBER)))
+        placed, _, number = _rows(said)
+        if number["pid"] != connection.info.backend_pid:
             # Behind a pooler: what one statement prepares may be in another session than the next.
             connection.prepare_threshold = None
-    except psycopg.Error:
+        if wrong := session.misplaced(placed):
+            raise EngineError("TV5217", f"{target.shown}: {wrong[0]}", wrong[1])
+    except (psycopg.Error, EngineError):
         connection.close()
         raise
     return connection
+
+
+def _rows(said: psycopg.Cursor[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows of all statements that have some."""
+    found = said.fetchall() if said.description else []
+    while said.nextset():
+        found += said.fetchall() if said.description else []
+    return found
 
 
 class PostgresClient:
@@ -100,6 +121,15 @@ class PostgresClient:
         except psycopg.Error as error:
             raise self._failed(error) from None
 
+    def _ask_patiently(self, query: str) -> dict[str, Any]:
+        """The row of a query that reads the whole table, whatever time the role has for one."""
+        try:
+            with self._connection.transaction():
+                self._connection.execute("SET LOCAL statement_timeout = 0")
+                return self._connection.execute(query).fetchall()[0]
+        except psycopg.Error as error:
+            raise self._failed(error) from None
+
     def _failed(self, error: psycopg.Error) -> EngineError:
         return refusals.coded(error, self._target, self._connection.broken)
 
@@ -112,7 +142,7 @@ class PostgresClient:
             catalog,
             recorded=recorded,
             server=f"PostgreSQL {self._connection.info.parameter_status('server_version')}",
-            rows=int(self._ask(_ROWS, (self._rules.table,))[0]["v"] or 0)
+            rows=self._ask(_ROWS, (self._rules.table,))[0]["v"]
             if catalog.children(("tables", self._rules.table))
             else None,
             marks={"alembic": mark} if (mark := self._one(_ALEMBIC, "alembic_version")) else {},
@@ -176,7 +206,7 @@ class PostgresClient:
 
     def count(self) -> int:
         """See `toolkit.engines.Client.count`."""
-        return int(self._ask(f"SELECT count(*) AS v FROM {identifier(self._rules.table)}")[0]["v"])
+        return int(self._ask_patiently(f"SELECT count(*) AS v FROM {identifier(self._rules.table)}")["v"])
 
     def ask(self, statement: BoundSql) -> list[dict[str, Any]]:
         """See `toolkit.engines.filtering.Asking`."""
@@ -223,7 +253,7 @@ class PostgresClient:
 
     def _opened(self) -> psycopg.Connection[dict[str, Any]]:
         try:
-            return _open(self._conninfo)
+            return _open(self._conninfo, self._target, self._rules)
         except psycopg.OperationalError as error:
             raise self._failed(error) from None
 
@@ -315,7 +345,7 @@ class PostgresClient:
         if not names:
             return {}
         counts = ", ".join(f"count({identifier(name)}) AS {identifier(name)}" for name in names)
-        row = self._ask(f"SELECT {counts} FROM {identifier(self._rules.table)}")[0]
+        row = self._ask_patiently(f"SELECT {counts} FROM {identifier(self._rules.table)}")
         return {name: int(row[name]) for name in names if row[name]}
 
     def close(self) -> None:

@@ -24,7 +24,7 @@ EXCLUSIVE = Lock("ACCESS EXCLUSIVE", "reads and writes")
 _TUNING = frozenset({"reloptions"})
 _BODIES = """
 SELECT p.proname || '(' || pg_get_function_arguments(p.oid) || ')' AS name, p.prosrc AS body
-FROM pg_proc p WHERE p.pronamespace = current_schema()::regnamespace AND p.proname = 'convert_ts'
+FROM pg_proc p WHERE p.pronamespace = quote_ident(current_schema())::regnamespace AND p.proname = 'convert_ts'
 """
 
 

@@ -25,7 +25,7 @@ _RELATIONS = """
 SELECT c.oid::bigint AS id, c.relname AS name, c.relkind::text AS kind, c.relpersistence::text AS persistence,
        c.reloptions AS options, c.relrowsecurity AS rls
 FROM pg_class c
-WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f')
+WHERE c.relnamespace = quote_ident(current_schema())::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f')
   AND NOT EXISTS (SELECT 1 FROM pg_depend d
                   WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.objsubid = 0
                     AND d.deptype IN ('e', 'i', 'a'))
@@ -40,7 +40,7 @@ JOIN pg_class c ON c.oid = a.attrelid
 JOIN pg_type t ON t.oid = a.atttypid
 LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
 LEFT JOIN pg_collation co ON co.oid = a.attcollation
-WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p')
+WHERE c.relnamespace = quote_ident(current_schema())::regnamespace AND c.relkind IN ('r', 'p')
   AND a.attnum > 0 AND NOT a.attisdropped
 """
 _INDEXES = """
@@ -57,7 +57,7 @@ SELECT i.indrelid::bigint AS id, x.relname AS name, am.amname AS method, i.indis
 FROM pg_index i
 JOIN pg_class x ON x.oid = i.indexrelid
 JOIN pg_am am ON am.oid = x.relam
-WHERE x.relnamespace = current_schema()::regnamespace
+WHERE x.relnamespace = quote_ident(current_schema())::regnamespace
   AND NOT EXISTS (SELECT 1 FROM pg_constraint p WHERE p.conindid = i.indexrelid AND p.contype IN ('p', 'u', 'x'))
 """
 _CONSTRAINTS = """
@@ -66,20 +66,20 @@ SELECT p.conrelid::bigint AS id, p.conname AS name, p.contype::text AS type, pg_
        ARRAY(SELECT a.attname::text FROM unnest(p.conkey) WITH ORDINALITY AS k(n, o)
              JOIN pg_attribute a ON a.attrelid = p.conrelid AND a.attnum = k.n ORDER BY k.o) AS columns
 FROM pg_constraint p
-WHERE p.connamespace = current_schema()::regnamespace AND p.conrelid <> 0
+WHERE p.connamespace = quote_ident(current_schema())::regnamespace AND p.conrelid <> 0
   AND p.contype IN ('p', 'u', 'c', 'f', 'x', 't')
 """
 _TRIGGERS = """
 SELECT t.tgrelid::bigint AS id, t.tgname AS name, pg_get_triggerdef(t.oid) AS def
 FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
-WHERE c.relnamespace = current_schema()::regnamespace AND NOT t.tgisinternal
+WHERE c.relnamespace = quote_ident(current_schema())::regnamespace AND NOT t.tgisinternal
 """
 _FUNCTIONS = """
 SELECT p.proname || '(' || pg_get_function_arguments(p.oid) || ')' AS name, l.lanname AS language,
        pg_get_function_result(p.oid) AS returns, p.proisstrict AS strict, p.provolatile::text AS volatility,
        p.prosecdef AS security_definer
 FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
-WHERE p.pronamespace = current_schema()::regnamespace
+WHERE p.pronamespace = quote_ident(current_schema())::regnamespace
   AND NOT EXISTS (SELECT 1 FROM pg_depend d
                   WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
 """

@@ -59,7 +59,20 @@ def _rows(ask: Ask, table: str, sizes: Mapping[str, Any]) -> int | None:
         return int(sizes["rows"])
     if sizes["data"] > _COUNTED_BELOW:
         return None
-    return int(ask(f"SELECT count(*) AS n FROM {identifier(table)}", ())[0]["n"])
+    found, _ = _soon(ask, f"SELECT count(*) AS n FROM {identifier(table)}")
+    return int(found["n"]) if found else None
+
+
+def _soon(ask: Ask, query: str) -> tuple[Mapping[str, Any] | None, float]:
+    """The row of a query and the seconds it took; no row, where that would be longer than a short look."""
+    ask("SELECT set_config('statement_timeout', %s, false)", (f"{SAMPLE_SECONDS:g}s",))
+    began = time.monotonic()
+    try:
+        return ask(query, ())[0], time.monotonic() - began
+    except EngineError:
+        return None, time.monotonic() - began
+    finally:
+        ask(_USUAL_TIMEOUT, ())
 
 
 def _pace(ask: Ask, table: str, rows: int | None, trip: float) -> tuple[Pace | None, int]:
@@ -68,18 +81,11 @@ def _pace(ask: Ask, table: str, rows: int | None, trip: float) -> tuple[Pace | N
         return None, 0
     share = min(100.0, 100.0 * SAMPLE_ROWS / rows)
     sample = f"SELECT * FROM {identifier(table)} TABLESAMPLE SYSTEM ({share:.6f}) LIMIT {SAMPLE_ROWS}"
-    ask("SELECT set_config('statement_timeout', %s, false)", (f"{SAMPLE_SECONDS:g}s",))
-    began = time.monotonic()
-    try:
-        found = ask(f"SELECT count(*) AS n, sum(length(s::text)) AS size FROM ({sample}) AS s", ())[0]
-    except EngineError:
-        return None, 0
-    finally:
-        ask(_USUAL_TIMEOUT, ())
-    number = int(found["n"])
+    found, seconds = _soon(ask, f"SELECT count(*) AS n, sum(length(s::text)) AS size FROM ({sample}) AS s")
+    number = int(found["n"]) if found else 0
     if not number:
         return None, 0
-    read = max(1e-7, time.monotonic() - began - trip) / number
+    read = max(1e-7, seconds - trip) / number
     return Pace(read, read * COPY, read * INDEX), number
 
 

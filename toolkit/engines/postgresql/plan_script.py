@@ -25,8 +25,8 @@ SELECT 'column ' || c.relname || '.' || a.attname || ': ' || format_type(a.attty
                WHEN d.adbin IS NOT NULL THEN ' default ' || pg_get_expr(d.adbin, d.adrelid) ELSE '' END AS line
 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
 LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p') AND c.relname IN ({tables})
-  AND a.attnum > 0 AND NOT a.attisdropped
+WHERE c.relnamespace = quote_ident(current_schema())::regnamespace AND c.relkind IN ('r', 'p')
+  AND c.relname IN ({tables}) AND a.attnum > 0 AND NOT a.attisdropped
 UNION ALL
 SELECT 'index ' || c.relname || '.' || x.relname || ': ' || am.amname || ' ' || (
          SELECT string_agg(pg_get_indexdef(i.indexrelid, k, true) || ' ' || o.opcname
@@ -37,12 +37,12 @@ SELECT 'index ' || c.relname || '.' || x.relname || ': ' || am.amname || ' ' || 
        || CASE WHEN i.indisunique THEN ' unique' ELSE '' END || CASE WHEN i.indisvalid THEN '' ELSE ' invalid' END
 FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid JOIN pg_class c ON c.oid = i.indrelid
 JOIN pg_am am ON am.oid = x.relam
-WHERE c.relnamespace = current_schema()::regnamespace AND c.relname IN ({tables})
+WHERE c.relnamespace = quote_ident(current_schema())::regnamespace AND c.relname IN ({tables})
   AND NOT EXISTS (SELECT 1 FROM pg_constraint p WHERE p.conindid = i.indexrelid AND p.contype IN ('p', 'u', 'x'))
 UNION ALL
 SELECT 'constraint ' || c.relname || '.' || p.conname || ': ' || pg_get_constraintdef(p.oid)
 FROM pg_constraint p JOIN pg_class c ON c.oid = p.conrelid
-WHERE c.relnamespace = current_schema()::regnamespace AND c.relname IN ({tables})
+WHERE c.relnamespace = quote_ident(current_schema())::regnamespace AND c.relname IN ({tables})
   AND p.contype IN ('p', 'u', 'c', 'f', 'x', 't')
 """.strip()
 

@@ -9,14 +9,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from toolkit.engines.online import Problem, listed
-from toolkit.engines.postgresql import planner, returning, shadow, traits
+from toolkit.engines.postgresql import dropping, planner, returning, shadow, traits
 from toolkit.engines.postgresql.layout import PRIMARY_KEY
 from toolkit.engines.postgresql.names import CAPTURE, OLD
+from toolkit.engines.shared_work import REPLAYERS
 from toolkit.plan import Mode, Plan, Sql, Step
 
 Ask = Callable[[str, Sequence[object]], Sequence[Mapping[str, Any]]]
 
 OLDEST = 120000
+# The run's own session, its heartbeat, and three that share a replay or two that build indexes.
+SESSIONS = 2 + REPLAYERS
 LONG_SECONDS = 60
 
 _SERVER = """
@@ -30,6 +33,8 @@ SELECT current_setting('server_version_num')::int AS version, pg_is_in_recovery(
 """
 _TABLE = """
 SELECT pg_get_userbyid(c.relowner) AS owner, pg_has_role(c.relowner, 'USAGE') AS mine,
+       CASE WHEN current_setting('server_version_num')::int < 160000 THEN true
+            ELSE pg_has_role(c.relowner, 'SET') END AS gives,
        has_schema_privilege(c.relowner, c.relnamespace, 'CREATE') AS creates
 FROM pg_class c WHERE c.oid = to_regclass(quote_ident(current_schema()) || '.' || quote_ident(%s))
 """
@@ -39,6 +44,15 @@ FROM pg_stat_activity
 WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'
   AND xact_start < now() - %s * interval '1 second'
 ORDER BY xact_start LIMIT 3
+"""
+# How many more sessions this role and this database let in. A superuser is let in all the same.
+_ROOM = """
+SELECT least(CASE WHEN r.rolconnlimit >= 0 THEN r.rolconnlimit - count(*) FILTER (WHERE a.usesysid = r.oid) END,
+             CASE WHEN d.datconnlimit >= 0 THEN d.datconnlimit - count(*) FILTER (WHERE a.datid = d.oid) END) AS more
+FROM pg_roles r, pg_database d, pg_stat_activity a
+WHERE r.rolname = session_user AND NOT r.rolsuper AND d.datname = current_database()
+  AND coalesce(a.backend_type, 'client backend') = 'client backend'
+GROUP BY r.rolconnlimit, d.datconnlimit
 """
 _PREPARED = "SELECT gid, owner FROM pg_prepared_xacts WHERE database = current_database() ORDER BY prepared LIMIT 3"
 _STANDBYS = "SELECT count(*) AS n FROM pg_stat_replication"
@@ -50,7 +64,8 @@ WHERE oid = to_regclass(quote_ident(current_schema()) || '.' || quote_ident(%s))
 _TAKEN = """
 SELECT concat_ws(' of ', x.relname, t.relname) AS name FROM pg_class x
 LEFT JOIN pg_index i ON i.indexrelid = x.oid LEFT JOIN pg_class t ON t.oid = i.indrelid
-WHERE x.relnamespace = current_schema()::regnamespace AND x.relname = ANY(%s) AND t.relname IS DISTINCT FROM %s
+WHERE x.relnamespace = quote_ident(current_schema())::regnamespace AND x.relname = ANY(%s)
+  AND t.relname IS DISTINCT FROM %s
 ORDER BY x.relname
 """
 _KEY = """
@@ -93,7 +108,9 @@ def check(ask: Ask, plan: Plan, table: str) -> tuple[Problem, ...]:
         return ()
     server = ask(_SERVER, ())[0]
     found = [*_server(server), *_rights(ask, server, plan, table), *_shape(ask, plan, table)]
-    found += [*_names(ask, plan, table), *_waiting(ask)]
+    found += [*_names(ask, plan, table), *dropping.problems(ask, plan, table), *_waiting(ask)]
+    if any(step.mode is Mode.SWAP for step in plan.steps):
+        found += _room(ask)
     if plan.kept:
         found += _carried(ask, table)
     elif back := next((step for step in plan.steps if step.mode is Mode.SWAP), None):
@@ -119,6 +136,9 @@ def _rights(ask: Ask, server: Mapping[str, Any], plan: Plan, table: str) -> Iter
         if not row["mine"]:
             hint = f"Run this as {row['owner']}, or GRANT {row['owner']} TO {server['me']}."
             yield Problem("TV5201", f"{table} belongs to {row['owner']}, and {server['me']} is no member of it", hint)
+        elif plan.kept and not row["gives"]:
+            text = f"{server['me']} may not make {row['owner']} the owner of the copy of {table}"
+            yield Problem("TV5201", text, f"GRANT {row['owner']} TO {server['me']} WITH SET TRUE.")
         elif plan.kept and not row["creates"] and not server["super"]:
             hint = f"As its owner: GRANT CREATE ON SCHEMA … TO {row['owner']}."
             yield Problem("TV5201", f"{row['owner']}, who shall own the copy of {table}, may not create tables", hint)
@@ -161,6 +181,17 @@ def _made(step: Step, table: str) -> tuple[str, ...]:
 
 def _extends(step: Step) -> bool:
     return step.id == "extension.btree_gin"
+
+
+def _room(ask: Ask) -> Iterator[Problem]:
+    """A note, as sessions of others come and go."""
+    for row in ask(_ROOM, ()):
+        if row["more"] is not None and row["more"] < SESSIONS - 1:
+            text = (
+                f"a run needs up to {SESSIONS - 1} more sessions, and CONNECTION LIMIT of the role or database lets in"
+            )
+            hint = "Raise it, or end some. A run that gets none stops; the same command goes on."
+            yield Problem("TV5219", f"{text} {max(0, row['more'])} now", hint, fatal=False)
 
 
 def _waiting(ask: Ask) -> Iterator[Problem]:

@@ -24,6 +24,8 @@ from toolkit.plan import Mode, Sql, Step
 JOBS = 2
 CANCEL_SECONDS = 5.0
 LAST_ROUNDS = 3
+# Who waits long enough for a lock is the one whom the server ends in a deadlock. Either way nothing was done.
+_NOT_GRANTED = (errors.LockNotAvailable, errors.DeadlockDetected)
 
 
 class PostgresRebuilder:
@@ -55,7 +57,7 @@ class PostgresRebuilder:
                 with self._transaction(wait):
                     for statement in statements:
                         self._connection.execute(statement.text)
-        except errors.LockNotAvailable:
+        except _NOT_GRANTED:
             return Busy(self._blockers())
         except psycopg.Error as error:
             raise self._failed(error) from None
@@ -126,7 +128,7 @@ class PostgresRebuilder:
                 self._connection.execute(";\n".join(s.text for s in _part(step, "swap")))
         except _TooMany:
             return Busy("writers left too many changed keys for the short lock", at_once=True)
-        except errors.LockNotAvailable:
+        except _NOT_GRANTED:
             return Busy(self._blockers())
         except psycopg.Error as error:
             raise self._failed(error) from None

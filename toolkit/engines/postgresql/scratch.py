@@ -7,14 +7,17 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, cast
+
+from psycopg.conninfo import make_conninfo
 
 from toolkit.engines import scratches, script
 from toolkit.engines.bound import BoundSql
-from toolkit.engines.postgresql.client import PostgresClient, connect
+from toolkit.engines.postgresql.client import PostgresClient, connect, options
 from toolkit.engines.postgresql.render import identifier, literal
 from toolkit.engines.postgresql.typemap import profile
 from toolkit.errors import EngineError
-from toolkit.targets import Target
+from toolkit.targets import SECRET_OPTIONS, Target
 
 _SIZE = "SELECT pg_database_size(%s) AS v"
 _SESSIONS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()"
@@ -43,12 +46,12 @@ class PostgresScratch:
 
     def load(self, dump: Path) -> None:
         """See `Scratch.load`: a plain dump (`pg_dump --schema-only`), read by psql."""
-        target = self.target
-        uri = f"host={target.host or 'localhost'} port={target.port or 5432} dbname={target.path}"
-        user = ["--username", target.user] if target.user else []
-        secrets = {"PGPASSWORD": target.password} if target.password else {}
+        known = {name: value for name, value in options(self.target).items() if name not in SECRET_OPTIONS}
+        password = self.target.options.get("password", self.target.password)
+        secrets = {"PGPASSWORD": password} if password else {}
         # Owners and grants of roles that are not here are no reason to stop.
-        script.run("psql", ["--no-psqlrc", "--quiet", *user, uri], secrets, script.read(dump))
+        words = ["--no-psqlrc", "--quiet", make_conninfo(**cast(dict[str, Any], known))]
+        script.run("psql", words, secrets, script.read(dump))
 
     def drop(self) -> None:
         """See `Scratch.drop`."""

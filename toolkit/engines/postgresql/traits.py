@@ -87,7 +87,7 @@ SELECT json_build_object(
           WHEN 'pg_policy'::regclass THEN d.objid NOT IN (SELECT p.oid FROM pg_policy p WHERE p.polrelid = c.oid)
           ELSE d.classid NOT IN ({_NAMED}) END
       UNION ALL SELECT 'constraint that was never checked', k.conname FROM pg_constraint k
-        WHERE k.conrelid = c.oid AND k.contype = 'c' AND NOT k.convalidated
+        WHERE k.conrelid = c.oid AND k.contype IN ('c', 'n') AND NOT k.convalidated
       UNION ALL SELECT 'comment on', x.relname FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
         JOIN pg_description s ON s.objoid = x.oid AND s.classoid = 'pg_class'::regclass WHERE i.indrelid = c.oid
       UNION ALL SELECT 'comment on', k.conname FROM pg_constraint k

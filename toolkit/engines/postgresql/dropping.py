@@ -1,0 +1,56 @@
+"""What of the operator's own would go with columns that a plan drops, or keep them from going. It changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from toolkit.engines.online import Problem
+from toolkit.plan import Mode, Plan
+
+Ask = Callable[[str, Sequence[object]], Sequence[Mapping[str, Any]]]
+
+# What goes with a column, or keeps it from going. Indexes: only those of the operator's own; attrdef: what makes the
+# column itself, or another that goes, too.
+_USING = """
+SELECT DISTINCT coalesce(CASE v.relkind WHEN 'm' THEN 'materialized view ' WHEN 'v' THEN 'view ' END || v.relname,
+                         i.type || ' ' || coalesce(x.relname, k.conname, i.identity)) AS name,
+       coalesce(x.relname, k.conname, g.tgname) AS own
+FROM pg_depend d JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+CROSS JOIN LATERAL pg_identify_object(d.classid, d.objid, d.objsubid) AS i
+LEFT JOIN pg_class x ON d.classid = 'pg_class'::regclass AND x.oid = d.objid
+LEFT JOIN pg_rewrite w ON d.classid = 'pg_rewrite'::regclass AND w.oid = d.objid
+LEFT JOIN pg_class v ON v.oid = w.ev_class
+LEFT JOIN pg_attrdef e ON d.classid = 'pg_attrdef'::regclass AND e.oid = d.objid
+LEFT JOIN pg_attribute m ON m.attrelid = e.adrelid AND m.attnum = e.adnum
+LEFT JOIN pg_constraint k ON d.classid = 'pg_constraint'::regclass AND k.oid = d.objid
+LEFT JOIN pg_trigger g ON d.classid = 'pg_trigger'::regclass AND g.oid = d.objid
+WHERE d.refclassid = 'pg_class'::regclass AND a.attname = ANY(%s)
+  AND d.refobjid = to_regclass(quote_ident(current_schema()) || '.' || quote_ident(%s))
+  AND (x.relkind IS DISTINCT FROM 'i' OR x.relname = ANY(%s)) AND coalesce(k.contype <> 'n', true)
+  AND (m.attrelid IS DISTINCT FROM a.attrelid OR m.attname <> ALL(%s))
+ORDER BY 1
+"""
+
+
+def problems(ask: Ask, plan: Plan, table: str) -> Iterator[Problem]:
+    """What uses columns that `plan` drops: indexes, checks and statistics go with them in silence, and a view is what
+    the server stops at."""
+    own = [path[3] for path in plan.foreign if path[:3] == ("tables", table, "indexes")]
+    columns, steps = _dropped(plan, table), {step.id for step in plan.steps}
+    found = ask(_USING, (columns, table, own, columns)) if columns else ()
+    if used := [row["name"] for row in found if steps.isdisjoint(_drops(row["own"]))]:
+        text = f"these use columns that {table} is to lose: {', '.join(used)}"
+        yield Problem("TV5218", text, "Drop them before: they would go, too, or stop the run half-way.")
+
+
+def _drops(name: str | None) -> tuple[str, ...]:
+    """The steps of a repair that drop what is called so by themselves."""
+    return tuple(f"{kind}.{name}.drop" for kind in ("index", "constraint", "trigger"))
+
+
+def _dropped(plan: Plan, table: str) -> list[str]:
+    """Columns that the plan drops. A shadow is made without those that are not among what its table has in the end."""
+    made = {name for step in plan.rollback if step.mode is Mode.SWAP for name in step.objects}
+    ids = (f"columns.{table}.drop", f"rebuild.{table}.shadow")
+    return [name for step in plan.steps if step.id in ids for name in step.objects if name not in made]
