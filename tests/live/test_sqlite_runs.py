@@ -141,15 +141,6 @@ def test_a_file_that_takes_no_writes(sqlite: EmbeddedHandle) -> None:
     assert ran.code == 0
 
 
-def test_a_file_whose_name_is_no_text(tmp_path: Path) -> None:
-    """A name is bytes; Python gives those that are no UTF-8 in a form of its own."""
-    url = f"sqlite:///{tmp_path}/" + os.fsdecode(b"caf\xe9.db")
-    for words in (("upgrade", "--yes"), ("status",)):
-        ran = temporal_visibility("schema", *words, url)
-        assert ran.code == 0, ran.err
-    assert [os.fsencode(path.name) for path in tmp_path.iterdir()] == [b"caf\xe9.db"]
-
-
 @pytest.mark.parametrize("path", [":memory:", "%3Amemory%3A", "a%00b.db"])
 def test_what_is_no_file(path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An upgrade of SQLite's memory is gone when it is done, and behind a zero SQLite reads no further."""
