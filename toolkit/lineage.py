@@ -16,7 +16,7 @@ from toolkit.catalog import ABSENT, Absent, Catalog, Difference, Json, Path, fin
 from toolkit.definition import Definition
 from toolkit.engines import Engine
 from toolkit.engines import engine as engine_called
-from toolkit.errors import UsageError
+from toolkit.errors import DefinitionError, UsageError
 from toolkit.overlay import NO_OVERLAY, Overlay
 from toolkit.plan import foreign_objects
 from toolkit.routes import PublishedRoute
@@ -126,7 +126,7 @@ def _plain(name: str, definition: Definition) -> Catalog:
 def _of_version(engine: Engine, definition: Definition, label: str, overlay: Overlay) -> Known | None:
     try:
         catalog = catalog_of(engine, definition, overlay)
-    except UsageError:
+    except (UsageError, DefinitionError):
         return None
     return Known(label, definition.version, label, f"releases: {definition.servers}", catalog)
 

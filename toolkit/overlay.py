@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field, fields, replace
 from enum import Enum
 
-from toolkit.attributes import AttributeType, Group
+from toolkit.attributes import AttributeType, Family, Group
 from toolkit.definition import LIST_ORDER, USUAL_STORES, Definition, Index, SearchAttribute, default_index_name, names
 from toolkit.errors import UsageError
 
@@ -110,8 +110,9 @@ class Overlay:
         ]
 
     def _addable(self, wanted: Definition, known: Set[str]) -> Iterator[Index]:
-        """The indexes to add that this version can have."""
+        """The indexes to add that this version can have: they are for SQL stores only."""
         things = set(names(wanted)) | {LIST_ORDER}
+        columns = set(names(wanted.on(Family.SQL)))
         for index in self.indexes:
             name = index.name.lower()
             if name in _TAKEN or name.startswith(_TAKEN_BEGINNINGS):
@@ -125,13 +126,13 @@ class Overlay:
                     raise UsageError(
                         "TV2044", f"index {index.name!r}: there is nothing called {key.field[:60]!r}", hint
                     )
-            if all(key.field in things for key in index.keys):
+            if all(key.field in columns or key.field not in self.elsewhere for key in index.keys):
                 yield index
 
 
 def with_others(overlay: Overlay, versions: Iterable[Definition]) -> Overlay:
     """`overlay` as it may be laid over each of `versions`, whichever of them has what it names."""
-    found = (name for version in versions for name in (*names(version), *_index_names(version)))
+    found = (name for version in versions for name in (*names(version.on(Family.SQL)), *_index_names(version)))
     return replace(overlay, elsewhere=frozenset(found))
 
 

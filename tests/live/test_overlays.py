@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +119,17 @@ def test_an_overlay_may_speak_of_a_version_to_come(tmp_path: Path) -> None:
     wishes.write_text("""{without_indexes: [by_history_length, by_temporal_int_01],
       partial_indexes: [by_temporal_bool_01],
       indexes: {mine: [NamespaceId, WorkflowType], ours: [NamespaceId, TemporalInt01]}}""")
+    # No SQL store had attributes before 1.2.
+    since = tmp_path / "since.yaml"
+    by_user = "overlay: {indexes: {by_user: [BatcherUser]}}"
+    since.write_text(f"stores: {{a: {{url: 'sqlite:///{tmp_path}/since.db', {by_user}}}}}")
+    for version in ("1.1", "1.2"):
+        for words in (("upgrade", "--to", version, "--yes"), ("drift",)):
+            ran = temporal_visibility("schema", *words, "--config", str(since))
+            assert ran.code == 0, ran
+        with sqlite3.connect(tmp_path / "since.db") as connection:
+            found = connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'by_user'").fetchone()
+        assert found == (int(version == "1.2"),)
     config.write_text(f"stores: {{a: {{url: 'sqlite:///{tmp_path}/a.db', overlay: {wishes.read_text()}}}}}")
 
     def schema(*words: str, code: int = 0) -> Ran:

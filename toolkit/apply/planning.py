@@ -6,7 +6,8 @@ Pure: the observation comes as a value, and the chain of known versions as an ar
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -14,7 +15,7 @@ from toolkit.catalog import Catalog, Path, fingerprint, same
 from toolkit.definition import Definition, version_key
 from toolkit.engines import Engine
 from toolkit.engines.online import OnlineEngine, Route
-from toolkit.errors import UsageError, VersionError
+from toolkit.errors import DefinitionError, UsageError, VersionError
 from toolkit.lineage import catalog_of
 from toolkit.overlay import NO_OVERLAY, Overlay
 from toolkit.plan import Observed, Plan, Step, foreign_objects
@@ -34,10 +35,9 @@ class Recognised:
 
 def recognise(engine: Engine, observed: Observed, chain: Sequence[Definition], overlay: Overlay) -> Recognised:
     """Which published versions the observed schema equals, whatever version the store claims to be."""
-    fitting = [d for d in _fitting(chain, overlay) if engine.supports(d)]
-    known = {d.version: catalog_of(engine, d, overlay) for d in fitting}
+    known = dict(_fitting(engine, chain, overlay))
     # What an overlay leaves out is ours all the same: it is to go, not to be left alone.
-    plain = [catalog_of(engine, d) for d in fitting] if overlay != NO_OVERLAY else []
+    plain = [catalog_of(engine, d) for d in chain if d.version in known] if overlay != NO_OVERLAY else []
     foreign = foreign_objects(observed.catalog, (*known.values(), *plain, engine.empty()))
     ours = observed.catalog.without(foreign)
     versions = tuple(version for version, catalog in known.items() if same(catalog, ours))
@@ -96,16 +96,12 @@ def make_plan(
     )
 
 
-def _fitting(chain: Sequence[Definition], overlay: Overlay) -> tuple[Definition, ...]:
-    """The versions that the overlay can be laid over: an index to leave out may be younger than a version."""
-    found = []
+def _fitting(engine: Engine, chain: Sequence[Definition], overlay: Overlay) -> Iterator[tuple[str, Catalog]]:
+    """The versions that the overlay can be laid over, and their catalogs: what it names may be younger than others."""
     for definition in chain:
-        try:
-            overlay.apply(definition)
-        except UsageError:
-            continue
-        found.append(definition)
-    return tuple(found)
+        if engine.supports(definition):
+            with suppress(UsageError, DefinitionError):
+                yield definition.version, catalog_of(engine, definition, overlay)
 
 
 def unlike(observed: Catalog, goal: Catalog, foreign: Sequence[Path]) -> tuple[str, ...]:
