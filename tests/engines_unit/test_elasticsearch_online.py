@@ -210,6 +210,9 @@ def test_rights() -> None:
     }  # fmt: skip
     [problem] = rights.privileges(lacks)
     assert (problem.code, problem.message) == ("TV4515", "user me may not: manage on visibility")
+    for holder, named in ((None, ()), ("visibility-v13", ()), ("other", ("other",))):
+        asked = rights.wanted(seen(holder=holder))
+        assert asked["index"][0]["names"] == ["visibility", "visibility-*", *named]  # type: ignore[index,call-overload]
     assert codes(rights.privileges({})) == codes(rights.privileges({"has_all_requested": True})) == []
 
 
