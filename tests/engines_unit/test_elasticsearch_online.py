@@ -256,6 +256,8 @@ def test_old_servers_templates_and_names() -> None:
     ]}  # fmt: skip
     assert codes(preflight.hidden(others, made, observed)) == [("TV4522", False)]
     assert codes(preflight.taken(made, observed)) == []
+    silent = Answer(403, {"error": {"type": "security_exception"}, "status": 403})
+    assert codes(preflight.doubled(lambda *_: silent, made, observed)) == []
     assert codes(preflight.taken(made, replace(observed, taken=("visibility-v14-2",)))) == [("TV4520", True)]
 
 
