@@ -210,6 +210,9 @@ def test_rights() -> None:
     }  # fmt: skip
     [problem] = rights.privileges(lacks)
     assert (problem.code, problem.message) == ("TV4515", "user me may not: manage on visibility")
+    for holder, named in ((None, ()), ("visibility-v13", ()), ("other", ("other",))):
+        asked = rights.wanted(seen(holder=holder))
+        assert asked["index"][0]["names"] == ["visibility", "visibility-*", *named]  # type: ignore[index,call-overload]
     assert codes(rights.privileges({})) == codes(rights.privileges({"has_all_requested": True})) == []
 
 
@@ -253,6 +256,8 @@ def test_old_servers_templates_and_names() -> None:
     ]}  # fmt: skip
     assert codes(preflight.hidden(others, made, observed)) == [("TV4522", False)]
     assert codes(preflight.taken(made, observed)) == []
+    silent = Answer(403, {"error": {"type": "security_exception"}, "status": 403})
+    assert codes(preflight.doubled(lambda *_: silent, made, observed)) == []
     assert codes(preflight.taken(made, replace(observed, taken=("visibility-v14-2",)))) == [("TV4520", True)]
 
 

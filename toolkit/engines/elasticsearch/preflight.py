@@ -247,8 +247,9 @@ def doubled(ask: Ask, plan: Plan, store: SearchStore) -> Iterator[Problem]:
         templates: list[Any] = [ask("POST", path, None, _NEVER).body.get("template")]
         if not templates[0]:
             # Where no composable template applies, all legacy ones do.
-            templates = [*ask("GET", "/_template", None, _NEVER).body.values()]
-            templates = [t for t in templates if any(fnmatch(str(name), p) for p in t.get("index_patterns") or ())]
+            answer = ask("GET", "/_template", None, _NEVER)
+            legacy = answer.body.values() if answer.status == 200 else ()
+            templates = [t for t in legacy if any(fnmatch(str(name), p) for p in t.get("index_patterns") or ())]
         if any(store.names.index in (found.get("aliases") or {}) for found in templates):
             text = f"a template makes the new index {name} answer to {store.names.index} as soon as it is there"
             yield Problem("TV4528", text, "Take the alias out of that template: the upgrade gives the name by itself.")

@@ -63,8 +63,12 @@ def hidden(ask: Ask, store: SearchStore) -> Iterator[Problem]:
 
 
 def wanted(store: SearchStore) -> Json:
-    """The rights that any plan needs, in the words of Elasticsearch's security."""
-    own: list[Json] = [store.names.index, f"{store.names.index}-*"]
+    """The rights that any plan needs, in the words of Elasticsearch's security: what may be done by an alias may not be
+    done to its index, whatever that is called."""
+    names = store.names
+    own: list[Json] = [names.index, f"{names.index}-*"]
+    if names.holder != names.index and not names.holder.startswith(f"{names.index}-"):
+        own.append(names.holder)
     return {
         "cluster": ["monitor", "manage_index_templates"],
         "index": [
