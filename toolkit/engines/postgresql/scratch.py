@@ -4,6 +4,7 @@ touches another database.
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +18,8 @@ from toolkit.errors import EngineError
 from toolkit.targets import Target
 
 _SIZE = "SELECT pg_database_size(%s) AS v"
+# What would be done in another database, or to one.
+_ELSEWHERE = re.compile(r"^\s*(\\c(onnect)?\b|(CREATE|DROP|ALTER)\s+DATABASE\b).*", re.IGNORECASE | re.MULTILINE)
 _SESSIONS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()"
 
 
@@ -43,12 +46,14 @@ class PostgresScratch:
 
     def load(self, dump: Path) -> None:
         """See `Scratch.load`: a plain dump (`pg_dump --schema-only`), read by psql."""
-        target = self.target
+        target, text = self.target, script.read(dump)
+        if found := _ELSEWHERE.search(text):
+            raise script.elsewhere(found[0], "--create")
         uri = f"host={target.host or 'localhost'} port={target.port or 5432} dbname={target.path}"
         user = ["--username", target.user] if target.user else []
         secrets = {"PGPASSWORD": target.password} if target.password else {}
         # Owners and grants of roles that are not here are no reason to stop.
-        script.run("psql", ["--no-psqlrc", "--quiet", *user, uri], secrets, script.read(dump))
+        script.run("psql", ["--no-psqlrc", "--quiet", *user, uri], secrets, text)
 
     def drop(self) -> None:
         """See `Scratch.drop`."""
