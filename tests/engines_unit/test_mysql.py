@@ -25,10 +25,10 @@ from toolkit.definition import USUAL_STORES, Definition, SearchAttribute, defaul
 from toolkit.diff import AddAttribute
 from toolkit.engines import mysql
 from toolkit.engines.mysql import client as clients
-from toolkit.engines.mysql import connection, inspect, layout, others, preflight, refusals, render
+from toolkit.engines.mysql import connection, inspect, layout, others, preflight, refusals, render, scratch
 from toolkit.engines.mysql.artefacts import repeatable
 from toolkit.engines.mysql.typemap import profile
-from toolkit.errors import DefinitionError, TargetError
+from toolkit.errors import DefinitionError, TargetError, UsageError
 from toolkit.overlay import Overlay
 from toolkit.plan import NO_LOCK, Observed, Plan, Sql, Step, StepClass
 from toolkit.targets import parse_url
@@ -417,3 +417,25 @@ def test_an_account_that_may_not_see_transactions_is_not_kept_waiting() -> None:
     with pytest.raises(pymysql.err.OperationalError):
         others.transactions(ask, 60)
     assert len(asked) == 1
+
+
+def test_a_dump_is_cut_as_mysqls_own_client_does() -> None:
+    """What is about its server is left out: `GTID_PURGED` would be that of the server it is read on."""
+    dump = (
+        "-- MySQL dump\n\nSET @MYSQLDUMP_TEMP_LOG_BIN = @@SESSION.SQL_LOG_BIN;\nSET @@SESSION.SQL_LOG_BIN= 0;\n"
+        "--\n-- GTID state\n--\n\nSET @@GLOBAL.GTID_PURGED=/*!80000 '+'*/ '3e11fa47-71ca-11e1-9e33-c80aa9429562:1-7';\n"
+        "CREATE TABLE `t` (\n  `a` int COMMENT 'ON x.y; --'\n);\nDELIMITER ;;\n"
+        "/*!50003 CREATE*/ /*!50017 DEFINER=`a`@`%`*/ /*!50003 TRIGGER `x` AFTER INSERT ON `t` FOR EACH ROW BEGIN\n"
+        "  SET @a = 1;\nEND */;;\nDELIMITER ;\n"
+        "/*!50001 CREATE ALGORITHM=UNDEFINED */\n/*!50001 VIEW `v` AS select `t`.`a` AS `a` from `t` */;\n"
+        "-- Dump completed\n"
+    )
+    table, trigger, view = scratch.statements(dump)
+    assert table.startswith("CREATE TABLE `t`")
+    assert (trigger.endswith("END */"), "DEFINER" in trigger) == (True, False)
+    assert view.startswith("/*!50001 CREATE")
+    for said in ("/*!40000 DROP DATABASE IF EXISTS `d`*/", "ALTER DATABASE `d` CHARACTER SET utf8mb4", "use d",
+                 "DROP TABLE IF EXISTS t, d.t2", "INSERT INTO `d`.`t` VALUES (1)",
+                 "CREATE TABLE d . t (a int)"):  # fmt: skip
+        with pytest.raises(UsageError):
+            list(scratch.statements(f"{said};\n"))

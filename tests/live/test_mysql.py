@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pymysql
 import pytest
 
 from tests.engines.handles import Handle
 from tests.support import journeys
 from tests.support.catalogs import published, released
+from tests.support.command import temporal_visibility
 from tests.support.mysql import CHSA, CSA, EV, HALVES, NEWEST, at, databases, script, sql, temporal
 from toolkit.catalog import differences
+from toolkit.engines import scratches
 from toolkit.plan import Sql
 from toolkit.records import Record
 
@@ -157,3 +161,18 @@ def test_a_database_of_another_collation(mysql: Handle) -> None:
             assert left == {f"tables/{CHSA}/collation"}
             journeys.upgrade(chosen, client, NEWEST)
     assert "COLLATE=utf8mb4_unicode_ci" in sql(mysql.url, f"SHOW CREATE TABLE {CHSA}")[0][1]
+
+
+@pytest.mark.parametrize(
+    "said", ["USE `{database}`;\n\nDROP TABLE IF EXISTS `{table}`", "DROP TABLE IF EXISTS `{database}`.`{table}`"]
+)
+def test_a_dump_that_names_a_database_is_refused(mysql: Handle, tmp_path: Path, said: str) -> None:
+    """As `mysqldump --databases` writes it: the proof would begin by dropping the live table."""
+    with journeys.opened(mysql.url) as (chosen, client):
+        journeys.upgrade(chosen, client, NEWEST)
+        client.execute(scratches.statement(f"CREATE TABLE beside LIKE {EV}"))
+    dump = tmp_path / "dump.sql"
+    dump.write_text(f"-- MySQL dump\n\n{said.format(database=mysql.database, table='beside')};\n")
+    ran = temporal_visibility("schema", "verify-paths", "--on", mysql.url, "--dump", str(dump), "--rows", "20")
+    assert (ran.code, "TV2083" in ran.err) == (2, True), ran.err
+    assert sql(mysql.url, "SELECT COUNT(*) FROM beside") == [(0,)]

@@ -14,7 +14,7 @@ from tests.engines.handles import Handle
 from tests.engines.processes import wait_until
 from tests.support import journeys
 from tests.support.catalogs import published, released
-from tests.support.command import here
+from tests.support.command import here, temporal_visibility
 from tests.support.online import prepared
 from tests.support.shells import run_script
 from tests.support.writing import PostgresWriter
@@ -80,6 +80,17 @@ def test_a_half_applied_version_is_finished(postgresql: Handle) -> None:
         plan = journeys.upgrade(chosen, client, released()[-1])
         assert {"index.by_status.drop", "index.by_temporal_bool_01.drop"} <= {step.id for step in plan.steps}
         journeys.at(chosen, client, released()[-1], temporal)
+
+
+def test_a_dump_that_names_a_database_is_refused(postgresql: Handle, tmp_path: Path) -> None:
+    """As `pg_dump --create --clean` writes it: the proof would begin by dropping what is live."""
+    dump = tmp_path / "dump.sql"
+    dump.write_text(f"\\connect {postgresql.database}\n\nDROP TABLE beside;\n")
+    with psycopg.connect(postgresql.url, autocommit=True) as connection:
+        connection.execute("CREATE TABLE beside ()")
+        ran = temporal_visibility("schema", "verify-paths", "--on", postgresql.url, "--dump", str(dump), "--rows", "20")
+        assert (ran.code, "TV2083" in ran.err) == (2, True), ran.err
+        assert connection.execute("SELECT COUNT(*) FROM beside").fetchone() == (0,)
 
 
 def test_objects_of_others_are_left_alone(postgresql: Handle) -> None:

@@ -29,6 +29,16 @@ def read(path: Path) -> str:
         raise UsageError("TV2083", f"{path} is no text", "A plain SQL dump is needed, not a binary one.") from None
 
 
+def elsewhere(said: str, option: str) -> UsageError:
+    """The error of a dump in which it is `said` which database to work in: that may be somebody's own. Without `option`
+    its client writes none."""
+    return UsageError(
+        "TV2083",
+        f"the dump says itself which database to change: {' '.join(said.split())[:60]!r}",
+        f"Dump the database without {option}: what is in the dump goes to where it is read then.",
+    )
+
+
 def run(program: str, words: Sequence[str], secrets: Mapping[str, str], text: str) -> None:
     """Give `text` to a database's own client. Raises EngineError when it refuses, or there is none."""
     found = shutil.which(program)

@@ -4,6 +4,8 @@ never touches another database.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +20,21 @@ from toolkit.targets import Target
 
 # FILE_SIZE is what the files take now; table statistics are minutes old.
 _SIZE = "SELECT CAST(SUM(FILE_SIZE) AS SIGNED) AS v FROM information_schema.INNODB_TABLESPACES WHERE NAME LIKE %s"
+# What would be done in another database: USE, a database's own statements, an object that is named with its database.
+_NAME = r"(?:`[^`]+`|[\w$]+)"
+_ELSEWHERE = re.compile(
+    r"(/\*!\d*\s*)?(USE\b|(CREATE|DROP|ALTER)\s+(DATABASE|SCHEMA)\b|"
+    r"[^'\"(]*?\b(TABLES?|VIEW|TRIGGER|INTO|ON|PROCEDURE|FUNCTION|EVENT)\s+(IF\s+(NOT\s+)?EXISTS\s+)?"
+    rf"({_NAME}\s*,\s*)*{_NAME}\s*\.)",
+    re.IGNORECASE,
+)
+# mysqldump writes them where transactions have names; they are about a whole server, or its log.
+_SERVERS_OWN = re.compile(
+    r"(/\*!\d*\s*)?SET\s+(GLOBAL|PERSIST|@@GLOBAL|@@PERSIST|@@SESSION\.SQL_LOG_BIN|@MYSQLDUMP_TEMP_LOG_BIN)\b",
+    re.IGNORECASE,
+)
+# Who made a view or trigger may not be here, and only an administrator may make one for somebody else.
+_DEFINER = re.compile(r"\bDEFINER\s*=\s*`(?:[^`]|``)*`@`(?:[^`]|``)*`")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +61,10 @@ class MysqlScratch:
 
     def load(self, dump: Path) -> None:
         """See `Scratch.load`: a plain dump (`mysqldump --no-data`), a statement at a time."""
+        found = tuple(statements(script.read(dump)))
         client = connect(self.target, profile())
         try:
-            for statement in script.statements(script.read(dump)):
+            for statement in found:
                 client.execute(scratches.statement(statement))
         finally:
             client.close()
@@ -56,6 +74,29 @@ class MysqlScratch:
         with suppress(EngineError):
             self.beside.execute(scratches.statement(f"DROP DATABASE IF EXISTS {identifier(self.target.path)}"))
         self.beside.close()
+
+
+def statements(text: str) -> Iterator[str]:
+    """The statements of a dump, cut as MySQL's own client does: one ends with its line. Raises UsageError when one is
+    about another database than that of the session."""
+    end = ";"
+    lines: list[str] = []
+    for line in text.replace("\r\n", "\n").split("\n"):
+        if line.startswith("DELIMITER "):
+            end = line.split()[1]
+        elif lines or (line.strip() and not line.startswith("--")):
+            lines.append(line)
+        if lines and line.rstrip().endswith(end):
+            yield from _own("\n".join(lines).rstrip().removesuffix(end).strip())
+            lines = []
+    yield from _own("\n".join(lines).strip())
+
+
+def _own(statement: str) -> Iterator[str]:
+    if found := _ELSEWHERE.match(statement):
+        raise script.elsewhere(found[0], "--databases")
+    if statement and not _SERVERS_OWN.match(statement):
+        yield _DEFINER.sub("", statement)
 
 
 def make(target: Target, name: str) -> MysqlScratch:

@@ -4,6 +4,7 @@ touches another database.
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +21,8 @@ from toolkit.errors import EngineError
 from toolkit.targets import SECRET_OPTIONS, Target
 
 _SIZE = "SELECT pg_database_size(%s) AS v"
+# What would be done in another database, or to one.
+_ELSEWHERE = re.compile(r"^\s*(\\c(onnect)?\b|(CREATE|DROP|ALTER)\s+DATABASE\b).*", re.IGNORECASE | re.MULTILINE)
 _SESSIONS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()"
 
 
@@ -46,12 +49,15 @@ class PostgresScratch:
 
     def load(self, dump: Path) -> None:
         """See `Scratch.load`: a plain dump (`pg_dump --schema-only`), read by psql."""
+        text = script.read(dump)
+        if found := _ELSEWHERE.search(text):
+            raise script.elsewhere(found[0], "--create")
         known = {name: value for name, value in options(self.target).items() if name not in SECRET_OPTIONS}
         password = self.target.options.get("password", self.target.password)
         secrets = {"PGPASSWORD": password} if password else {}
         # Owners and grants of roles that are not here are no reason to stop.
         words = ["--no-psqlrc", "--quiet", make_conninfo(**cast(dict[str, Any], known))]
-        script.run("psql", words, secrets, script.read(dump))
+        script.run("psql", words, secrets, text)
 
     def drop(self) -> None:
         """See `Scratch.drop`."""
