@@ -19,6 +19,7 @@ from tests.support.catalogs import released
 from tests.support.command import temporal_visibility
 from tests.support.mysql import sql as mysql_sql
 from tests.support.online import doomed, prepared
+from tests.support.search_store import ask, name_of, url_of
 from toolkit.apply.checking import Check, check_store
 from toolkit.apply.repairing import repair_task
 from toolkit.apply.runner import Options, perform, plan_store
@@ -208,3 +209,12 @@ def test_status_of_a_store_that_is_locked(sqlite: EmbeddedHandle) -> None:
         connection.execute("BEGIN IMMEDIATE")
         assert temporal_visibility("schema", "status", sqlite.url).code == 0
         connection.execute("ROLLBACK")
+
+
+def test_an_index_of_a_label_within_a_version_is_repaired(elasticsearch: Handle) -> None:
+    """Version 1.1 had the labels v1 to v4: what the later ones brought is not missing in the earlier."""
+    with journeys.opened(url_of(elasticsearch)) as (chosen, client):
+        journeys.upgrade(chosen, client, find("1.1").at_label("v2"))
+    ask(elasticsearch, "PUT", f"/{name_of(elasticsearch)}/_mapping", {"dynamic": "true"})
+    words = (url_of(elasticsearch), "--version", "v2", "--repair", "--yes")
+    assert findings(*words) == (0, [])

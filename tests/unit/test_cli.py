@@ -89,6 +89,9 @@ def test_wrong_words() -> None:
     assert temporal_visibility("schema", "frobnicate").code == 2
     assert temporal_visibility("schema", "show").code == 2
     assert temporal_visibility("--frobnicate").code == 2
+    for words in (("status", "--watch", "nan"), ("upgrade", "--max-load", "inf"), ("upgrade", "--chunk-time", "nan")):
+        ran = here("schema", *words, "sqlite:///none.db")
+        assert (ran.code, "is no number" in ran.err) == (2, True), ran
 
 
 def test_errors_as_json(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+from toolkit.attributes import Family
 from toolkit.catalog import Catalog, Path, fingerprint, same
 from toolkit.definition import Definition, version_key
 from toolkit.engines import Engine
@@ -52,6 +53,18 @@ def beside(engine: Engine, observed: Observed, chain: Sequence[Definition], over
         return ()
     foreign = recognise(engine, observed, chain, overlay).foreign
     return tuple(path for path in foreign if not drifting(engine.NAME).is_extra(path, observed))
+
+
+def meant(engine: Engine, plan: Plan, wanted: Definition, overlay: Overlay) -> Definition:
+    """`wanted`, or the part of it that `plan` leads to: search engines had several labels within some versions.
+    UsageError when it leads elsewhere: a run that was cut off, or a plan in a file, may be of another overlay."""
+    labels = wanted.labels.elasticsearch if engine.FAMILY is Family.ELASTICSEARCH else ()
+    for definition in (wanted, *map(wanted.at_label, labels)):
+        if fingerprint(catalog_of(engine, definition, overlay)) == plan.goal:
+            return definition
+    message = f"this plan was made with another overlay: it does not lead to {wanted.version} with the one here"
+    hint = "Give the store that overlay again; or make a new plan, after `schema rollback` of a run that was begun."
+    raise UsageError("TV5118", message, hint)
 
 
 def make_plan(

@@ -14,15 +14,14 @@ from toolkit.apply.limits import Limits
 from toolkit.apply.lock import Heartbeat
 from toolkit.apply.machine import start
 from toolkit.apply.ongoing import unfinished, ways_on
-from toolkit.apply.planning import beside, make_plan, unlike
+from toolkit.apply.planning import beside, make_plan, meant, unlike
 from toolkit.apply.states import Done, Working, from_json, resumable, to_json
 from toolkit.apply.task import Clock, Options, Report, Result, Task
 from toolkit.catalog import fingerprint
 from toolkit.definition import Definition
 from toolkit.engines import Client, Engine
 from toolkit.engines.online import Checking, Coordinated, Journal, Run, Sensing
-from toolkit.errors import ConnectionFailed, EngineError, StoreChanged, ToolkitError, Unsupported, UsageError
-from toolkit.lineage import catalog_of
+from toolkit.errors import ConnectionFailed, EngineError, StoreChanged, ToolkitError, Unsupported
 from toolkit.overlay import Overlay
 from toolkit.plan import Observed, Plan
 from toolkit.versions import chain
@@ -74,11 +73,8 @@ def run(
 
 def upgrade_task(engine: Engine, plan: Plan, wanted: Definition, overlay: Overlay, kind: str = "upgrade") -> Task:
     """`plan` as a task that has succeeded when the live catalog is that of `wanted`. UsageError when the plan leads
-    elsewhere: a run that was cut off, or a plan in a file, may be of another overlay."""
-    if plan.goal != fingerprint(catalog_of(engine, wanted, overlay)):
-        message = f"this plan was made with another overlay: it does not lead to {wanted.version} with the one here"
-        hint = "Give the store that overlay again; or make a new plan, after `schema rollback` of a run that was begun."
-        raise UsageError("TV5118", message, hint)
+    elsewhere."""
+    meant(engine, plan, wanted, overlay)
 
     def check(after: Observed) -> tuple[str, ...]:
         goal = engine.catalog(overlay.apply(wanted), overlay)

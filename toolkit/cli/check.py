@@ -14,7 +14,7 @@ from click.core import ParameterSource
 from toolkit import check, document
 from toolkit import overlay_file as overlays
 from toolkit.check import Finding, Gentle, Live, Saved, Severity, World
-from toolkit.cli.options import connected, targets, version_option
+from toolkit.cli.options import Finite, connected, targets, version_option
 from toolkit.cli.output import as_json, ci_output_option, emit
 from toolkit.definition import Definition
 from toolkit.engines import ENGINES, Client, Engine, engine
@@ -41,7 +41,7 @@ _LEVELS = [severity.value for severity in Severity if severity is not Severity.S
 @click.option("--data", metavar="TARGET", help="Store that counts the values that would not survive.")
 @click.option("--rows", type=click.IntRange(100, 10_000_000), default=Gentle().rows, show_default=True,
               help="Records that --data looks at before it rests.")  # fmt: skip
-@click.option("--rest", type=click.FloatRange(0, 100), default=Gentle().rest, show_default=True,
+@click.option("--rest", type=Finite(0, 100), default=Gentle().rest, show_default=True,
               help="Length of a rest, as a multiple of the time its part took.")  # fmt: skip
 @click.option("--alias", multiple=True, metavar="NAME=FIELD", help="A name of the namespace, for --queries.")
 @click.option("--aliases", type=click.Path(dir_okay=False, path_type=Path), help="YAML file of NAME: FIELD.")

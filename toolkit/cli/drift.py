@@ -14,7 +14,7 @@ from toolkit.apply.checking import Check, check_store
 from toolkit.apply.estimating import estimated
 from toolkit.apply.limits import Limits
 from toolkit.apply.repairing import repair_task
-from toolkit.cli.options import connected, target_argument, targets
+from toolkit.cli.options import Finite, connected, target_argument, targets
 from toolkit.cli.output import ci_output_option, emit
 from toolkit.cli.running import begun_plan, confirm, run_task, show, tell_kept
 from toolkit.cli.throttle import throttle_options
@@ -38,7 +38,7 @@ SHOWN_STEPS = 2
 @click.option("--keep-extra", is_flag=True, help="Leave columns and indexes alone that are not part of the version.")
 @click.option("--offline", is_flag=True, help="Repair the plain way, which is shorter and keeps writers waiting.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option("--wait", type=click.FloatRange(0), default=0.0, metavar="SECONDS", help="Wait for a run in progress.")
+@click.option("--wait", type=Finite(0), default=0.0, metavar="SECONDS", help="Wait for a run in progress.")
 @click.option("--junit", "junit_file", type=click.Path(dir_okay=False, path_type=Path), help="Write a JUnit report.")
 @click.option("--metrics", "metrics_file", type=click.Path(dir_okay=False, path_type=Path),
               help="Write a Prometheus textfile.")  # fmt: skip
@@ -106,10 +106,7 @@ def _repaired(
             break
         show(name, plan, quiet, statements=False)
         confirm(plan, yes)
-        wanted = find(plan.wanted)
-        label = report.version
-        wanted = wanted.at_label(label) if label in wanted.labels.elasticsearch else wanted
-        run_task(client, repair_task(engine, plan, wanted, check.overlay), quiet, wishes)
+        run_task(client, repair_task(engine, plan, find(plan.wanted), check.overlay), quiet, wishes)
         tell_kept(plan, quiet)
         before, (report, _) = report, check_store(engine, client, check)
         if not report.findings or (report.findings == before.findings and not before.again):

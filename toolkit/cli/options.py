@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import click
 
@@ -17,6 +18,17 @@ from toolkit.targets import DEFAULT_FILE, Target, is_url, resolve
 
 _F = TypeVar("_F", bound=Callable[..., object])
 _T = TypeVar("_T")
+
+
+class Finite(click.FloatRange):
+    """A number in a range. `nan` is in none, and no wait or limit is endless."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """As click's types; a usage error for what is no number."""
+        number: float = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{number} is no number to wait for or to stay below.", param, ctx)
+        return number
 
 
 def target_argument(function: _F) -> _F:

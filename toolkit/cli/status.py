@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from toolkit.apply.standing import standing
-from toolkit.cli.options import connected, target_argument, targets
+from toolkit.cli.options import Finite, connected, target_argument, targets
 from toolkit.cli.output import emit, ended, number, output_option, unread
 from toolkit.errors import Differences, ToolkitError
 from toolkit.routes import needs, published
@@ -26,7 +26,7 @@ _CLEAR = "\033[H\033[2J"
 @target_argument
 @click.option("--server", metavar="RELEASE", help="Say whether this release of Temporal's server may start.")
 @click.option("--exit-code", is_flag=True, help="Leave with 3 when the store is not at the newest version.")
-@click.option("--watch", type=click.FloatRange(0.1), metavar="SECONDS", help="Show it again and again, until Ctrl-C.")
+@click.option("--watch", type=Finite(0.1), metavar="SECONDS", help="Show it again and again, until Ctrl-C.")
 @output_option
 def command(
     target: str | None, config: Path | None, server: str | None, exit_code: bool, watch: float | None, output: str

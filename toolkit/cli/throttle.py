@@ -9,6 +9,7 @@ from typing import TypeVar
 import click
 
 from toolkit.apply.limits import Limits
+from toolkit.cli.options import Finite
 
 _F = TypeVar("_F", bound=Callable[..., object])
 
@@ -46,10 +47,10 @@ def max_lag(function: _F) -> _F:
 def max_load(function: _F) -> _F:
     """--max-load."""
     text = "Pause the copy while more other sessions than this are at work in the database."
-    return click.option("--max-load", type=click.FloatRange(0), default=None, metavar="SESSIONS", help=text)(function)
+    return click.option("--max-load", type=Finite(0), default=None, metavar="SESSIONS", help=text)(function)
 
 
 def _seconds(name: str, least: float, most: float | None, usual: float | None, text: str) -> Callable[[_F], _F]:
-    kind = click.FloatRange(least, most)
+    kind = Finite(least, most)
     shown = usual is not None
     return click.option(name, type=kind, default=usual, show_default=shown, metavar="SECONDS", help=text)
