@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+import sqlite3
 import subprocess
 import sys
 from argparse import Namespace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -16,6 +18,7 @@ from alembic.runtime.migration import HeadMaintainer
 
 from tests.engines.handles import Handle
 from tests.support.catalogs import released
+from tests.support.command import temporal_visibility
 from tests.support.shells import feed, shell
 from toolkit.apply.runner import plan_store, run
 from toolkit.catalog import differences
@@ -195,3 +198,20 @@ def test_mysql_script(mysql: Handle, tmp_path: Path) -> None:
 
 def test_sqlite_script(sqlite: Handle, tmp_path: Path) -> None:
     offline_script("sqlite", sqlite.url, tmp_path)
+
+
+def test_the_table_of_another_project_is_left_alone(sqlite: Handle) -> None:
+    with sqlite3.connect(urlsplit(sqlite.url).path.removeprefix("/")) as connection:
+        connection.execute("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)")
+        connection.execute("INSERT INTO alembic_version VALUES ('ae1027a6acf4')")
+    for words in (
+        ("upgrade", "--to", "1.12"),
+        ("upgrade",),
+        ("rollback",),
+        ("upgrade",),
+        ("downgrade", "--to", "1.12"),
+    ):
+        ran = temporal_visibility("schema", *words, sqlite.url, "--yes")
+        assert ran.code == 0 or words == ("rollback",), ran.err
+        assert observe(sqlite.url).marks == {"alembic": "ae1027a6acf4"}
+    assert "another project" in temporal_visibility("schema", "status", sqlite.url).out

@@ -12,7 +12,7 @@ from toolkit.attributes import Family
 from toolkit.definition import version_key
 from toolkit.engines import Engine
 from toolkit.engines import engine as engine_called
-from toolkit.engines.version_tables import SHARED
+from toolkit.engines.version_tables import SHARED, foreign_mark
 from toolkit.lineage import LIKELY, Identity, Known, identify, members
 from toolkit.overlay import NO_OVERLAY, Overlay
 from toolkit.plan import Observed, Plan
@@ -69,10 +69,16 @@ def only_we_record(engine: Engine) -> bool:
 
 def remarks(observed: Observed) -> tuple[str, ...]:
     """What else there is to know about where the store stands."""
+    found = []
     shared = observed.traits.get(SHARED)
-    if not isinstance(shared, list) or not shared:
-        return ()
-    return (
-        "Temporal's main store is in the same database: schema_version has one row for both, so it is neither read nor "
-        "written; a database of its own for visibility is better",
-    )
+    if isinstance(shared, list) and shared:
+        found.append(
+            "Temporal's main store is in the same database: schema_version has one row for both, so it is neither read "
+            "nor written; a database of its own for visibility is better"
+        )
+    if mark := foreign_mark(observed):
+        found.append(
+            f"alembic_version has revision {mark[:60]!r}, which is none of ours: the table is another project's, and "
+            "is not written"
+        )
+    return tuple(found)

@@ -20,13 +20,13 @@ from toolkit.apply.task import Clock, Options, Report, Result, Task
 from toolkit.catalog import fingerprint
 from toolkit.definition import Definition
 from toolkit.engines import Client, Engine
-from toolkit.engines.online import Checking, Coordinated, Journal, Run, Sensing
+from toolkit.engines.online import Checking, Coordinated, Journal, Problem, Run, Sensing
 from toolkit.errors import ConnectionFailed, EngineError, StoreChanged, ToolkitError, Unsupported
 from toolkit.overlay import Overlay
 from toolkit.plan import Observed, Plan
 from toolkit.versions import chain
 
-__all__ = ["Options", "Result", "Task", "perform", "plan_store", "run", "tells", "upgrade_task"]
+__all__ = ["Options", "Result", "Task", "perform", "plan_store", "refuse", "run", "tells", "upgrade_task"]
 
 
 def plan_store(
@@ -134,14 +134,19 @@ def _begin(client: Client, journal: Journal, task: Task) -> tuple[Run, Working |
         return known, resumable(from_json(known.state))
     _unchanged(client, task.plan)
     if isinstance(client, Checking):
-        for problem in client.preflight(task.plan):
-            if problem.fatal:
-                raise EngineError(problem.code, problem.message, problem.hint)
+        refuse(client.preflight(task.plan))
     first = start(task.plan.steps)
     of = task.of.id if task.of else None
     if task.instead is not None:
         journal.close(task.instead.id, "abandoned")
     return journal.begin(task.kind, task.plan.wanted, dict(plan_json.dump(task.plan)), to_json(first), of), first
+
+
+def refuse(problems: Sequence[Problem]) -> None:
+    """EngineError for the first of `problems` that no run can begin with."""
+    for problem in problems:
+        if problem.fatal:
+            raise EngineError(problem.code, problem.message, problem.hint)
 
 
 def _standing(runs: Sequence[Run], task: Task) -> Run | None:

@@ -11,7 +11,17 @@ from toolkit.apply.recognising import goes_down
 from toolkit.apply.runner import plan_store, upgrade_task
 from toolkit.cli.options import connected, each, target_argument, targets
 from toolkit.cli.output import emit, number, output_option
-from toolkit.cli.running import answer, begun_plan, confirm, looked, problems_json, run_task, show, tell_kept
+from toolkit.cli.running import (
+    answer,
+    begun_plan,
+    confirm,
+    looked,
+    problems_json,
+    refuse_early,
+    run_task,
+    show,
+    tell_kept,
+)
 from toolkit.cli.throttle import throttle_options
 from toolkit.definition import Definition
 from toolkit.engines import Client
@@ -62,6 +72,7 @@ def _downgrade(
                 click.echo("Nothing is lost that an upgrade would not bring back.")
         result = None
         if not dry_run and plan.steps:
+            refuse_early(client, problems)
             confirm(plan, yes)
             result = run_task(client, task, quiet, wishes)
             if not quiet:

@@ -18,12 +18,13 @@ import click
 
 from toolkit.apply import plan_json as plans
 from toolkit.apply.actions import Action, CompareChunk, CopyChunk, Outcome, Pause, Replay
+from toolkit.apply.checking import busy
 from toolkit.apply.limits import Limits
-from toolkit.apply.ongoing import begun
-from toolkit.apply.runner import Options, Result, Task, perform
+from toolkit.apply.ongoing import begun, kept, unfinished
+from toolkit.apply.runner import Options, Result, Task, perform, refuse
 from toolkit.describe import plan_json
 from toolkit.engines import Client
-from toolkit.engines.online import Checking, Problem
+from toolkit.engines.online import Checking, Coordinated, Problem
 from toolkit.engines.rebuilding import Compared, Copied, Replayed
 from toolkit.errors import UsageError
 from toolkit.explain import text
@@ -135,6 +136,14 @@ def _note(said: str) -> None:
 def looked(client: Client, plan: Plan) -> tuple[Problem, ...] | None:
     """What stands in the way of `plan`; None when nobody can tell on this engine."""
     return client.preflight(plan) if isinstance(client, Checking) else None
+
+
+def refuse_early(client: Client, problems: Sequence[Problem] | None) -> None:
+    """Raise EngineError before anything is made or asked for a run that cannot begin. Who else is at work, and what has
+    to be ended first, is for the run itself to say."""
+    if isinstance(client, Coordinated) and (busy(client) or unfinished(client) or kept(client)):
+        return
+    refuse(problems or ())
 
 
 def begun_plan(client: Client, kind: str, wanted: str | None = None) -> Plan | None:

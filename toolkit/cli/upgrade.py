@@ -13,7 +13,17 @@ from toolkit.apply.recognising import goes_down
 from toolkit.apply.runner import plan_store, upgrade_task
 from toolkit.cli.options import connected, each, target_argument, targets, version_option
 from toolkit.cli.output import emit, output_option
-from toolkit.cli.running import answer, begun_plan, confirm, looked, problems_json, run_task, show, tell_kept
+from toolkit.cli.running import (
+    answer,
+    begun_plan,
+    confirm,
+    looked,
+    problems_json,
+    refuse_early,
+    run_task,
+    show,
+    tell_kept,
+)
 from toolkit.cli.throttle import throttle_options
 from toolkit.definition import Definition
 from toolkit.errors import UsageError
@@ -80,6 +90,7 @@ def _upgrade(
         show(name, plan, quiet, dry_run, problems)
         if dry_run or not plan.steps:
             return answer(name, plan, None) | found
+        refuse_early(client, problems)
         confirm(plan, yes)
         result = run_task(client, task, quiet, wishes)
         if not quiet:

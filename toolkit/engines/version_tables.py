@@ -6,6 +6,7 @@ engines say how their time type is called and how they write the rows. Pure.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
 from toolkit.catalog import ABSENT, Catalog, Json
@@ -31,6 +32,9 @@ _MARKS = Sql(
     "  CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)\n)"
 )
 _NO_MARK = Sql("DELETE FROM alembic_version")
+
+# Ours are versions. Another project's Alembic may have the table of this name for itself.
+_OURS = re.compile(r"\d+(\.\d+)+")
 
 # (old version or None, new version, description) → statements that write the rows.
 Record = Callable[[str | None, str, str], Sequence[Sql]]
@@ -71,9 +75,15 @@ def record_steps(observed: Observed, wanted: Definition, time_type: str, record:
         create = create_tables(time_type) if observed.recorded is None or observed.traits.get(NO_HISTORY) else ()
         statements = (*create, *record(observed.recorded, label, wanted.summary[:MAX_DESCRIPTION]))
         found.append(_record(label, statements))
-    if observed.marks.get("alembic") != wanted.version:
+    if observed.marks.get("alembic") != wanted.version and not foreign_mark(observed):
         found.append(_mark(wanted.version))
     return tuple(found)
+
+
+def foreign_mark(observed: Observed) -> str | None:
+    """The revision in alembic_version, where it is none of ours: the table is another project's, and left alone."""
+    mark = observed.marks.get("alembic")
+    return None if mark is None or _OURS.fullmatch(mark) else mark
 
 
 def restore_steps(before: Observed, undone: Definition, record: Record, unrecord: Sequence[Sql]) -> tuple[Step, ...]:
@@ -88,7 +98,7 @@ def restore_steps(before: Observed, undone: Definition, record: Record, unrecord
     mark = before.marks.get("alembic")
     if mark is None:
         found.append(_unmark())
-    elif mark != undone.version:
+    elif mark != undone.version and not foreign_mark(before):
         found.append(_mark(mark))
     return tuple(found)
 
