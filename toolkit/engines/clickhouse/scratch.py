@@ -5,7 +5,9 @@ never touches another database or directory.
 from __future__ import annotations
 
 import os
+import re
 import shutil
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +23,15 @@ from toolkit.targets import Target
 _EMBEDDED = "chdb"
 # Parts that a merge or a copy has replaced stay on disk for a while, and count.
 _SIZE = "SELECT sum(bytes_on_disk) AS v FROM system.parts WHERE database = {}"
+_NAME = r"(?:`(?:[^`\\]|\\.)*`|\"(?:[^\"\\]|\\.)*\"|\w+)"
+_LITERAL = re.compile(r"'(?:[^'\\]|\\.)*'", re.DOTALL)
+# What is of another database, or chooses one. A view takes rows from where it says and puts them there, and a table of
+# these engines is one of somebody else's.
+_ELSEWHERE = re.compile(
+    rf"(?:^\s*USE|\bDATABASES?)\s+\S+|\bENGINE\s*=\s*(?:Distributed|Buffer|Merge)\b"
+    rf"|\b(?:TABLES?|VIEW|DICTIONARY|INTO|TO|FROM|JOIN)\s+(?:IF\s+(?:NOT\s+)?EXISTS\s+)?{_NAME}\s*\.\s*{_NAME}",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +110,18 @@ def make(target: Target, name: str) -> ServerScratch | DirectoryScratch:
     return ServerScratch(made, beside)
 
 
+def statements(text: str) -> Iterator[str]:
+    """The statements of a dump. UsageError for one that is about another database, which may be somebody's own."""
+    for statement in script.statements(text):
+        if found := _ELSEWHERE.search(_LITERAL.sub("''", statement)):
+            raise script.elsewhere(found[0], "names of databases")
+        yield statement
+
+
 def _load(target: Target, dump: Path) -> None:
     client = connect(target, profile())
     try:
-        for statement in script.statements(script.read(dump)):
+        for statement in list(statements(script.read(dump))):
             client.execute(scratches.statement(statement))
     finally:
         client.close()
