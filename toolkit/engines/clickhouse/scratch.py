@@ -23,8 +23,8 @@ from toolkit.targets import Target
 _EMBEDDED = "chdb"
 # Parts that a merge or a copy has replaced stay on disk for a while, and count.
 _SIZE = "SELECT sum(bytes_on_disk) AS v FROM system.parts WHERE database = {}"
-_NAME = r"(?:`(?:[^`\\]|\\.)*`|\"(?:[^\"\\]|\\.)*\"|\w+)"
-_LITERAL = re.compile(r"'(?:[^'\\]|\\.)*'", re.DOTALL)
+_NAME = r"(?:`(?:[^`\\]|\\.)*`|\"(?:[^\"\\]|\\.)*\"|[A-Za-z_]\w*)"
+_NO_CODE = re.compile(r"--[^\n]*|'(?:[^'\\]|\\.)*'", re.DOTALL)
 # What is of another database, or chooses one. A view takes rows from where it says and puts them there, and a table of
 # these engines is one of somebody else's.
 _ELSEWHERE = re.compile(
@@ -113,7 +113,7 @@ def make(target: Target, name: str) -> ServerScratch | DirectoryScratch:
 def statements(text: str) -> Iterator[str]:
     """The statements of a dump. UsageError for one that is about another database, which may be somebody's own."""
     for statement in script.statements(text):
-        if found := _ELSEWHERE.search(_LITERAL.sub("''", statement)):
+        if found := _ELSEWHERE.search(_NO_CODE.sub("''", statement)):
             raise script.elsewhere(found[0], "names of databases")
         yield statement
 
