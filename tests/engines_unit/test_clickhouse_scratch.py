@@ -10,7 +10,7 @@ from toolkit.errors import UsageError
 GOOD = (
     "CREATE TABLE executions_visibility (a String COMMENT 'from x.y', b String DEFAULT toString(a))\nENGINE = "
     "ReplacingMergeTree(a) ORDER BY a TTL toDateTime(a) TO DISK 'cold'",
-    "-- it's from 1.9 to 1.10, or to a.b\nCREATE MATERIALIZED VIEW v TO w AS SELECT t.a FROM executions_visibility AS t",
+    "-- it's from 1.9 to 1.10, or to a.b\nCREATE MATERIALIZED VIEW v TO w AS SELECT t.a FROM executions AS t",
 )
 
 

@@ -480,10 +480,14 @@ def test_a_server_that_dies_is_a_coded_error(engine: Handle) -> None:
 @pytest.mark.parametrize("scheme", ["elasticsearch", "opensearch"])
 def test_the_product_is_what_answers_not_what_the_url_says(engine: Handle, scheme: str) -> None:
     # Servers warn whoever puts a legacy template beside it; that is no word for users. Elasticsearch 8 refuses it.
-    if engine.engine == "opensearch" or engine.version.startswith("7."):
-        theirs = {"index_patterns": [f"{name_of(engine)}*"]}
-        ask(engine, "PUT", f"/_index_template/{name_of(engine)}_theirs", theirs)
+    theirs = f"/_index_template/{name_of(engine)}_theirs"
+    ask(engine, "PUT", theirs, {"index_patterns": [f"{name_of(engine)[:-2]}*"]})
     with opened(f"{scheme}+http://{engine.url.partition('://')[2]}") as client:
+        if engine.engine == "elasticsearch" and not engine.version.startswith("7."):
+            with pytest.raises(EngineError, match=r"no legacy template"):
+                upgrade(client, BY_LABEL["v9"])
+            assert not client.observe().exists  # type: ignore[attr-defined]
+            ask(engine, "DELETE", theirs)
         upgrade(client, BY_LABEL["v9"])
         product, _, number = client.observe().server.partition(" ")
         assert (product.lower(), number.startswith(engine.version)) == (engine.engine, True)

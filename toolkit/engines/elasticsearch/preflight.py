@@ -51,6 +51,7 @@ def check(ask: Ask, plan: Plan, observed: Observed) -> tuple[Problem, ...]:
         found += doubled(ask, plan, observed)
     found += forgotten(plan, observed)
     found += gone(ask, plan)
+    found += beside(ask, plan, observed)
     if plan.kept:
         found += [*version(observed.server), *taken(plan, observed)]
         found += room(ask("GET", "/_nodes/stats/fs", None, _NEVER).body, observed.size, _shards(plan))
@@ -253,6 +254,34 @@ def doubled(ask: Ask, plan: Plan, store: SearchStore) -> Iterator[Problem]:
         if any(store.names.index in (found.get("aliases") or {}) for found in templates):
             text = f"a template makes the new index {name} answer to {store.names.index} as soon as it is there"
             yield Problem("TV4528", text, "Take the alias out of that template: the upgrade gives the name by itself.")
+
+
+def beside(ask: Ask, plan: Plan, store: SearchStore) -> Iterator[Problem]:
+    """From 8 on Elasticsearch takes no new legacy template beside a composable one for some of the same names."""
+    product, _, number = store.server.partition(" ")
+    if product != "Elasticsearch" or number.partition(".")[0] in ("6", "7"):
+        return
+    requests = [s for step in plan.steps for s in step.statements if isinstance(s, Request) and s.method == "PUT"]
+    for put in (request for request in requests if request.path.startswith("/_template/")):
+        mine = put.body.get("index_patterns") if isinstance(put.body, dict) else None
+        old = ask("GET", put.path, None, _NEVER).body.get(store.names.template) or {}
+        if not isinstance(mine, list) or old.get("index_patterns") == mine:
+            return
+        for entry in ask("GET", "/_index_template", None, _NEVER).body.get("index_templates") or []:
+            theirs = entry["index_template"].get("index_patterns") or []
+            if any(_meet(str(a), b) for a in mine for b in theirs):
+                text = f"{product} takes no legacy template beside the composable one {entry['name']}"
+                hint = "Say `elasticsearch: {template: composable}` in an overlay, or give that template other names."
+                yield Problem("TV4530", text, hint)
+
+
+def _meet(name: str, pattern: str) -> bool:
+    """Whether an index may fit both: `name` is whole, or has a `*` at its end."""
+    start, star, _ = name.partition("*")
+    if not star or "*" not in pattern:
+        return fnmatch(start, pattern) if not star else fnmatch(pattern, name)
+    literal = pattern.partition("*")[0]
+    return literal.startswith(start) or start.startswith(literal)
 
 
 def hidden(answer: Mapping[str, Any], plan: Plan, store: SearchStore) -> Iterator[Problem]:
