@@ -269,7 +269,8 @@ def beside(ask: Ask, plan: Plan, store: SearchStore) -> Iterator[Problem]:
             return
         for entry in ask("GET", "/_index_template", None, _NEVER).body.get("index_templates") or []:
             theirs = entry["index_template"].get("index_patterns") or []
-            if any(_meet(str(a), b) for a in mine for b in theirs):
+            # One of the same name is no other to it.
+            if entry["name"] != store.names.template and any(_meet(str(a), b) for a in mine for b in theirs):
                 text = f"{product} takes no legacy template beside the composable one {entry['name']}"
                 hint = "Say `elasticsearch: {template: composable}` in an overlay, or give that template other names."
                 yield Problem("TV4530", text, hint)
