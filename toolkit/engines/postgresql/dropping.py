@@ -10,19 +10,20 @@ from toolkit.plan import Mode, Plan
 
 Ask = Callable[[str, Sequence[object]], Sequence[Mapping[str, Any]]]
 
-# What goes with a column, or keeps it from going. Indexes: only those of the operator's own; attrdef: what makes the
-# column itself, or another that goes, too.
+# What goes with a column, or keeps it from going. Indexes: only those of the operator's own; attrdef (before 15 the
+# column that is computed): what makes the column itself, or another that goes, too.
 _USING = """
 SELECT DISTINCT coalesce(CASE v.relkind WHEN 'm' THEN 'materialized view ' WHEN 'v' THEN 'view ' END || v.relname,
                          i.type || ' ' || coalesce(x.relname, k.conname, i.identity)) AS name,
        coalesce(x.relname, k.conname, g.tgname) AS own
 FROM pg_depend d JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
 CROSS JOIN LATERAL pg_identify_object(d.classid, d.objid, d.objsubid) AS i
-LEFT JOIN pg_class x ON d.classid = 'pg_class'::regclass AND x.oid = d.objid
+LEFT JOIN pg_class x ON d.classid = 'pg_class'::regclass AND x.oid = d.objid AND d.objsubid = 0
 LEFT JOIN pg_rewrite w ON d.classid = 'pg_rewrite'::regclass AND w.oid = d.objid
 LEFT JOIN pg_class v ON v.oid = w.ev_class
 LEFT JOIN pg_attrdef e ON d.classid = 'pg_attrdef'::regclass AND e.oid = d.objid
 LEFT JOIN pg_attribute m ON m.attrelid = e.adrelid AND m.attnum = e.adnum
+  OR d.classid = 'pg_class'::regclass AND d.objsubid > 0 AND m.attrelid = d.objid AND m.attnum = d.objsubid
 LEFT JOIN pg_constraint k ON d.classid = 'pg_constraint'::regclass AND k.oid = d.objid
 LEFT JOIN pg_trigger g ON d.classid = 'pg_trigger'::regclass AND g.oid = d.objid
 WHERE d.refclassid = 'pg_class'::regclass AND a.attname = ANY(%s)
