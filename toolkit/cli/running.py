@@ -110,9 +110,7 @@ def safe_stop(quiet: bool) -> Iterator[threading.Event]:
         if not quiet:
             click.echo("\nStopping after the current action. Once more to cancel that, too.", err=True)
 
-    # A shell lets its background jobs ignore Ctrl-C, which is meant for another command.
-    heard = [n for n in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(n) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, stop) for number in heard}
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield asked
     finally:
