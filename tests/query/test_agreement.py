@@ -35,7 +35,7 @@ from toolkit.records import Record
 
 pytestmark = pytest.mark.needs("scaled_float")  # attributes of every type
 
-QUICK, FULL = 2_000, 100_000
+QUICK, FULL = 1_000, 100_000
 
 
 @dataclass(frozen=True)
