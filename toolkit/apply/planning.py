@@ -55,13 +55,14 @@ def beside(engine: Engine, observed: Observed, chain: Sequence[Definition], over
     return tuple(path for path in foreign if not drifting(engine.NAME).is_extra(path, observed))
 
 
-def meant(engine: Engine, plan: Plan, wanted: Definition, overlay: Overlay) -> Definition:
-    """`wanted`, or the part of it that `plan` leads to: search engines had several labels within some versions.
+def meant(engine: Engine, plan: Plan, wanted: Definition, overlay: Overlay) -> Catalog:
+    """The catalog that `plan` leads to: that of `wanted`, or of one of the labels that search engines had within it.
     UsageError when it leads elsewhere: a run that was cut off, or a plan in a file, may be of another overlay."""
     labels = wanted.labels.elasticsearch if engine.FAMILY is Family.ELASTICSEARCH else ()
     for definition in (wanted, *map(wanted.at_label, labels)):
-        if fingerprint(catalog_of(engine, definition, overlay)) == plan.goal:
-            return definition
+        catalog = catalog_of(engine, definition, overlay)
+        if fingerprint(catalog) == plan.goal:
+            return catalog
     message = f"this plan was made with another overlay: it does not lead to {wanted.version} with the one here"
     hint = "Give the store that overlay again; or make a new plan, after `schema rollback` of a run that was begun."
     raise UsageError("TV5118", message, hint)

@@ -16,7 +16,7 @@ from toolkit.plan import Observed, Plan
 def repair_task(engine: Engine, plan: Plan, wanted: Definition, overlay: Overlay) -> Task:
     """The repair as a task that has succeeded when its steps are seen to be done. Renames come alone and first: what
     else there is to repair is judged again after them. UsageError when `plan` does not lead to `wanted`."""
-    goal = engine.catalog(overlay.apply(meant(engine, plan, wanted, overlay)), overlay)
+    goal = meant(engine, plan, wanted, overlay)
     renames = [step for step in plan.steps if step.id.startswith("rename.")]
 
     def check(after: Observed) -> tuple[str, ...]:

@@ -74,10 +74,9 @@ def run(
 def upgrade_task(engine: Engine, plan: Plan, wanted: Definition, overlay: Overlay, kind: str = "upgrade") -> Task:
     """`plan` as a task that has succeeded when the live catalog is that of `wanted`. UsageError when the plan leads
     elsewhere."""
-    meant(engine, plan, wanted, overlay)
+    goal = meant(engine, plan, wanted, overlay)
 
     def check(after: Observed) -> tuple[str, ...]:
-        goal = engine.catalog(overlay.apply(wanted), overlay)
         left = unlike(after.catalog, goal, plan.foreign)
         if left:
             known = chain() if wanted in chain() else (*chain(), wanted)

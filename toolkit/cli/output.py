@@ -97,7 +97,12 @@ def _settled(stream: TextIO | None) -> TextIO:
 
 def unread() -> bool:
     """Whether what is written to stdout goes nowhere by now."""
-    return isinstance(sys.stdout, Lasting) and sys.stdout.failed is not None
+    return _lost() is not None
+
+
+def _lost() -> OSError | None:
+    """What became of stdout, when it takes nothing any more."""
+    return sys.stdout.failed if isinstance(sys.stdout, Lasting) else None
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
@@ -116,7 +121,7 @@ def run_command(command: click.Command, arguments: list[str]) -> int:
     """Run `command`; every expected failure becomes one message on stderr (JSON: on stdout) and an exit code."""
     wants_json = "json" in _values_of_output(arguments)
     code = _run(command, arguments, wants_json)
-    lost = sys.stdout.failed if isinstance(sys.stdout, Lasting) else None
+    lost = _lost()
     if lost is None or lost.errno == errno.EPIPE:
         return code
     hint = "What a command does with a store it did all the same: see `schema status`."

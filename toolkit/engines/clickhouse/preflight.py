@@ -64,7 +64,7 @@ def check(
     found += _taken(ask, plan)
     if placement.cluster is None:
         found += _alone(ask, plan)
-    if placement.cluster is not None:
+    else:
         found += _cluster(ask, placement.cluster, table)
     if plan.kept and plan.rollback:
         found += _rebuild(ask, table, placement.storage_policy)

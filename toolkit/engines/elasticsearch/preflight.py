@@ -189,10 +189,14 @@ def forgotten(plan: Plan, store: SearchStore) -> Iterator[Problem]:
             yield Problem("TV4523", f"the new index will not compute {', '.join(left[:5])}", hint, fatal=False)
 
 
+def _creating(plan: Plan) -> list[Request]:
+    """The requests that make the plan's new indexes."""
+    return [s for p in plan.steps for s in p.statements if isinstance(s, Request) and s.part == "create"]
+
+
 def _created(plan: Plan) -> list[dict[str, Json]]:
-    """What the plan's new indexes are made with."""
-    made = [s for p in plan.steps for s in p.statements if isinstance(s, Request) and s.part == "create"]
-    return [request.body for request in made if isinstance(request.body, dict)]
+    """What they are made with."""
+    return [request.body for request in _creating(plan) if isinstance(request.body, dict)]
 
 
 def _names(fields: Json) -> list[str]:
@@ -242,8 +246,7 @@ def _shards(plan: Plan) -> int:
 def doubled(ask: Ask, plan: Plan, store: SearchStore) -> Iterator[Problem]:
     """A template that gives the store's own name to the new index at once, as an alias: both indices would answer to it
     before the copy is whole, and no write would know where to go."""
-    made = [s for p in plan.steps for s in p.statements if isinstance(s, Request) and s.part == "create"]
-    for name in map(_made, made):
+    for name in map(_made, _creating(plan)):
         path = f"/_index_template/_simulate_index{render.path(str(name))}"
         templates: list[Any] = [ask("POST", path, None, _NEVER).body.get("template")]
         if not templates[0]:
