@@ -19,7 +19,8 @@ from toolkit.apply.recognising import identify_store
 from toolkit.catalog import differences
 from toolkit.definition import Definition
 from toolkit.engines import Client, Engine
-from toolkit.lineage import Identity, lines
+from toolkit.lineage import Identity
+from toolkit.lineage_reports import lines
 from toolkit.overlay import NO_OVERLAY
 from toolkit.plan import NO_LOCK, Request, Step, StepClass
 from toolkit.sample import generate

@@ -14,7 +14,8 @@ from toolkit.catalog import fingerprint
 from toolkit.definition import Definition
 from toolkit.engines import Client, Engine
 from toolkit.errors import Unsupported, UsageError
-from toolkit.lineage import LIKELY, Identity, lines
+from toolkit.lineage import LIKELY, Identity
+from toolkit.lineage_reports import lines
 from toolkit.overlay import Overlay
 from toolkit.plan import Observed, Plan, Step
 from toolkit.versions import find

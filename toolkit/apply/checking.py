@@ -18,7 +18,8 @@ from toolkit.engines import Client, Engine
 from toolkit.engines.drifting import Examining, drifting
 from toolkit.engines.online import Coordinated, Holder
 from toolkit.errors import LockHeld, UsageError
-from toolkit.lineage import LIKELY, Identity, Known, lines
+from toolkit.lineage import LIKELY, Identity, Known
+from toolkit.lineage_reports import lines
 from toolkit.overlay import Overlay
 from toolkit.plan import Observed
 from toolkit.versions import find

@@ -11,7 +11,8 @@ from toolkit.apply.recognising import identified, known_schemas, remarks
 from toolkit.engines import Client, Engine
 from toolkit.engines.online import Coordinated, Holder, Run
 from toolkit.errors import ToolkitError
-from toolkit.lineage import Identity, lines
+from toolkit.lineage import Identity
+from toolkit.lineage_reports import lines
 from toolkit.overlay import Overlay, describe
 from toolkit.plan import Observed
 from toolkit.requiring import Fitness, fitness, newest

@@ -11,7 +11,7 @@ from toolkit.apply.limits import Limits
 from toolkit.cli.options import connected, each, target_argument, targets
 from toolkit.cli.output import emit, output_option
 from toolkit.cli.running import answer, begun_plan, confirm, run_task
-from toolkit.lineage import lines, to_json
+from toolkit.lineage_reports import lines, to_json
 from toolkit.targets import Target
 from toolkit.versions import find
 

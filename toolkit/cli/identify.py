@@ -11,7 +11,8 @@ from toolkit.apply.recognising import identify_store, remarks
 from toolkit.cli.options import connected, each, target_argument, targets
 from toolkit.cli.output import emit, output_option
 from toolkit.errors import Differences
-from toolkit.lineage import Identity, lines, to_json
+from toolkit.lineage import Identity
+from toolkit.lineage_reports import lines, to_json
 from toolkit.targets import Target
 
 # More differences than this are counted, not listed.

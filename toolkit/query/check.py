@@ -13,7 +13,7 @@ from sqlglot import exp
 
 from toolkit.errors import FilterError
 from toolkit.query import dialect, values
-from toolkit.query.dialect import shorten
+from toolkit.query.quoting import shorten
 from toolkit.query.scope import DIVISION, SCHEDULE_ID, SCHEDULE_PREFIX, Scope, groupable
 from toolkit.query.tree import (
     And,

@@ -14,6 +14,7 @@ from sqlglot.errors import TokenError
 from sqlglot.tokenizer_core import Token, TokenType
 
 from toolkit.errors import FilterError
+from toolkit.query.quoting import open_quote, shorten, unescape
 
 # Enough for any filter a person or a program writes; small enough for every engine's own limits on expressions.
 MAX_LENGTH = 65_536
@@ -23,8 +24,6 @@ MAX_DEPTH = 50
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _NUMBER = re.compile(r"[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]+)?")
-_ESCAPES = {"0": "\0", "b": "\b", "n": "\n", "r": "\r", "t": "\t", "Z": "\x1a"}
-_ESCAPED = re.compile(r"""\\(.)|(''|"")""", re.DOTALL)
 _COMPARISONS: dict[TokenType, type[exp.Binary]] = {
     TokenType.EQ: exp.EQ,
     TokenType.NEQ: exp.NEQ,
@@ -305,7 +304,7 @@ def parse(text: str) -> exp.Select:
     try:
         found = _DIALECT.tokenize(text)
     except TokenError:
-        start = _open_quote(text)
+        start = open_quote(text)
         raise FilterError("TV7002", f"the quote {text[start]} is never closed", "", text, start, start + 1) from None
     _refuse_foreign(text, found)
     [tree] = _DIALECT.parser().parse(found, text)
@@ -318,42 +317,3 @@ def _refuse_foreign(text: str, found: list[Token]) -> None:
     start = text.find("{#")
     if start >= 0 and (any(token.comments for token in found) or not found):
         raise FilterError("TV7005", "comments are not supported", "", text, start, start + 2)
-
-
-def unescape(raw: str, quote: str) -> str:
-    r"""The value of what stands between quotes, by MySQL's rules: `\n` and its like, doubled quotes, `\x` is `x`.
-
-    >>> unescape("it''s", "'"), unescape("a\\%", "'")
-    ("it's", 'a%')
-    """
-    if "\\" not in raw and quote not in raw:
-        return raw
-
-    def value(match: re.Match[str]) -> str:
-        if match[1]:
-            return _ESCAPES.get(match[1], match[1])
-        return quote if match[2][0] == quote else match[2]
-
-    return _ESCAPED.sub(value, raw)
-
-
-def shorten(text: str) -> str:
-    """`text` for a message: on one line, quoted, not too long."""
-    return repr(text if len(text) <= 40 else text[:39] + "…")
-
-
-def _open_quote(text: str) -> int:
-    """Where the quote starts that the tokenizer found no end of."""
-    position = 0
-    while position < len(text):
-        quote = text[position]
-        if quote not in "'\"`":
-            position += 1
-            continue
-        end = position + 1
-        while end < len(text) and text[end] != quote:
-            end += 2 if text[end] == "\\" and quote != "`" else 1
-        if end >= len(text):
-            return position
-        position = end + 1
-    return max(0, len(text) - 1)
