@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
 from tests.support.catalogs import released
@@ -289,7 +290,8 @@ def test_a_reader_that_leaves_and_a_full_disk_end_no_upgrade(tmp_path: Path) -> 
         (tmp_path / "x.db").unlink()
 
 
-def test_ctrl_c_is_told_as_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("end", [KeyboardInterrupt, click.Abort], ids=["Ctrl-C", "no"])
+def test_ctrl_c_is_told_as_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: type[BaseException]) -> None:
     config = tmp_path / "stores.yaml"
     config.write_text("stores: {a: {url: 'sqlite:///a.db'}, b: {url: 'sqlite:///b.db'}}\n")
     monkeypatch.chdir(tmp_path)
@@ -297,7 +299,7 @@ def test_ctrl_c_is_told_as_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
     def run_task(client: Any, *rest: Any) -> Any:
         if (tmp_path / "a.db").exists():
-            raise KeyboardInterrupt
+            raise end
         return real(client, *rest)
 
     monkeypatch.setattr(upgrade, "run_task", run_task)

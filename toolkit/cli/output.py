@@ -148,9 +148,9 @@ def _run(command: click.Command, arguments: list[str], wants_json: bool) -> int:
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except (click.Abort, KeyboardInterrupt):
-        _forget_the_signal()
+        stopped = interrupted()
         if wants_json:
-            click.echo(as_json({"error": interrupted().to_json()}))
+            click.echo(as_json({"error": stopped.to_json()}))
         else:
             click.echo("Stopped. Nothing is lost: run the same command again to go on.", err=True)
         return 130
@@ -171,6 +171,7 @@ def ended() -> click.exceptions.Exit:
 
 def interrupted() -> Stopped:
     """The error that stands for Ctrl-C, where no run of ours stopped at a safe point."""
+    _forget_the_signal()
     return Stopped("TV5108", "stopped", "Nothing is lost: run the same command again to go on.")
 
 
