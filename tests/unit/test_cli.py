@@ -20,7 +20,7 @@ from toolkit.cli import COMMANDS, SCHEMA_COMMANDS, upgrade
 from toolkit.cli.generate import write
 from toolkit.cli.running import confirm
 from toolkit.engines import ENGINES
-from toolkit.errors import UsageError
+from toolkit.errors import TargetError, UsageError
 from toolkit.generate import Stale
 from toolkit.plan import Plan
 from toolkit.targets import resolve
@@ -190,6 +190,19 @@ def test_a_store_needs_its_own_variables_only(tmp_path: Path) -> None:
     assert (target.host, target.port, target.shown) == ("h.example", 5432, "postgresql://u@${Db_Host}:5432/d")
     (target,) = resolve("postgresql://u@Db.Example/d", None, {})
     assert target.host == "db.example"
+    (target,) = resolve("mysql://u:${PW}@[::1]:${P}/d", None, {"P": "33306", "PW": "x"})
+    assert (target.host, target.port, target.shown) == ("::1", 33306, "mysql://u@[::1]:${P}/d")
+    for port, code in (({"P": "3306/x@h"}, "TV3003"), ({"P": "70000"}, "TV3003"), ({}, "TV3004")):
+        with pytest.raises(TargetError) as refused:
+            resolve("mysql://u@h:${P}/d", None, port)
+        assert refused.value.code == code
+
+
+def test_a_short_password_does_not_make_messages_unreadable() -> None:
+    (target,) = resolve("mysql://a:p@h/d", None, {})
+    assert target.redact("password 'p' of a@h: is the port right?") == "password '***' of a@h: is the port right?"
+    (target,) = resolve("mysql://a:pass@h/d", None, {})
+    assert target.redact("mypassword") == "my***word"
 
 
 def test_addresses_say_what_they_mean() -> None:
