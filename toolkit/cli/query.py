@@ -27,6 +27,7 @@ from toolkit.query.scope import Scope
 from toolkit.query.semantics import COMMON
 from toolkit.query.tree import Kind
 from toolkit.records import Record, rfc3339
+from toolkit.reports import on_one_line
 from toolkit.targets import Target
 from toolkit.versions import chain
 
@@ -203,12 +204,7 @@ def _row(record: Record) -> list[str]:
     close = "" if record.close_time is None else rfc3339(record.close_time)
     status = status_name(record.status)
     texts = (record.workflow_type, record.workflow_id, record.run_id)
-    return [status, rfc3339(record.start_time), close, *map(_line, texts)]
-
-
-def _line(text: str) -> str:
-    """A value from the store on one line, without anything a terminal would obey."""
-    return "".join(c if c.isprintable() else "\ufffd" for c in text)
+    return [status, rfc3339(record.start_time), close, *map(on_one_line, texts)]
 
 
 def _value(question: Question, value: object) -> Json:
@@ -231,7 +227,7 @@ def _count_lines(question: Question, counts: Mapping[object, int]) -> Iterator[s
     if question.filter.group_by is None:
         yield number(sum(counts.values()))
         return
-    rows = [[number(n), _line(str(_value(question, v) or "(none)"))] for v, n in _largest_first(counts)]
+    rows = [[number(n), on_one_line(str(_value(question, v) or "(none)"))] for v, n in _largest_first(counts)]
     yield from table(["COUNT", question.filter.group_by.shown], rows)
 
 
