@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import jsonschema
 import pytest
@@ -148,3 +150,10 @@ def test_a_note_when_no_index_serves_the_filter(sqlite: EmbeddedHandle, capsys: 
 
     assert "Note: No index serves this filter (ExternalPayloadCount)" in explained("ExternalPayloadCount = 2")
     assert "Note" not in explained("WorkflowId = 'order-1'")
+    # An index that somebody has dropped makes a store slow, and keeps nobody from asking it; a column does.
+    with sqlite3.connect(urlsplit(sqlite.url).path.removeprefix("/")) as connection:
+        connection.execute("DROP INDEX by_int_01")
+        assert "Note: No index serves this filter (Int01)" in explained("Int01 = 2")
+        connection.execute("ALTER TABLE executions_visibility RENAME COLUMN Int01 TO int_one")
+    assert run_command(root, ["query", sqlite.url, "--namespace", NAMESPACES[0]]) == 1
+    assert "TV4101" in capsys.readouterr().err

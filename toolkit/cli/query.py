@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from toolkit import document
-from toolkit.apply.planning import recognise
+from toolkit.apply.recognising import readable
 from toolkit.attributes import AttributeType, status_name
 from toolkit.catalog import Json
 from toolkit.cli.options import connected, targets
@@ -153,12 +153,11 @@ def _question(
 ) -> tuple[Question, Question]:
     """The question, and the same for reading records with all their attributes."""
     observed = client.observe()
-    seen = recognise(engine, observed, chain(), store.overlay)
-    if not seen.versions:
+    version = readable(engine, observed, store.overlay)
+    if version is None:
         raise EngineError("TV4101", f"{store.name or store.shown} has no published schema, so it cannot be asked",
                           "See `temporal-visibility schema status`.")  # fmt: skip
-    released = next(d for d in chain() if d.version == seen.versions[-1])
-    definition: Definition = store.overlay.apply(released)
+    definition: Definition = store.overlay.apply(next(d for d in chain() if d.version == version))
     typed, reading = asking.with_own(definition, engine.FAMILY, observed.catalog, wanted.attributes)
     scope = Scope.of(typed, engine.FAMILY, wanted.aliases, wanted.division)
     found = check.parse(wanted.filter, scope, grouping=wanted.count)
