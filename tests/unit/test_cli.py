@@ -322,6 +322,24 @@ def test_ctrl_c_is_told_as_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     assert [(run["target"], run["done"]) for run in said["runs"]] == [("a", True)]
 
 
+def test_ctrl_c_while_modules_are_read() -> None:
+    once = """
+import sys
+from importlib.abc import MetaPathFinder
+from toolkit.__main__ import main
+class Once(MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == "click":
+            sys.meta_path.remove(self)
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Once())
+sys.argv[1:] = ["schema", "versions", "--output", "json"]
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", once], cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stderr, json.loads(done.stdout)["error"]["code"]) == (130, "", "TV5108")
+
+
 def test_every_command_has_help_and_an_output_option() -> None:
     assert "schema" in temporal_visibility("--help").out
     assert temporal_visibility().code == 2
