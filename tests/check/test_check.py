@@ -258,6 +258,7 @@ def test_the_command(sqlite: EmbeddedHandle, tmp_path: Path) -> None:
     assert temporal_visibility("schema", "check", sqlite.url, "--from", "1.9").code == 2
     assert "TV8112" in temporal_visibility("schema", "check", sqlite.url, sqlite.url, "--to", "1.9").err
     assert temporal_visibility("schema", "check", "--from", "9.9").code == 2
+    assert "TV8114" in temporal_visibility("schema", "check", "--to", "1.14", "--data", sqlite.url).err
 
 
 def test_the_hook_passes_its_files_on(tmp_path: Path) -> None:
