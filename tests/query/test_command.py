@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import operator
 import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,13 +20,14 @@ from tests.support import journeys
 from tests.support.command import SCHEMAS
 from tests.support.filter_records import NAMESPACES, records
 from tests.support.filter_store import definition, prepare, scope_for
-from toolkit.attributes import STATUS_NAMES
+from toolkit.attributes import STATUS_NAMES, Family
 from toolkit.cli import root
 from toolkit.cli.output import run_command
 from toolkit.engines import Client, Engine
 from toolkit.engines.filtering import filters
 from toolkit.query import check, evaluate
-from toolkit.query.semantics import COMMON
+from toolkit.query.semantics import COMMON, SECOND
+from toolkit.records import rfc3339
 
 ALL = pytest.mark.engines("postgresql", "mysql", "elasticsearch", "opensearch", "sqlite", "chdb")
 SAMPLE = [r for r in records(150) if r.namespace_id == NAMESPACES[0]]
@@ -55,6 +57,8 @@ def test_query(engine: Handle | EmbeddedHandle, capsys: pytest.CaptureFixture[st
 
     _pages(answer, run, wanted)
     _counts(answer, run, wanted, tmp_path)
+    if family is Family.ELASTICSEARCH:
+        _whole_seconds(answer)
     _explains(answer, run)
     with journeys.opened(engine.url) as (chosen, client):
         _strange_statuses(chosen, client, answer, run)
@@ -101,6 +105,17 @@ def _counts(
     assert answer("Customer = 'a'", "--count", "--aliases", str(file)) == {"count": named}
     exact = sum(r.attributes.get("Keyword01") == "a" for r in SAMPLE if "TemporalNamespaceDivision" not in r.attributes)
     assert answer("Keyword01 = 'a'", "--count", "--semantics", COMMON.name) == {"count": exact}
+
+
+def _whole_seconds(answer: Callable[..., Any]) -> None:
+    """Temporal's server asks without a fraction where there is none, and a search engine takes that for the second."""
+    starts = [r.start_time for r in SAMPLE if "TemporalNamespaceDivision" not in r.attributes]
+    second = next(start // SECOND for start in starts if start % SECOND)
+    inside, later = (sum(op(s // SECOND, second) for s in starts) for op in (operator.eq, operator.gt))
+    for compared, number in (("=", inside), (">", later), ("<=", len(starts) - later)):
+        given = f"StartTime {compared} '{rfc3339(second * SECOND)}'"
+        assert answer(given, "--count") == {"count": number}
+        assert answer(given, "--count", "--semantics", COMMON.name) != {"count": number}
 
 
 def _strange_statuses(engine: Engine, client: Client, answer: Callable[..., Any], run: Callable[..., str]) -> None:
