@@ -64,6 +64,11 @@ def _case(suite: Element, case: Case) -> None:
             inner.text = _printable(problem.text) or None
 
 
+def on_one_line(text: str) -> str:
+    """A value from a store without anything a terminal would obey."""
+    return "".join(c if c.isprintable() else "\ufffd" for c in text)
+
+
 def _printable(text: str) -> str:
     """Without what XML has no way to say."""
     return "".join(c if c.isprintable() or c in "\n\t" else "?" for c in text)

@@ -36,6 +36,8 @@ SCHEMES: Mapping[str, tuple[str, str]] = {
     "chdb": ("clickhouse", "chdb"),
 }
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_PORT = re.compile(r".*:(\$\{[A-Za-z_][A-Za-z0-9_]*\})")
+_SHORT = 4
 _ENCODE = "Example: postgresql://user:${PASSWORD}@host:5432/db. Written out, / is %2F, # is %23, ? is %3F, @ is %40."
 _HOSTS = f"Several hosts with ports are options: postgresql://user@/db?host=a,b&port=5432,5433. {_ENCODE}"
 # A proxy's address may have a password in it; the last three are libpq's.
@@ -71,9 +73,13 @@ class Target:
         return tuple(text for text in hidden if text)
 
     def redact(self, text: str) -> str:
-        """`text` with every secret of this target replaced."""
+        """`text` with every secret of this target replaced; one of a few letters, only where it stands by itself: no
+        message could be read without these letters."""
         for secret in sorted(self.secrets(), key=len, reverse=True):
-            text = text.replace(secret, "***")
+            if len(secret) < _SHORT:
+                text = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", "***", text)
+            else:
+                text = text.replace(secret, "***")
         return text
 
 
@@ -87,7 +93,7 @@ def parse_url(
         raise TargetError("TV3002", f"{shown(scheme)!r} is not a kind of store this tool knows", f"Known: {known}")
     try:
         parts = urlsplit(text)
-        port = parts.port
+        port = _port(parts, environment)
     except ValueError:
         several = "," in text.partition("?")[0] and SCHEMES[scheme][0] == "postgresql"
         hint = _HOSTS if several else _ENCODE
@@ -133,6 +139,23 @@ def _host(parts: SplitResult) -> str:
     return host if found < 0 else parts.netloc[found : found + len(host)]
 
 
+def _port(parts: SplitResult, environment: Mapping[str, str]) -> int | None:
+    """The port, which may be a variable. Raises ValueError when it is no number of one."""
+    found = _PORT.fullmatch(parts.netloc)
+    if found is None:
+        return parts.port
+    value = _expand(found[1], environment)
+    if value and not (value.isascii() and value.isdigit()):
+        raise ValueError(found[1])
+    return urlsplit(f"//host:{value}").port
+
+
+def _shown_port(parts: SplitResult) -> str:
+    found = _PORT.fullmatch(parts.netloc)
+    port = parts.port if found is None else found[1]
+    return "" if port is None else f":{port}"
+
+
 def _expand(text: str, environment: Mapping[str, str]) -> str:
     def value(match: re.Match[str]) -> str:
         if match[1] not in environment:
@@ -145,7 +168,7 @@ def _expand(text: str, environment: Mapping[str, str]) -> str:
 def _shown(parts: SplitResult) -> str:
     """The URL as typed, `${…}` included, without the password and without options that are secrets."""
     login = f"{parts.username}@" if parts.username else ""
-    port = f":{parts.port}" if parts.port is not None else ""
+    port = _shown_port(parts)
     query = "&".join(f"{k}={'***' if k.lower() in SECRET_OPTIONS else v}" for k, v in _pairs(parts))
     host = f"[{_host(parts)}]" if ":" in _host(parts) else _host(parts)
     return f"{parts.scheme}://{login}{host}{port}{parts.path}{'?' if query else ''}{query}"

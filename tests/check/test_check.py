@@ -193,14 +193,15 @@ def test_the_place_in_a_filter_is_its_column(tmp_path: Path) -> None:
 def test_a_store_counts_what_a_change_would_spoil(sqlite: EmbeddedHandle) -> None:
     with journeys.opened(sqlite.url) as (chosen, client):
         journeys.upgrade(chosen, client, find("1.14"))
-        values = ["7", "8", "plain", "x" * 100, "9"]
+        values = ["7", "8", "plain\n\x1b[31m", "x" * 100, "9"]
         written = [record(AttributeType.KEYWORD, str(n), value) for n, value in enumerate(values)]
         for _ in client.write(find("1.14"), written):
             pass
         live = check.observe(chosen, client)
         found = check.versions(chosen, find("1.14"), retyped(AttributeType.INT))
         [counted] = [f for f in check.count(live, client, found, check.Gentle(2, 0.0)) if f.suspect]
-        assert counted.counted == check.Counted(2, 5, ("plain", "x" * 60))
+        assert counted.counted == check.Counted(2, 5, ("plain\n\x1b[31m", "x" * 60))
+        assert f"such as plain\ufffd\ufffd[31m, {'x' * 60}" in check.sentence(counted)
         assert counted.severity is Severity.LOSSY
         harmless = check.versions(chosen, find("1.14"), retyped(AttributeType.KEYWORD_LIST))
         [none] = [f for f in check.count(live, client, harmless, check.Gentle(2, 0.0)) if f.suspect]
@@ -257,6 +258,7 @@ def test_the_command(sqlite: EmbeddedHandle, tmp_path: Path) -> None:
     assert temporal_visibility("schema", "check", sqlite.url, "--from", "1.9").code == 2
     assert "TV8112" in temporal_visibility("schema", "check", sqlite.url, sqlite.url, "--to", "1.9").err
     assert temporal_visibility("schema", "check", "--from", "9.9").code == 2
+    assert "TV8114" in temporal_visibility("schema", "check", "--to", "1.14", "--data", sqlite.url).err
 
 
 def test_the_hook_passes_its_files_on(tmp_path: Path) -> None:

@@ -9,7 +9,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from xml.etree import ElementTree
 
+import click
 import psycopg
+import pytest
 
 from tests.engines.embedded import EmbeddedHandle
 from tests.engines.handles import Handle
@@ -17,7 +19,9 @@ from tests.support import journeys
 from tests.support.catalogs import released
 from tests.support.command import Ran, temporal_visibility
 from toolkit.apply.lock import Heartbeat
+from toolkit.cli import drift as drift_command
 from toolkit.engines.online import Coordinated
+from toolkit.errors import Stopped
 
 
 def drift(*words: str) -> Ran:
@@ -82,7 +86,29 @@ def test_what_cannot_be_checked_is_told(tmp_path: Path) -> None:
     assert ran.code == 2
     assert "TV6102" in ran.err
     assert len(re.findall(r"check_failed\{.*\} 1$", metrics.read_text(), re.MULTILINE)) == 2
-    assert "TV2042" in drift("--config", str(config), "--metrics", "/nowhere/x.prom").err
+
+
+def test_a_repair_that_is_stopped_or_cannot_be_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    urls = [f"sqlite:///{tmp_path}/{name}.db" for name in "ab"]
+    config, metrics = tmp_path / "stores.yaml", tmp_path / "drift.prom"
+    config.write_text(f"stores:\n  a: {{url: '{urls[0]}'}}\n  b: {{url: '{urls[1]}'}}\n")
+    for url in urls:
+        damaged(url)
+    ran = drift("--config", str(config), "--repair", "--yes", "--metrics", "/nowhere/x.prom")
+    assert (ran.code, "TV2042" in ran.err, ran.out) == (2, True, ""), "nothing was repaired"
+    asked: list[object] = []
+
+    def stopped(client: object, *rest: object) -> None:
+        asked.append(client)
+        raise ends[len(asked) - 1]
+
+    ends = [Stopped("TV5108", "stopped", ""), KeyboardInterrupt(), click.Abort()]
+    monkeypatch.setattr(drift_command, "run_task", stopped)
+    for number in range(1, len(ends) + 1):
+        ran = drift("--config", str(config), "--repair", "--yes", "--metrics", str(metrics), "--output", "json")
+        (store,) = ran.json("schema-drift")["stores"]
+        assert (ran.code, store["error"]["code"], len(asked)) == (130, "TV5108", number), "b is not begun"
+        assert not metrics.exists()
 
 
 def test_a_run_in_progress_is_no_drift(postgresql: Handle, tmp_path: Path) -> None:

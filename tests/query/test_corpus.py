@@ -104,6 +104,9 @@ def test_the_implicit_division() -> None:
 def test_names_follow_the_version_and_the_store() -> None:
     with pytest.raises(FilterError, match="no search attribute 'BuildIds'"):
         check.parse("BuildIds = 'a'", Scope.of(find("1.2"), Family.SQL))
+    # No namespace can have an attribute with a name of Temporal's own.
+    taken = Scope.of(find("1.14"), Family.SQL, {"WorkflowType": "Int01", "BuildIds": "Int02", "PauseInfo": "Int03"})
+    assert [taken.resolve(name).name for name in taken.aliases] == ["WorkflowType", "BuildIds", "Int03"]
     elsewhere = Scope.of(find("1.14"), Family.ELASTICSEARCH)
     assert check.parse("BatcherNamespace = 'a'", elsewhere)
     with pytest.raises(FilterError, match="no search attribute 'Text01'"):

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
 from tests.support.catalogs import released
@@ -19,7 +20,7 @@ from toolkit.cli import COMMANDS, SCHEMA_COMMANDS, upgrade
 from toolkit.cli.generate import write
 from toolkit.cli.running import confirm
 from toolkit.engines import ENGINES
-from toolkit.errors import UsageError
+from toolkit.errors import TargetError, UsageError
 from toolkit.generate import Stale
 from toolkit.plan import Plan
 from toolkit.targets import resolve
@@ -189,6 +190,19 @@ def test_a_store_needs_its_own_variables_only(tmp_path: Path) -> None:
     assert (target.host, target.port, target.shown) == ("h.example", 5432, "postgresql://u@${Db_Host}:5432/d")
     (target,) = resolve("postgresql://u@Db.Example/d", None, {})
     assert target.host == "db.example"
+    (target,) = resolve("mysql://u:${PW}@[::1]:${P}/d", None, {"P": "33306", "PW": "x"})
+    assert (target.host, target.port, target.shown) == ("::1", 33306, "mysql://u@[::1]:${P}/d")
+    for port, code in (({"P": "3306/x@h"}, "TV3003"), ({"P": "70000"}, "TV3003"), ({}, "TV3004")):
+        with pytest.raises(TargetError) as refused:
+            resolve("mysql://u@h:${P}/d", None, port)
+        assert refused.value.code == code
+
+
+def test_a_short_password_does_not_make_messages_unreadable() -> None:
+    (target,) = resolve("mysql://a:p@h/d", None, {})
+    assert target.redact("password 'p' of a@h: is the port right?") == "password '***' of a@h: is the port right?"
+    (target,) = resolve("mysql://a:pass@h/d", None, {})
+    assert target.redact("mypassword") == "my***word"
 
 
 def test_addresses_say_what_they_mean() -> None:
@@ -289,7 +303,8 @@ def test_a_reader_that_leaves_and_a_full_disk_end_no_upgrade(tmp_path: Path) -> 
         (tmp_path / "x.db").unlink()
 
 
-def test_ctrl_c_is_told_as_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("end", [KeyboardInterrupt, click.Abort], ids=["Ctrl-C", "no"])
+def test_ctrl_c_is_told_as_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: type[BaseException]) -> None:
     config = tmp_path / "stores.yaml"
     config.write_text("stores: {a: {url: 'sqlite:///a.db'}, b: {url: 'sqlite:///b.db'}}\n")
     monkeypatch.chdir(tmp_path)
@@ -297,7 +312,7 @@ def test_ctrl_c_is_told_as_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
     def run_task(client: Any, *rest: Any) -> Any:
         if (tmp_path / "a.db").exists():
-            raise KeyboardInterrupt
+            raise end
         return real(client, *rest)
 
     monkeypatch.setattr(upgrade, "run_task", run_task)
@@ -305,6 +320,24 @@ def test_ctrl_c_is_told_as_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     said = json.loads(ran.out)
     assert (ran.code, said["error"]["code"], said["error"]["target"]) == (130, "TV5108", "b")
     assert [(run["target"], run["done"]) for run in said["runs"]] == [("a", True)]
+
+
+def test_ctrl_c_while_modules_are_read() -> None:
+    once = """
+import sys
+from importlib.abc import MetaPathFinder
+from toolkit.__main__ import main
+class Once(MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == "click":
+            sys.meta_path.remove(self)
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Once())
+sys.argv[1:] = ["schema", "versions", "--output", "json"]
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", once], cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stderr, json.loads(done.stdout)["error"]["code"]) == (130, "", "TV5108")
 
 
 def test_every_command_has_help_and_an_output_option() -> None:

@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import cache
 
+from toolkit.apply.planning import recognise
 from toolkit.attributes import Family
+from toolkit.catalog import Catalog, same
 from toolkit.definition import version_key
 from toolkit.engines import Engine
 from toolkit.engines import engine as engine_called
@@ -38,6 +40,21 @@ def identify_store(engine: Engine, observed: Observed, overlay: Overlay) -> Iden
 def identified(engine: Engine, observed: Observed, known: Sequence[Known]) -> Identity:
     """As `identify_store`, with the known schemas at hand."""
     return identify(observed.recorded, observed.catalog, known, engine.empty(), known_schemas(engine, NO_OVERLAY))
+
+
+def readable(engine: Engine, observed: Observed, overlay: Overlay) -> str | None:
+    """The newest version that the store equals, else the newest that it equals but for indexes: what it has can be read
+    without them. None: there is none."""
+    seen = recognise(engine, observed, chain(), overlay)
+    if seen.versions:
+        return seen.versions[-1]
+    bare = _without_indexes(observed.catalog.without(seen.foreign))
+    known = (one for one in reversed(known_schemas(engine, overlay)) if not one.route)
+    return next((one.version for one in known if same(_without_indexes(one.catalog), bare)), None)
+
+
+def _without_indexes(catalog: Catalog) -> Catalog:
+    return catalog.without(("tables", table, "indexes") for table in catalog.children(("tables",)))
 
 
 def goes_down(engine: Engine, plan: Plan, look: Callable[[], Observed], overlay: Overlay) -> bool:

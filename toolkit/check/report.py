@@ -14,7 +14,7 @@ from toolkit import __version__
 from toolkit.catalog import Json
 from toolkit.check.findings import Finding
 from toolkit.compat import Severity
-from toolkit.reports import annotation
+from toolkit.reports import annotation, on_one_line
 
 _LEVELS = {
     Severity.SAFE: "none",
@@ -33,7 +33,7 @@ def sentence(finding: Finding) -> str:
     where = f" on {finding.engine}" if finding.engine else ""
     counted = finding.counted
     told = f"; {counted.values} of {counted.looked_at} records" if counted else ""
-    samples = f", such as {', '.join(counted.samples)}" if counted and counted.samples else ""
+    samples = f", such as {', '.join(map(on_one_line, counted.samples))}" if counted and counted.samples else ""
     return f"{finding.about}{where}: {finding.message}{told}{samples}"
 
 

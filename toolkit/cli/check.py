@@ -74,6 +74,10 @@ def command(
     if target is not None and (before is not None or names or overlay_file is not None):
         raise UsageError("TV8112", "TARGET says what to come from; --from, --engine and --overlay do not go with it",
                          "Leave them out, or leave TARGET out.")  # fmt: skip
+    if target is None and before is None and not queries:
+        # A gate that compares nothing would be green for ever.
+        raise UsageError("TV8114", "there is nothing to check: no store, no version to come from, no filters",
+                         "Give TARGET, --from, or --queries.")  # fmt: skip
     said = click.get_current_context().get_parameter_source("version") is not ParameterSource.DEFAULT
     if other is not None and said:
         raise UsageError("TV8112", "OTHER says what to go to; --to does not go with it", "Leave one of them out.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 import time
@@ -15,13 +16,13 @@ from toolkit.apply.estimating import estimated
 from toolkit.apply.limits import Limits
 from toolkit.apply.repairing import repair_task
 from toolkit.cli.options import Finite, connected, target_argument, targets
-from toolkit.cli.output import ci_output_option, emit
+from toolkit.cli.output import ci_output_option, emit, interrupted
 from toolkit.cli.running import begun_plan, confirm, run_task, show, tell_kept
 from toolkit.cli.throttle import throttle_options
 from toolkit.drift import Report
 from toolkit.drift_reports import Checked, github, junit, metrics
 from toolkit.engines import Client, Engine
-from toolkit.errors import Differences, LockHeld, ToolkitError, UsageError
+from toolkit.errors import Differences, LockHeld, Stopped, ToolkitError, UsageError
 from toolkit.plan import Request, Sql
 from toolkit.targets import Target
 from toolkit.versions import find
@@ -52,6 +53,8 @@ def command(
 
     Leaves with 3 when there is drift, with 4 when a run is in progress.
     """
+    for file in filter(None, (junit_file, metrics_file)):
+        _writable(file)
     found: list[tuple[Checked, Report | None]] = []
     failed: list[ToolkitError] = []
     for store in targets(target, config):
@@ -62,25 +65,39 @@ def command(
                 if repair:
                     report = _repaired(_name(store), engine, client, check, report, yes, wishes, output != "text")
                 found.append((Checked(_name(store), engine.NAME, report.version, report.findings), report))
-        except ToolkitError as error:
-            error.told = True
-            failed.append(error)
-            busy = isinstance(error, LockHeld)
-            found.append((Checked(_name(store), store.engine, version, (), (error.code, error.message), busy), None))
+        except (ToolkitError, KeyboardInterrupt, click.Abort) as end:
+            failed.append(end if isinstance(end, ToolkitError) else interrupted())
+            found.append((_unchecked(store, version, failed[-1]), None))
+            if isinstance(failed[-1], Stopped):
+                break
     checked = [one for one, _ in found]
-    if junit_file:
-        write(junit_file, junit(checked))
-    if metrics_file:
-        write(metrics_file, metrics(checked, time.time()))
     emit(
         output, {"stores": [_json(*one) for one in found]},
         lambda: (line for one in found for line in _lines(*one)), lambda: github(checked),
     )  # fmt: skip
+    _leave_when_stopped(failed)
+    if junit_file:
+        write(junit_file, junit(checked))
+    if metrics_file:
+        write(metrics_file, metrics(checked, time.time()))
     _leave(checked, failed)
 
 
 def _name(store: Target) -> str:
     return store.name or store.shown
+
+
+def _unchecked(store: Target, version: str | None, error: ToolkitError) -> Checked:
+    """What the answer has in the place of a report."""
+    error.told = True
+    busy = isinstance(error, LockHeld)
+    return Checked(_name(store), store.engine, version, (), (error.code, error.message), busy)
+
+
+def _leave_when_stopped(failed: list[ToolkitError]) -> None:
+    """Before files are written: a report that lacks stores would say that there are no others."""
+    if failed and isinstance(failed[-1], Stopped):
+        raise failed[-1]
 
 
 def _leave(checked: list[Checked], failed: list[ToolkitError]) -> None:
@@ -172,6 +189,21 @@ def _shown(statements: list[str], path: tuple[str, ...]) -> str:
     return text if len(text) <= 200 else f"{text[:197]}…"
 
 
+def _writable(file: Path) -> None:
+    """Raise UsageError for what can be seen not to be, before anything is repaired."""
+    try:
+        place = file if file.exists() and not file.is_file() else file.resolve().parent
+        reason = None if place.exists() else errno.ENOENT
+    except OSError as error:
+        raise _unwritten(file, error) from None
+    if reason or not os.access(place, os.W_OK):
+        raise _unwritten(file, OSError(reason or errno.EACCES, os.strerror(reason or errno.EACCES)))
+
+
+def _unwritten(file: Path, error: OSError) -> UsageError:
+    return UsageError("TV2042", f"{file} cannot be written: {error.strerror}", "Choose another place.")
+
+
 def write(file: Path, text: str) -> None:
     """Write a whole file or nothing: a collector that reads it at the same moment never sees half of it. What a link
     leads to is written, and what is no file (a pipe, /dev/stdout) is written to.
@@ -187,4 +219,6 @@ def write(file: Path, text: str) -> None:
         os.chmod(name, 0o644)
         os.replace(name, file)
     except OSError as error:
-        raise UsageError("TV2042", f"{file} cannot be written: {error.strerror}", "Choose another place.") from None
+        refused = _unwritten(file, error)
+        refused.told = True
+        raise refused from None

@@ -63,11 +63,12 @@ def each(stores: Sequence[Target], act: Callable[[Target], _T], member: str | No
     for store in stores:
         try:
             found.append(act(store))
-        except (ToolkitError, KeyboardInterrupt) as end:
+        except (ToolkitError, KeyboardInterrupt, click.Abort) as end:
+            if len(stores) == 1:
+                raise
             error = end if isinstance(end, ToolkitError) else interrupted()
-            if len(stores) > 1:
-                error.target = store.name or store.shown
-                error.answered = {member: found} if member else {}
+            error.target = store.name or store.shown
+            error.answered = {member: found} if member else {}
             raise error from None
     return found
 

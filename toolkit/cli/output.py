@@ -148,13 +148,18 @@ def _run(command: click.Command, arguments: list[str], wants_json: bool) -> int:
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except (click.Abort, KeyboardInterrupt):
-        _forget_the_signal()
-        if wants_json:
-            click.echo(as_json({"error": interrupted().to_json()}))
-        else:
-            click.echo("Stopped. Nothing is lost: run the same command again to go on.", err=True)
-        return 130
+        return tell_stopped(arguments)
     return code if isinstance(code, int) else 0
+
+
+def tell_stopped(arguments: Sequence[str]) -> int:
+    """Say that Ctrl-C has ended the command with these arguments; the exit code."""
+    stopped = interrupted()
+    if "json" in _values_of_output(arguments):
+        click.echo(as_json({"error": stopped.to_json()}))
+    else:
+        click.echo("Stopped. Nothing is lost: run the same command again to go on.", err=True)
+    return stopped.exit_code
 
 
 def _forget_the_signal() -> None:
@@ -171,6 +176,7 @@ def ended() -> click.exceptions.Exit:
 
 def interrupted() -> Stopped:
     """The error that stands for Ctrl-C, where no run of ours stopped at a safe point."""
+    _forget_the_signal()
     return Stopped("TV5108", "stopped", "Nothing is lost: run the same command again to go on.")
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from toolkit import document
-from toolkit.apply.planning import recognise
+from toolkit.apply.recognising import readable
 from toolkit.attributes import AttributeType, status_name
 from toolkit.catalog import Json
 from toolkit.cli.options import connected, targets
@@ -27,6 +27,7 @@ from toolkit.query.scope import Scope
 from toolkit.query.semantics import COMMON
 from toolkit.query.tree import Kind
 from toolkit.records import Record, rfc3339
+from toolkit.reports import on_one_line
 from toolkit.targets import Target
 from toolkit.versions import chain
 
@@ -152,12 +153,11 @@ def _question(
 ) -> tuple[Question, Question]:
     """The question, and the same for reading records with all their attributes."""
     observed = client.observe()
-    seen = recognise(engine, observed, chain(), store.overlay)
-    if not seen.versions:
+    version = readable(engine, observed, store.overlay)
+    if version is None:
         raise EngineError("TV4101", f"{store.name or store.shown} has no published schema, so it cannot be asked",
                           "See `temporal-visibility schema status`.")  # fmt: skip
-    released = next(d for d in chain() if d.version == seen.versions[-1])
-    definition: Definition = store.overlay.apply(released)
+    definition: Definition = store.overlay.apply(next(d for d in chain() if d.version == version))
     typed, reading = asking.with_own(definition, engine.FAMILY, observed.catalog, wanted.attributes)
     scope = Scope.of(typed, engine.FAMILY, wanted.aliases, wanted.division)
     found = check.parse(wanted.filter, scope, grouping=wanted.count)
@@ -203,12 +203,7 @@ def _row(record: Record) -> list[str]:
     close = "" if record.close_time is None else rfc3339(record.close_time)
     status = status_name(record.status)
     texts = (record.workflow_type, record.workflow_id, record.run_id)
-    return [status, rfc3339(record.start_time), close, *map(_line, texts)]
-
-
-def _line(text: str) -> str:
-    """A value from the store on one line, without anything a terminal would obey."""
-    return "".join(c if c.isprintable() else "\ufffd" for c in text)
+    return [status, rfc3339(record.start_time), close, *map(on_one_line, texts)]
 
 
 def _value(question: Question, value: object) -> Json:
@@ -231,7 +226,7 @@ def _count_lines(question: Question, counts: Mapping[object, int]) -> Iterator[s
     if question.filter.group_by is None:
         yield number(sum(counts.values()))
         return
-    rows = [[number(n), _line(str(_value(question, v) or "(none)"))] for v, n in _largest_first(counts)]
+    rows = [[number(n), on_one_line(str(_value(question, v) or "(none)"))] for v, n in _largest_first(counts)]
     yield from table(["COUNT", question.filter.group_by.shown], rows)
 
 

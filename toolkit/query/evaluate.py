@@ -151,12 +151,12 @@ class _Judge:
             case Compare(_, Operator.EQ | Operator.NE, value):
                 return self._equal(actual, value)
             case Compare(_, compared, value):
-                return _COMPARE[compared](self._order(actual, True), self._order(value, False))
+                return _COMPARE[compared](self._beside(actual, value), self._order(value, False))
             case In(_, values, _):
                 return any(self._equal(actual, value) for value in values)
             case Between(_, low, high, _):
-                ordered = self._order(actual, True)
-                return bool(self._order(low, False) <= ordered <= self._order(high, False))
+                above = self._order(low, False) <= self._beside(actual, low)
+                return bool(above and self._beside(actual, high) <= self._order(high, False))
             case StartsWith(_, prefix, _):
                 if self._semantics.folded_prefix:
                     return ascii_lower(actual).startswith(ascii_lower(prefix))
@@ -176,10 +176,17 @@ class _Judge:
                 assert isinstance(value, int | float)
                 return self._semantics.doubles.keep(actual) == self._semantics.doubles.match(value)
             case _:
-                return bool(self._order(actual, True) == self._order(value, False))
+                return bool(self._beside(actual, value) == self._order(value, False))
 
     def _text(self, text: str) -> str:
         return fold(text) if self._column.kind in self._semantics.folded else text
+
+    def _beside(self, actual: Any, value: Value) -> Any:
+        """What the record's value is compared as with the filter's."""
+        if isinstance(value, Moment):
+            nanoseconds = actual.nanoseconds if isinstance(actual, Moment) else actual
+            return self._times().beside(nanoseconds, value.nanoseconds)
+        return self._order(actual, True)
 
     def _order(self, value: Any, stored: bool) -> Any:
         """What `value` is compared as; `stored`: it comes from the record, not from the filter."""

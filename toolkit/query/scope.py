@@ -31,8 +31,8 @@ _HIDDEN = frozenset({"NamespaceId", "Memo", "MemoEncoding", "SearchAttributes", 
 @dataclass(frozen=True, slots=True)
 class Scope:
     """All names of one namespace in one store, ready to be looked up. `prefixed`: with Temporal's prefix → without, for
-    predefined attributes that have none; `aliases`: the user's name → field; `division`: the namespace division that is
-    meant when none is mentioned, None for workflows."""
+    fields and predefined attributes that have none; `aliases`: the user's name → field; `division`: the namespace
+    division that is meant when none is mentioned, None for workflows."""
 
     columns: Mapping[str, Column]
     prefixed: Mapping[str, str] = field(default_factory=dict)
@@ -49,16 +49,18 @@ class Scope:
         """The names in a store of `family`. Raises UsageError when an alias stands for nothing."""
         part = definition.on(family)
         columns = _columns(part)
-        bare = (a.name for a in part.attributes if a.group is Group.PREDEFINED and not a.name.startswith(PREFIX))
+        predefined = (a.name for a in part.attributes if a.group is Group.PREDEFINED)
+        own = (*(f.name for f in part.fields if f.name in columns), *predefined)
         for alias, name in (aliases or {}).items():
             if name not in columns:
                 elsewhere = any(a.name == name for a in definition.attributes)
                 raise unknown(alias, name, f"version {definition.version} on {family.value}", elsewhere)
-        return Scope(columns, {PREFIX + name: name for name in bare}, dict(aliases or {}), division)
+        prefixed = {PREFIX + name: name for name in own if not name.startswith(PREFIX)}
+        return Scope(columns, prefixed, dict(aliases or {}), division)
 
     def resolve(self, name: str) -> Column | None:
         """The column that `name` means; None when there is none. An alias wins, except over Temporal's own names."""
-        if not name.startswith(PREFIX) and name in self.aliases:
+        if name in self.aliases and not name.startswith(PREFIX) and PREFIX + name not in self.prefixed:
             return self._named(self.aliases[name], name)
         if name in self.columns:
             return self.columns[name]

@@ -8,7 +8,8 @@ The differences (numbers as in the documentation of filters):
 3  `folded`             kinds whose equality ignores case; `folded_order`: Keywords are ordered without case, too;
                         `folded_prefix`: STARTS_WITH ignores the case of ASCII letters
 4  `words`              how a Text is cut into words; None: comparing a Text has no meaning here
-5  `fields`, `attributes`, `doubles`   what is left of a time or a Double once stored, and once given
+5  `fields`, `attributes`, `doubles`   what is left of a time or a Double once stored, and once given, and what a whole
+   second means
 6  Ranges and prefixes on KeywordLists, which only some servers take, are refused for all.
 7  Records always come in one order: close time (open first) and start time, newest first, then run id upwards.
 8  `TemporalSystemExecutionStatus` for schedules is an alias like any other.
@@ -46,19 +47,26 @@ class Words(Enum):
 class Times:
     """What is left of a time: `stored` and `given` are the smallest steps in nanoseconds; `nearest`: a stored time is
     rounded, not cut, though never into the next of the units of `inside` nanoseconds, where that is given. `blur`: both
-    sides are brought to the stored step before they are compared."""
+    sides are brought to the stored step before they are compared. `seconds`: a time given without a fraction stands for
+    its whole second: nothing in it is later or earlier, and all of it is equal."""
 
     stored: int = 1
     given: int = 1
     nearest: bool = False
     inside: int = 0
     blur: bool = False
+    seconds: bool = False
 
     def keep(self, value: int) -> int:
         """What remains of a time once it is stored."""
         kept = (value + (self.stored // 2 if self.nearest else 0)) // self.stored * self.stored
         leaves = self.inside and kept // self.inside > value // self.inside
         return kept - self.stored if leaves else kept
+
+    def beside(self, value: int, given: int) -> int:
+        """What a stored time is compared as with a time given in a filter."""
+        kept = self.keep(value)
+        return kept // SECOND * SECOND if self.seconds and given % SECOND == 0 else kept
 
     def take(self, value: int) -> int:
         """What remains of a time given in a filter."""

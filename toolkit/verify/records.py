@@ -21,7 +21,7 @@ PAGE = 100
 # Each asks another kind of index; a version that lacks an attribute is not asked for it.
 QUESTIONS = (
     "ExecutionStatus = 'Running'",
-    "ExecutionStatus != 'Completed' AND StartTime > '2025-01-01T00:00:10Z'",
+    "ExecutionStatus != 'Completed' AND StartTime >= '2025-01-01T00:00:10Z'",
     "WorkflowType = 'InvoiceBatchWorkflow' OR CloseTime IS NULL",
     "WorkflowId STARTS_WITH 'Nightly'",
     "ExecutionDuration > '10s'",

@@ -10,7 +10,6 @@ from decimal import Decimal
 from typing import Any, assert_never
 
 from toolkit.attributes import STATUS_NAMES
-from toolkit.definition import Definition
 from toolkit.engines.bound import Search
 from toolkit.engines.elasticsearch import documents
 from toolkit.engines.elasticsearch.layout import label
@@ -18,7 +17,8 @@ from toolkit.engines.elasticsearch.typemap import Layout, Statuses, Times, profi
 from toolkit.engines.filtering import Explained, Question, Rows, Statement
 from toolkit.query.page import Page, Place
 from toolkit.query.rules import All, Among, AnyOf, Begins, HasWord, Operand, Present, Rule, Within, decide
-from toolkit.query.semantics import ALL_KINDS, Doubles, Semantics, Words
+from toolkit.query.semantics import ALL_KINDS, SECOND, Doubles, Semantics, Words
+from toolkit.query.semantics import Times as Given
 from toolkit.query.tree import Column, Kind
 from toolkit.records import Moment, Record, rfc3339
 
@@ -26,6 +26,9 @@ SEMANTICS = Semantics(
     name="elasticsearch",
     missing_matches=ALL_KINDS,
     words=Words.STANDARD,
+    # The server writes no fraction where there is none, and a search engine takes such a time for the whole second.
+    fields=Given(seconds=True),
+    attributes=Given(seconds=True),
     doubles=Doubles(scale=4, equal_rounded=True),
     status_by_name=True,
 )
@@ -41,7 +44,7 @@ _EVERYTHING: Query = {"match_all": {}}
 
 def listing(question: Question, page: Page) -> Statement:
     """See `Filters.listing`."""
-    names = _Names(question.definition)
+    names = _Names(question)
     filters = [_where(question, names)]
     if page.after:
         filters.append(_after(page.after, names))
@@ -54,7 +57,7 @@ def listing(question: Question, page: Page) -> Statement:
 
 def counting(question: Question) -> Statement:
     """See `Filters.counting`."""
-    names = _Names(question.definition)
+    names = _Names(question)
     query = _where(question, names)
     if question.filter.group_by is None:
         return Search("_count", {"query": query})
@@ -99,8 +102,9 @@ def explained(question: Question, rows: Rows) -> Explained:
 class _Names:
     """What documents of a definition call columns, and how they hold times and statuses."""
 
-    def __init__(self, definition: Definition) -> None:
-        self.layout: Layout = profile().layout(label(definition))
+    def __init__(self, question: Question) -> None:
+        self.layout: Layout = profile().layout(label(question.definition))
+        self._seconds = question.semantics.fields.seconds
 
     def field(self, name: str) -> str:
         return self.layout.member(name)
@@ -118,6 +122,10 @@ class _Names:
 
     def value(self, column: Column, value: Operand) -> Any:
         match value:
+            case Moment(nanoseconds) if (
+                self._seconds and nanoseconds % SECOND == 0 and self.layout.times is Times.RFC3339
+            ):
+                return rfc3339(nanoseconds)
             case Moment(nanoseconds):
                 return self.time(nanoseconds)
             case Decimal():
