@@ -302,6 +302,36 @@ def test_what_moves_to_the_new_table(postgresql: Handle) -> None:
         assert connection.execute(f"SELECT '{TABLE}'::regclass::oid").fetchone() != oid
 
 
+def test_a_run_by_a_member_of_the_owner_leaves_the_store_to_the_owner(postgresql: Handle) -> None:
+    """What was granted to the member itself is there after it, and the way back is open; and once the member is none
+    any more, writes are recorded all the same."""
+    url, me = postgresql.url, f"own_{postgresql.database}"
+    prepared(url)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"CREATE ROLE {me}; CREATE ROLE {me}_owner; GRANT {me}_owner TO {me}".encode())
+        try:
+            connection.execute(
+                f"REVOKE ALL ON SCHEMA public FROM PUBLIC; GRANT ALL ON SCHEMA public TO {me}_owner; "
+                f"GRANT ALL ON ALL TABLES IN SCHEMA public TO {me}_owner; ALTER TABLE {TABLE} OWNER TO {me}_owner; "
+                f"GRANT SELECT ON {TABLE} TO {me}".encode()
+            )
+            before = connection.execute(CARRIED).fetchone()
+            for words in ("upgrade", "rollback", "upgrade"):
+                ran = here("schema", words, f"{url}?options=-crole%3D{me}", "--yes")
+                assert ran.code == 0, ran.err
+                assert connection.execute(CARRIED).fetchone() == before, words
+            connection.execute(f"REVOKE {me}_owner FROM {me}; SET ROLE {me}_owner".encode())
+            connection.execute(f"UPDATE {TABLE} SET status = 5")
+            connection.execute("RESET ROLE")
+            recorded = connection.execute("SELECT count(*) FROM temporal_visibility_log").fetchone()
+            assert recorded == connection.execute(f"SELECT count(*) FROM {TABLE}").fetchone()
+        finally:
+            both = f"{me}, {me}_owner"
+            connection.execute(
+                f"RESET ROLE; REASSIGN OWNED BY {both} TO CURRENT_USER; DROP OWNED BY {both}; DROP ROLE {both}".encode()
+            )
+
+
 def test_a_partitioned_table_is_refused_at_once(postgresql: Handle) -> None:
     """Not after its columns were added: no index is built concurrently there."""
     url = postgresql.url
