@@ -350,6 +350,24 @@ def test_old_data_that_is_not_there_as_it_was_kept_is_no_way_back(postgresql: Ha
     assert leftovers(url) == []
 
 
+def test_writers_go_on_when_the_schema_gets_another_name_while_old_data_is_kept(postgresql: Handle) -> None:
+    """Their changes come back with a rollback; so do they go on where the table alone is moved away."""
+    url = postgresql.url
+    prepared(url, 20)
+    go(url)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("CREATE SCHEMA other; ALTER TABLE executions_visibility SET SCHEMA other")
+        connection.execute("UPDATE other.executions_visibility SET status = 1 WHERE status = 2")
+        connection.execute("ALTER TABLE other.executions_visibility SET SCHEMA public")
+        connection.execute('ALTER SCHEMA public RENAME TO "Else where"; SET search_path TO "Else where"')
+        connection.execute("DELETE FROM executions_visibility WHERE status <> 1")
+        connection.execute("UPDATE executions_visibility SET status = 7")
+        left = connection.execute("SELECT run_id, status FROM executions_visibility ORDER BY 1").fetchall()
+        assert {status for _, status in left} == {7}
+        go(f"{url}?options=-csearch_path%3D%22Else%5C%20where%22", kind="rollback")
+        assert connection.execute("SELECT run_id, status FROM executions_visibility ORDER BY 1").fetchall() == left
+
+
 def test_a_view_on_the_table_is_not_lost(postgresql: Handle) -> None:
     """A swap would leave the view on the old table: it is refused, and the plain way keeps it."""
     url = postgresql.url
