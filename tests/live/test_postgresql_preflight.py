@@ -45,6 +45,13 @@ REFUSED: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ),
         (f"DROP TRIGGER own_trigger ON {TABLE}", "DROP FUNCTION own_trigger()"),
     ),
+    "trigger temporal_visibility_own": (
+        (
+            f"CREATE TRIGGER temporal_visibility_own BEFORE UPDATE ON {TABLE} "
+            "FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()",
+        ),
+        (f"DROP TRIGGER temporal_visibility_own ON {TABLE}",),
+    ),
     "policy own_policy": (
         (f"CREATE POLICY own_policy ON {TABLE} USING (true)",),
         (f"DROP POLICY own_policy ON {TABLE}",),
