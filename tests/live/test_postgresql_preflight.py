@@ -388,10 +388,22 @@ SINCE: Mapping[str, tuple[str, str]] = {
         f"ALTER TABLE {TABLE} ADD CONSTRAINT own_check CHECK (status < 100)",
         f"ALTER TABLE {TABLE} DROP CONSTRAINT own_check",
     ),
+    "check constraint own_before was dropped": (
+        f"ALTER TABLE {TABLE} DROP CONSTRAINT own_before",
+        f"ALTER TABLE {TABLE} ADD CONSTRAINT own_before CHECK (own_column <> '')",
+    ),
+    "column own_column was altered": (
+        f"ALTER TABLE {TABLE} ALTER own_column TYPE VARCHAR(9), ALTER own_column SET DEFAULT 'x'",
+        f"ALTER TABLE {TABLE} ALTER own_column TYPE TEXT, ALTER own_column DROP DEFAULT",
+    ),
+    "comment on column status was changed": (
+        f"COMMENT ON COLUMN {TABLE}.status IS 'new'",
+        "COMMENT ON COLUMN temporal_visibility_old.status IS 'new'",
+    ),
     "comment was changed": (f"COMMENT ON TABLE {TABLE} IS 'new'", f"COMMENT ON TABLE {TABLE} IS NULL"),
     "gone from executions_visibility: own_column": (
         f"ALTER TABLE {TABLE} DROP COLUMN own_column",
-        f"ALTER TABLE {TABLE} ADD COLUMN own_column TEXT",
+        f"ALTER TABLE {TABLE} ADD COLUMN own_column TEXT, ADD CONSTRAINT own_before CHECK (own_column <> '')",
     ),
 }
 
@@ -401,7 +413,7 @@ def test_a_rollback_loses_nothing_that_was_made_since(postgresql: Handle) -> Non
     url = postgresql.url
     prepared(url)
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(f"ALTER TABLE {TABLE} ADD COLUMN own_column TEXT")
+        connection.execute(SINCE[f"gone from {TABLE}: own_column"][1].encode())
         connection.execute(f"CREATE INDEX own_index ON {TABLE} (own_column)")
         connection.execute(f"GRANT INSERT ON {TABLE} TO pg_monitor WITH GRANT OPTION")
         for grantee in ("pg_monitor WITH GRANT OPTION", "pg_signal_backend WITH GRANT OPTION"):
@@ -459,7 +471,7 @@ def test_nor_after_a_run_that_did_not_write_down_what_it_made(postgresql: Handle
     url = postgresql.url
     prepared(url)
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(f"ALTER TABLE {TABLE} ADD COLUMN own_column TEXT")
+        connection.execute(SINCE[f"gone from {TABLE}: own_column"][1].encode())
         connection.execute(f"ALTER TABLE {TABLE} ALTER COLUMN workflow_type_name TYPE TEXT")
         connection.execute(f"CREATE INDEX own_index ON {TABLE} (own_column)")
         down = here("schema", "downgrade", url, "--to", "1.4", "--yes")
