@@ -228,15 +228,19 @@ def test_records_are_counted_however_short_a_query_may_be(postgresql: Handle) ->
 
 @pytest.mark.skipif(shutil.which("psql") is None, reason="needs psql")
 def test_a_dump_is_read_where_the_url_says(postgresql: Handle, tmp_path: Path) -> None:
-    """By its options, too, and not on this machine's own server; two databases in one URL are none."""
+    """By its options, too, a schema among them, and not on this machine's own server; two databases in one URL are
+    none."""
     target, dump = parse_url(postgresql.url, {}), tmp_path / "dump.sql"
     dump.write_text("CREATE TABLE own_table (a INT);\n")
     login = f"user={target.user}&password={target.password}"
-    options = f"postgresql:///{target.path}?host={target.host}&port={target.port}&{login}"
+    placed = "options=-csearch_path%3D%22Own%22"
+    options = f"postgresql:///{target.path}?host={target.host}&port={target.port}&{login}&{placed}"
+    with psycopg.connect(postgresql.url, autocommit=True) as connection:
+        connection.execute('CREATE SCHEMA "Own"')
     made = scratch.make(parse_url(options, {}), f"{target.path}_2")
     try:
         made.load(dump)
-        with journeys.opened(f"{postgresql.url}_2") as (_, client):
+        with journeys.opened(f"{postgresql.url}_2?{placed}") as (_, client):
             assert "own_table" in client.observe().catalog.children(("tables",))
     finally:
         made.drop()
