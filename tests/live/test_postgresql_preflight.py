@@ -595,6 +595,9 @@ def test_a_role_that_may_not_record_the_version_is_told_before(postgresql: Handl
                 f"{me}_owner, who shall own the copy of {TABLE}, may not create tables",
                 f"role {me} lacks DELETE on alembic_version",
                 f"role {me} lacks UPDATE on schema_version",
+                f"role {me} lacks SELECT, INSERT on temporal_visibility_journal",
+                f"role {me} lacks SELECT, UPDATE on temporal_visibility_lock",
+                f"role {me} lacks SELECT, INSERT, UPDATE on temporal_visibility_run",
             ]
             connection.execute(f"ALTER ROLE {me} CONNECTION LIMIT 3".encode())
             with journeys.opened(url) as (chosen, client):

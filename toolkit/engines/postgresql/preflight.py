@@ -105,14 +105,17 @@ WHERE i.indrelid = to_regclass(quote_ident(current_schema()) || '.' || quote_ide
           WHERE a.attrelid = i.indrelid AND a.attnum = ANY((i.indkey::int2[])[0:i.indnkeyatts - 1]))
 ORDER BY x.relname
 """
-# What the last steps of a plan do to the books of Temporal's tool and of Alembic, where these are there.
+# What a run does to our books, and its last steps to those of Temporal's tool and of Alembic, where these are there.
 _BOOKS = """
-SELECT w.name, string_agg(w.privilege, ', ') AS lacking
-FROM (VALUES ('record.version', 'schema_version', 'INSERT'), ('record.version', 'schema_version', 'UPDATE'),
-             ('record.version', 'schema_update_history', 'INSERT'), ('record.alembic', 'alembic_version', 'INSERT'),
-             ('record.alembic', 'alembic_version', 'DELETE')) AS w (step, name, privilege)
-WHERE w.step = ANY(%s) AND to_regclass(quote_ident(current_schema()) || '.' || w.name) IS NOT NULL
-  AND NOT has_table_privilege(to_regclass(quote_ident(current_schema()) || '.' || w.name), w.privilege)
+SELECT w.name, string_agg(p.privilege, ', ') AS lacking
+FROM (VALUES ('', 'temporal_visibility_lock', 'SELECT UPDATE'), ('', 'temporal_visibility_journal', 'SELECT INSERT'),
+             ('', 'temporal_visibility_run', 'SELECT INSERT UPDATE'),
+             ('record.version', 'schema_version', 'INSERT UPDATE'),
+             ('record.version', 'schema_update_history', 'INSERT'),
+             ('record.alembic', 'alembic_version', 'INSERT DELETE')) AS w (step, name, needed)
+CROSS JOIN regexp_split_to_table(w.needed, ' ') AS p (privilege)
+WHERE (w.step = '' OR w.step = ANY(%s)) AND to_regclass(quote_ident(current_schema()) || '.' || w.name) IS NOT NULL
+  AND NOT has_table_privilege(to_regclass(quote_ident(current_schema()) || '.' || w.name), p.privilege)
 GROUP BY w.name ORDER BY w.name
 """
 _SLOTS = (
