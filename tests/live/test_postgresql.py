@@ -265,3 +265,18 @@ def test_a_run_has_no_time_limits(postgresql: Handle) -> None:
         left = client.ask(BoundSql(asked, (names,)))
         lease.release()
     assert left == []
+
+
+def test_a_server_that_cannot_look_for_its_clients_takes_runs(
+    postgresql: Handle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As PostgreSQL on systems that tell nothing of a closed connection."""
+    execute = psycopg.Connection.execute
+
+    def refusing(self: psycopg.Connection, query: str, *values: object, **options: object) -> psycopg.Cursor:
+        if "client_connection_check_interval" in query:
+            query = "SET client_connection_check_interval = '-1'"
+        return execute(self, query, *values, **options)
+
+    monkeypatch.setattr(psycopg.Connection, "execute", refusing)
+    assert here("schema", "upgrade", postgresql.url, "--yes").code == 0
