@@ -235,6 +235,9 @@ def _carried(ask: Ask, table: str) -> Iterator[Problem]:
     if not seen:
         return
     live = traits.decode(seen["table"])
+    if seen["kept"] is not None:
+        hint = f"`schema finish` drops it, `schema rollback` goes back to it. If these find no run: DROP TABLE {OLD}."
+        yield Problem("TV5107", f"{OLD}, the old table of an earlier run, is still in the store", hint)
     wanted = f"PRIMARY KEY ({', '.join(PRIMARY_KEY)})"
     if not any(row["key"] == wanted for row in ask(_KEY, (table,))):
         hint = "Give it that key, or use --offline, which changes the table in place."
