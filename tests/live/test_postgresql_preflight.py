@@ -194,10 +194,10 @@ def prepared(url: str) -> None:
             pass
 
 
-def looked(url: str, offline: bool = False) -> list[Problem]:
+def looked(url: str, offline: bool = False, version: str = "1.14") -> list[Problem]:
     with journeys.opened(url) as (chosen, client):
         assert isinstance(client, Checking)
-        return list(client.preflight(plan_store(chosen, client, find("1.14"), chain(), NO_OVERLAY, offline)))
+        return list(client.preflight(plan_store(chosen, client, find(version), chain(), NO_OVERLAY, offline)))
 
 
 @pytest.mark.short
@@ -555,6 +555,31 @@ def test_what_uses_columns_that_go_is_told_before(postgresql: Handle) -> None:
         connection.execute(f"ALTER TABLE {TABLE} ADD COLUMN own_column INT CHECK (own_column > 0)")
         ran = here("schema", "drift", url, "--repair", "--yes")
         assert ran.code == 0, ran.err
+
+
+def test_what_cannot_go_at_the_end_of_a_way_down_is_told_before(postgresql: Handle) -> None:
+    """An extension is its maker's, often a superuser's, and others may use it: when the last steps fail, all else is
+    gone, and there is no way back."""
+    url, me = postgresql.url, f"own_{postgresql.database}"
+    prepared(url)
+    with psycopg.connect(url, autocommit=True) as connection:
+        assert not [p for p in looked(url, version="1.1") if p.fatal]
+        connection.execute(f"CREATE ROLE {me}; GRANT ALL ON SCHEMA public TO {me}".encode())
+        connection.execute("CREATE TABLE own_other (a INT); CREATE INDEX own_index ON own_other USING GIN (a)")
+        connection.execute(f"CREATE INDEX own_gin ON {TABLE} USING GIN (run_id)")
+        try:
+            connection.execute(
+                f"GRANT ALL ON ALL TABLES IN SCHEMA public TO {me}; ALTER TABLE {TABLE} OWNER TO {me}".encode()
+            )
+            found = [p.message for p in looked(f"{url}?options=-crole%3D{me}", version="1.1") if p.fatal]
+            assert found == [
+                f"the extension btree_gin, which is to go, belongs to temporal, and {me} is no member of it",
+                f"the function convert_ts, which is to go, belongs to temporal, and {me} is no member of it",
+                "these use the extension btree_gin, which is to go: own_gin, own_index",
+            ]
+            assert not [p for p in looked(f"{url}?options=-crole%3D{me}", version="1.2") if p.fatal]
+        finally:
+            connection.execute(f"REASSIGN OWNED BY {me} TO CURRENT_USER; DROP OWNED BY {me}; DROP ROLE {me}".encode())
 
 
 def test_names_that_are_taken_are_told_before(postgresql: Handle) -> None:
