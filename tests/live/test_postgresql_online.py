@@ -368,6 +368,18 @@ def test_writers_go_on_when_the_schema_gets_another_name_while_old_data_is_kept(
         assert connection.execute("SELECT run_id, status FROM executions_visibility ORDER BY 1").fetchall() == left
 
 
+def test_a_function_that_was_altered_is_written_anew(postgresql: Handle) -> None:
+    """Not dropped, be it that a fact is too many: columns use it. To go back is to have the version before, mended."""
+    url = postgresql.url
+    prepared(url, 20)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("ALTER FUNCTION convert_ts(VARCHAR) VOLATILE SECURITY DEFINER")
+    go(url)
+    at_version(url, LAST)
+    go(url, kind="rollback")
+    at_version(url, "1.9")
+
+
 def test_a_view_on_the_table_is_not_lost(postgresql: Handle) -> None:
     """A swap would leave the view on the old table: it is refused, and the plain way keeps it."""
     url = postgresql.url
