@@ -616,6 +616,7 @@ def test_a_role_that_may_not_record_the_version_is_told_before(postgresql: Handl
         try:
             for statement in (
                 f"GRANT {me}_owner TO {me}",
+                "REVOKE CREATE ON SCHEMA public FROM PUBLIC",
                 f"GRANT ALL ON SCHEMA public TO {me}",
                 f"GRANT SELECT, INSERT ON schema_version, schema_update_history, alembic_version TO {me}",
                 f"ALTER TABLE {TABLE} OWNER TO {me}_owner",
