@@ -228,15 +228,19 @@ def test_records_are_counted_however_short_a_query_may_be(postgresql: Handle) ->
 
 @pytest.mark.skipif(shutil.which("psql") is None, reason="needs psql")
 def test_a_dump_is_read_where_the_url_says(postgresql: Handle, tmp_path: Path) -> None:
-    """By its options, too, and not on this machine's own server; two databases in one URL are none."""
+    """By its options, too, a schema among them, and not on this machine's own server; two databases in one URL are
+    none."""
     target, dump = parse_url(postgresql.url, {}), tmp_path / "dump.sql"
     dump.write_text("CREATE TABLE own_table (a INT);\n")
     login = f"user={target.user}&password={target.password}"
-    options = f"postgresql:///{target.path}?host={target.host}&port={target.port}&{login}"
+    placed = "options=-csearch_path%3D%22Own%22"
+    options = f"postgresql:///{target.path}?host={target.host}&port={target.port}&{login}&{placed}"
+    with psycopg.connect(postgresql.url, autocommit=True) as connection:
+        connection.execute('CREATE SCHEMA "Own"')
     made = scratch.make(parse_url(options, {}), f"{target.path}_2")
     try:
         made.load(dump)
-        with journeys.opened(f"{postgresql.url}_2") as (_, client):
+        with journeys.opened(f"{postgresql.url}_2?{placed}") as (_, client):
             assert "own_table" in client.observe().catalog.children(("tables",))
     finally:
         made.drop()
@@ -261,3 +265,18 @@ def test_a_run_has_no_time_limits(postgresql: Handle) -> None:
         left = client.ask(BoundSql(asked, (names,)))
         lease.release()
     assert left == []
+
+
+def test_a_server_that_cannot_look_for_its_clients_takes_runs(
+    postgresql: Handle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As PostgreSQL on systems that tell nothing of a closed connection."""
+    execute = psycopg.Connection.execute
+
+    def refusing(self: psycopg.Connection, query: str, *values: object, **options: object) -> psycopg.Cursor:
+        if "client_connection_check_interval" in query:
+            query = "SET client_connection_check_interval = '-1'"
+        return execute(self, query, *values, **options)
+
+    monkeypatch.setattr(psycopg.Connection, "execute", refusing)
+    assert here("schema", "upgrade", postgresql.url, "--yes").code == 0

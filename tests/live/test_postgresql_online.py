@@ -331,7 +331,7 @@ def test_a_rollback_that_has_swapped_is_not_ended_by_finish(postgresql: Handle) 
 @pytest.mark.parametrize("begun", [False, True])
 def test_old_data_that_is_not_there_as_it_was_kept_is_no_way_back(postgresql: Handle, begun: bool) -> None:
     """As in a store that was restored from a dump, of a time when a rollback had begun, too: its tables have other
-    numbers."""
+    numbers. Where it came by replication, numbers of runs begin anew as well."""
     url = postgresql.url
     prepared(url, 20)
     go(url)
@@ -342,12 +342,43 @@ def test_old_data_that_is_not_there_as_it_was_kept_is_no_way_back(postgresql: Ha
         connection.execute("CREATE TABLE restored (LIKE temporal_visibility_old INCLUDING ALL)")
         connection.execute("DROP TABLE temporal_visibility_old")
         connection.execute("ALTER TABLE restored RENAME TO temporal_visibility_old")
+        connection.execute("ALTER TABLE temporal_visibility_run ALTER id RESTART WITH 1")
     ran = temporal_visibility("schema", "rollback", url, "--yes")
     assert (ran.code, "TV5109" in ran.err, "schema finish" in ran.err) == (1, True, True), ran.err
     ran = temporal_visibility("schema", "finish", url, "--yes")
     assert ran.code == 0, ran.err
     at_version(url, LAST)
     assert leftovers(url) == []
+
+
+def test_writers_go_on_when_the_schema_gets_another_name_while_old_data_is_kept(postgresql: Handle) -> None:
+    """Their changes come back with a rollback; so do they go on where the table alone is moved away."""
+    url = postgresql.url
+    prepared(url, 20)
+    go(url)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("CREATE SCHEMA other; ALTER TABLE executions_visibility SET SCHEMA other")
+        connection.execute("UPDATE other.executions_visibility SET status = 1 WHERE status = 2")
+        connection.execute("ALTER TABLE other.executions_visibility SET SCHEMA public")
+        connection.execute('ALTER SCHEMA public RENAME TO "Else where"; SET search_path TO "Else where"')
+        connection.execute("DELETE FROM executions_visibility WHERE status <> 1")
+        connection.execute("UPDATE executions_visibility SET status = 7")
+        left = connection.execute("SELECT run_id, status FROM executions_visibility ORDER BY 1").fetchall()
+        assert {status for _, status in left} == {7}
+        go(f"{url}?options=-csearch_path%3D%22Else%5C%20where%22", kind="rollback")
+        assert connection.execute("SELECT run_id, status FROM executions_visibility ORDER BY 1").fetchall() == left
+
+
+def test_a_function_that_was_altered_is_written_anew(postgresql: Handle) -> None:
+    """Not dropped, be it that a fact is too many: columns use it. To go back is to have the version before, mended."""
+    url = postgresql.url
+    prepared(url, 20)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("ALTER FUNCTION convert_ts(VARCHAR) VOLATILE SECURITY DEFINER")
+    go(url)
+    at_version(url, LAST)
+    go(url, kind="rollback")
+    at_version(url, "1.9")
 
 
 def test_a_view_on_the_table_is_not_lost(postgresql: Handle) -> None:

@@ -103,7 +103,7 @@ POSTGRESQL = [
     Damage("function that does nothing",
            ["CREATE OR REPLACE FUNCTION convert_ts(s VARCHAR) RETURNS TIMESTAMP AS 'BEGIN RETURN NULL; END' "
             "LANGUAGE plpgsql IMMUTABLE RETURNS NULL ON NULL INPUT"], BODY, "convert_ts(s character varying)/body"),
-    Damage("function of another volatility", ["ALTER FUNCTION convert_ts(VARCHAR) VOLATILE"], DIFFERENT,
+    Damage("function of another volatility", ["ALTER FUNCTION convert_ts(VARCHAR) VOLATILE SECURITY DEFINER"], DIFFERENT,
            "convert_ts(s character varying)"),
     Damage("function dropped with its columns", ["DROP FUNCTION convert_ts(VARCHAR) CASCADE"], MISSING,
            "convert_ts(s character varying)"),

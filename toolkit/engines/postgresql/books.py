@@ -110,9 +110,12 @@ ORDER BY r.id
 _LINES = """
 SELECT line, at::text AS at, action, note, state FROM temporal_visibility_journal WHERE run = %s ORDER BY line
 """
+# A store that came by replication has its rows and not where their sequence stood. Only the lock's holder inserts.
 _BEGIN = """
-INSERT INTO temporal_visibility_run (kind, status, wanted, owner, plan, of)
-SELECT %s, 'running', %s, coalesce(owner, ''), %s, %s FROM temporal_visibility_lock WHERE name = 'schema' RETURNING id
+INSERT INTO temporal_visibility_run (id, kind, status, wanted, owner, plan, of) OVERRIDING SYSTEM VALUE
+SELECT coalesce((SELECT max(id) FROM temporal_visibility_run), 0) + 1, %s, 'running', %s, coalesce(owner, ''), %s,
+       %s::bigint
+FROM temporal_visibility_lock WHERE name = 'schema' RETURNING id
 """
 _APPEND = """
 INSERT INTO temporal_visibility_journal (run, line, fencing, action, note, state)

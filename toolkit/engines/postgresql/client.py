@@ -6,9 +6,11 @@ It decides nothing; what to run comes as Steps, what to store as Records.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any, cast
 
 import psycopg
+from psycopg import errors
 from psycopg.conninfo import make_conninfo
 from psycopg.rows import dict_row
 
@@ -269,7 +271,9 @@ class PostgresClient:
         """What a long run needs: no time limit meant for queries, and an end soon after the end of this program."""
         connection.execute(f"SELECT {session.unlimited()}")
         if connection.info.server_version >= 140000:
-            connection.execute("SET client_connection_check_interval = '500ms'")
+            # Not every system can look. There, the end of this program is noticed when its lock expires.
+            with suppress(errors.InvalidParameterValue, errors.UndefinedObject):
+                connection.execute("SET client_connection_check_interval = '500ms'")
 
     def holder(self) -> Holder | None:
         """See `toolkit.engines.online.Coordinated.holder`."""

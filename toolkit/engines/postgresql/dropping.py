@@ -1,11 +1,13 @@
-"""What of the operator's own would go with columns that a plan drops, or keep them from going. It changes nothing."""
+"""What of the operator's own would go with what a plan drops, or keep it from going, and whether this role may drop it.
+It changes nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from toolkit.engines.online import Problem
+from toolkit.engines.online import Problem, listed
+from toolkit.engines.postgresql import planner
 from toolkit.plan import Mode, Plan
 
 Ask = Callable[[str, Sequence[object]], Sequence[Mapping[str, Any]]]
@@ -33,16 +35,52 @@ WHERE d.refclassid = 'pg_class'::regclass AND a.attname = ANY(%s)
 ORDER BY 1
 """
 
+# What the last steps of a way down drop: function and extension, whose they are, and whether that is this role.
+_LEFTOVERS = """
+SELECT l.step, l.name, pg_get_userbyid(l.owner) AS owner, pg_has_role(l.owner, 'USAGE') OR l.step LIKE 'function%%'
+  AND pg_has_role((SELECT nspowner FROM pg_namespace WHERE nspname = current_schema()), 'USAGE') AS mine,
+  current_user AS me
+FROM (SELECT 'extension.btree_gin' AS step, 'extension btree_gin' AS name, extowner AS owner
+      FROM pg_extension WHERE extname = 'btree_gin'
+      UNION ALL SELECT 'function.convert_ts', 'function convert_ts', proowner
+      FROM pg_proc WHERE oid = to_regprocedure(quote_ident(current_schema()) || '.convert_ts(varchar)')) AS l
+ORDER BY l.step
+"""
+# Indexes of the database that use the extension, but for those of our table that are ours.
+_EXTENDED = """
+SELECT DISTINCT x.oid::regclass::text AS name
+FROM pg_extension e
+JOIN pg_depend m ON m.refclassid = 'pg_extension'::regclass AND m.refobjid = e.oid AND m.deptype = 'e'
+JOIN pg_depend d ON d.refclassid = m.classid AND d.refobjid = m.objid AND d.classid = 'pg_class'::regclass
+JOIN pg_class x ON x.oid = d.objid JOIN pg_index i ON i.indexrelid = x.oid
+WHERE e.extname = 'btree_gin' AND (x.relname = ANY(%s)
+  OR i.indrelid IS DISTINCT FROM to_regclass(quote_ident(current_schema()) || '.' || quote_ident(%s)))
+ORDER BY 1
+"""
+
 
 def problems(ask: Ask, plan: Plan, table: str) -> Iterator[Problem]:
     """What uses columns that `plan` drops: indexes, checks and statistics go with them in silence, and a view is what
     the server stops at."""
     own = [path[3] for path in plan.foreign if path[:3] == ("tables", table, "indexes")]
     columns, steps = _dropped(plan, table), {step.id for step in plan.steps}
+    yield from _leftovers(ask, steps, own, table)
     found = ask(_USING, (columns, table, own, columns)) if columns else ()
     if used := [row["name"] for row in found if steps.isdisjoint(_drops(row["own"]))]:
         text = f"these use columns that {table} is to lose: {', '.join(used)}"
         yield Problem("TV5218", text, "Drop them before: they would go, too, or stop the run half-way.")
+
+
+def _leftovers(ask: Ask, steps: Collection[str], own: Sequence[str], table: str) -> Iterator[Problem]:
+    """What would stop a way down at its last steps, when there is no way back any more."""
+    going = {step.removesuffix(".drop") for step in steps if step in planner.LEFTOVERS}
+    for row in ask(_LEFTOVERS, ()) if going else ():
+        if row["step"] in going and not row["mine"]:
+            text = f"the {row['name']}, which is to go, belongs to {row['owner']}, and {row['me']} is no member of it"
+            yield Problem("TV5201", text, f"Run this as {row['owner']}, or go to a version that has it.")
+    if "extension.btree_gin" in going and (used := [row["name"] for row in ask(_EXTENDED, (own, table))]):
+        text = f"these use the extension btree_gin, which is to go: {listed(used, 3)}"
+        yield Problem("TV5218", text, "Drop them before, or go to a version that has it.")
 
 
 def _drops(name: str | None) -> tuple[str, ...]:

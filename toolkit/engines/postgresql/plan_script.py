@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from toolkit.catalog import Catalog, Json
 from toolkit.engines import scripting
 from toolkit.engines.postgresql import session
-from toolkit.engines.postgresql.render import literal
+from toolkit.engines.postgresql.render import block, literal
 from toolkit.plan import Observed, Plan, Sql, Step
 
 HOW = "psql -v ON_ERROR_STOP=1 -f FILE DATABASE"
@@ -79,7 +79,7 @@ def _assert(problem: str, catalog: Catalog, tables: Sequence[str], recorded: str
     listed = ",\n    ".join(literal(text) for text in lines(catalog)) or "NULL"
     query = _LINES.replace("{tables}", ", ".join(literal(table) for table in tables) or "NULL")
     version = literal(recorded or "nothing")
-    return _block(
+    return block(
         "DECLARE\n  wrong text;\n  found text;\nBEGIN\n"
         f"  WITH wanted(line) AS (SELECT w FROM unnest(ARRAY[\n    {listed}\n  ]::text[]) AS w WHERE w IS NOT NULL),\n"
         f"  seen(line) AS (\n{query}\n  )\n"
@@ -96,14 +96,6 @@ def _assert(problem: str, catalog: Catalog, tables: Sequence[str], recorded: str
         f"  IF wrong IS NOT NULL THEN\n    RAISE EXCEPTION '%', {literal(problem + ': ')} || left(wrong, 1000);\n"
         "  END IF;\nEND"
     )
-
-
-def _block(body: str) -> Sql:
-    """`body` as an anonymous block, in quotes that it does not contain."""
-    tag = "do"
-    while f"${tag}$" in body:
-        tag += "x"
-    return Sql(f"DO ${tag}$\n{body}\n${tag}$")
 
 
 def lines(catalog: Catalog) -> list[str]:

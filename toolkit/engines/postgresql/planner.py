@@ -46,18 +46,22 @@ def _database_objects(changed: Sequence[Difference]) -> Iterator[Step]:
             case Difference(("extensions",), _, list(names)) if names:
                 yield _simple("extension.btree_gin", "Create extension btree_gin", render.create_extension(),
                               render.drop_extension(), Expect(("catalog", "extensions"), names))  # fmt: skip
-            case Difference(("functions", *_), _, wanted) if not isinstance(wanted, Absent):
+            case Difference(("functions", _), _, wanted) if not isinstance(wanted, Absent):
                 yield _simple("function.convert_ts", "Create function convert_ts", render.create_function(),
                               render.drop_function(), Expect(("catalog", *difference.path), wanted))  # fmt: skip
             case _:
                 pass
+    if altered := [d for d in changed if d.path[0] == "functions" and len(d.path) > 2]:
+        yield Step("function.convert_ts.alter", "Write function convert_ts anew",
+                   "it is otherwise in the wanted version", StepClass.METADATA, NO_LOCK, (render.create_function(),),
+                   (), tuple(Expect(("catalog", *d.path), d.wanted) for d in altered))  # fmt: skip
 
 
 def _database_leftovers(changed: Sequence[Difference]) -> Iterator[Step]:
     """What a downgrade leaves behind, dropped when nothing uses it any more."""
     for difference in changed:
         match difference:
-            case Difference(("functions", *_), _, Absent()):
+            case Difference(("functions", _), _, Absent()):
                 gone = Expect(("catalog", *difference.path), ABSENT)
                 yield _simple("function.convert_ts.drop", "Drop function convert_ts", render.drop_function(),
                               render.create_function(), gone)  # fmt: skip

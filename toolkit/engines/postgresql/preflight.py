@@ -72,11 +72,29 @@ _KEY = """
 SELECT pg_get_constraintdef(k.oid) AS key FROM pg_constraint k
 WHERE k.contype = 'p' AND k.conrelid = to_regclass(quote_ident(current_schema()) || '.' || quote_ident(%s))
 """
+# Not those that went with a column.
 _CHECKS = """
 SELECT k.conname AS name FROM pg_constraint k WHERE k.contype = 'c' AND k.conrelid = to_regclass(quote_ident(%s))
 AND NOT EXISTS (SELECT 1 FROM pg_constraint o WHERE o.conrelid = to_regclass(quote_ident(%s)) AND o.conname = k.conname
                 AND pg_get_constraintdef(o.oid) = pg_get_constraintdef(k.oid))
+AND NOT EXISTS (SELECT 1 FROM pg_attribute a WHERE a.attrelid = k.conrelid AND a.attnum = ANY(k.conkey)
+                AND a.attname <> ALL(%s))
 ORDER BY k.conname
+"""
+# Columns of two tables. An upgrade changes no comment, and nothing of columns that no version has.
+_COLUMNS = """
+SELECT a.attname AS name,
+       a.attname <> ALL(%s) AND (format_type(a.atttypid, a.atttypmod), a.attcollation, a.attnotnull, a.attgenerated,
+                                 pg_get_expr(d.adbin, d.adrelid))
+         IS DISTINCT FROM (format_type(b.atttypid, b.atttypmod), b.attcollation, b.attnotnull, b.attgenerated,
+                           pg_get_expr(e.adbin, e.adrelid)) AS altered,
+       col_description(a.attrelid, a.attnum) IS DISTINCT FROM col_description(b.attrelid, b.attnum) AS commented
+FROM pg_attribute a JOIN pg_attribute b ON b.attname = a.attname AND NOT b.attisdropped
+LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+LEFT JOIN pg_attrdef e ON e.adrelid = b.attrelid AND e.adnum = b.attnum
+WHERE a.attrelid = to_regclass(quote_ident(%s)) AND b.attrelid = to_regclass(quote_ident(%s)) AND a.attnum > 0
+  AND NOT a.attisdropped
+ORDER BY a.attname
 """
 # Not those that contain the whole key: two rows cannot meet in them.
 _UNIQUE = """
@@ -87,14 +105,17 @@ WHERE i.indrelid = to_regclass(quote_ident(current_schema()) || '.' || quote_ide
           WHERE a.attrelid = i.indrelid AND a.attnum = ANY((i.indkey::int2[])[0:i.indnkeyatts - 1]))
 ORDER BY x.relname
 """
-# What the last steps of a plan do to the books of Temporal's tool and of Alembic, where these are there.
+# What a run does to our books, and its last steps to those of Temporal's tool and of Alembic, where these are there.
 _BOOKS = """
-SELECT w.name, string_agg(w.privilege, ', ') AS lacking
-FROM (VALUES ('record.version', 'schema_version', 'INSERT'), ('record.version', 'schema_version', 'UPDATE'),
-             ('record.version', 'schema_update_history', 'INSERT'), ('record.alembic', 'alembic_version', 'INSERT'),
-             ('record.alembic', 'alembic_version', 'DELETE')) AS w (step, name, privilege)
-WHERE w.step = ANY(%s) AND to_regclass(quote_ident(current_schema()) || '.' || w.name) IS NOT NULL
-  AND NOT has_table_privilege(to_regclass(quote_ident(current_schema()) || '.' || w.name), w.privilege)
+SELECT w.name, string_agg(p.privilege, ', ') AS lacking
+FROM (VALUES ('', 'temporal_visibility_lock', 'SELECT UPDATE'), ('', 'temporal_visibility_journal', 'SELECT INSERT'),
+             ('', 'temporal_visibility_run', 'SELECT INSERT UPDATE'),
+             ('record.version', 'schema_version', 'INSERT UPDATE'),
+             ('record.version', 'schema_update_history', 'INSERT'),
+             ('record.alembic', 'alembic_version', 'INSERT DELETE')) AS w (step, name, needed)
+CROSS JOIN regexp_split_to_table(w.needed, ' ') AS p (privilege)
+WHERE (w.step = '' OR w.step = ANY(%s)) AND to_regclass(quote_ident(current_schema()) || '.' || w.name) IS NOT NULL
+  AND NOT has_table_privilege(to_regclass(quote_ident(current_schema()) || '.' || w.name), p.privilege)
 GROUP BY w.name ORDER BY w.name
 """
 _SLOTS = (
@@ -214,6 +235,9 @@ def _carried(ask: Ask, table: str) -> Iterator[Problem]:
     if not seen:
         return
     live = traits.decode(seen["table"])
+    if seen["kept"] is not None:
+        hint = f"`schema finish` drops it, `schema rollback` goes back to it. If these find no run: DROP TABLE {OLD}."
+        yield Problem("TV5107", f"{OLD}, the old table of an earlier run, is still in the store", hint)
     wanted = f"PRIMARY KEY ({', '.join(PRIMARY_KEY)})"
     if not any(row["key"] == wanted for row in ask(_KEY, (table,))):
         hint = "Give it that key, or use --offline, which changes the table in place."
@@ -259,11 +283,22 @@ def _returned(ask: Ask, back: Step, table: str) -> Iterator[Problem]:
     if lacking := returning.gone(live, kept, made):
         text = f"columns that the old table has are gone from {table}: {', '.join(lacking)}"
         yield Problem("TV5213", text, f"Add them again. {keep}")
-    checks = [f"check constraint {row['name']} is new" for row in ask(_CHECKS, (table, OLD))]
-    if since := [*returning.changed(live, kept, made), *checks]:
+    if since := [*returning.changed(live, kept, made), *_altered(ask, table, live)]:
         text = f"what was changed on {table} since would be taken back with it: {'; '.join(since)}"
         hint = f"Drop what is new; grant, revoke and set on {OLD} what was changed. {keep}"
         yield Problem("TV5213", text, hint)
+
+
+def _altered(ask: Ask, table: str, live: traits.TableTraits) -> Iterator[str]:
+    """What was changed on the columns and checks of `table`, in words."""
+    names = list(live.columns)
+    yield from (f"check constraint {row['name']} is new" for row in ask(_CHECKS, (table, OLD, names)))
+    yield from (f"check constraint {row['name']} was dropped" for row in ask(_CHECKS, (OLD, table, names)))
+    for row in ask(_COLUMNS, (list(returning.published()), table, OLD)):
+        if row["altered"]:
+            yield f"column {row['name']} was altered"
+        if row["commented"]:
+            yield f"the comment on column {row['name']} was changed"
 
 
 def _size(size: int) -> str:

@@ -165,7 +165,8 @@ def _steps(work: _Work) -> tuple[Step, ...]:
         Step(
             f"rebuild.{name}.capture", f"Record the keys of changed rows of {name}",
             "a trigger writes them into a log; values are read later from the live row",
-            StepClass.METADATA, WRITERS, (*shadow.log(work.live.schema, work.forward.key), shadow.capture_once(name)),
+            StepClass.METADATA, WRITERS,
+            (*shadow.log(work.live.schema, work.forward.key, work.live.owner), shadow.capture_once(name)),
             (shadow.stop_capture(name),), (),
         ),
         Step(

@@ -20,7 +20,12 @@ _KNOWN: Mapping[str, tuple[str, str, str]] = {
         "The live table is untouched. Make room and run the same command again, or take the copy away with "
         "`schema rollback`.",
     ),
-    "42501": ("TV5201", "this role lacks a right", "The table's owner, or a member of that role, must run this."),
+    "42501": (
+        "TV5201",
+        "this role lacks a right",
+        "The owner of what is named, or a member of that role, must run this. To look, SELECT on all tables of the "
+        "store's schema is enough.",
+    ),
     "25006": (
         "TV5207",
         "this server takes no writes: a standby, or a read-only database",

@@ -37,6 +37,14 @@ def literal(value: str | int) -> str:
     return "E'" + quoted.replace("\\", "\\\\") + "'" if "\\" in value else f"'{quoted}'"
 
 
+def block(body: str) -> Sql:
+    """`body` as an anonymous block, in quotes that it does not contain."""
+    tag = "do"
+    while f"${tag}$" in body:
+        tag += "x"
+    return Sql(f"DO ${tag}$\n{body}\n${tag}$")
+
+
 def create_extension() -> Sql:
     """btree_gin, only when it is not there: creating it needs rights that using it does not."""
     return Sql(

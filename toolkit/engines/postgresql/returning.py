@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from toolkit.engines.physical import Table
 from toolkit.engines.postgresql import layout
 from toolkit.engines.postgresql.render import identifier
 from toolkit.engines.postgresql.traits import TableTraits
@@ -15,13 +16,19 @@ from toolkit.versions import chain
 def unlisted(back: Step, live: TableTraits, kept: TableTraits) -> tuple[str, ...]:
     """What the live table had when it came, of a run of an earlier release, which did not write it down: what the swap
     back names, and all that published versions have."""
-    rules = profile()
-    tables = [table for definition in chain() for table in layout.layout(definition, rules)]
-    published = {column.name for table in tables for column in table.columns}
-    indexes = {index.name for table in tables for index in table.indexes}
+    indexes = {index.name for table in _tables() for index in table.indexes}
     text = "\n".join(s.text for s in back.statements if isinstance(s, Sql))
     named = (name for name in (*kept.columns, *live.indexes) if identifier(name) in text)
-    return (*published.difference(kept.plain_columns), *indexes, *named)
+    return (*published().difference(kept.plain_columns), *indexes, *named)
+
+
+def published() -> set[str]:
+    """The columns of all published versions."""
+    return {column.name for table in _tables() for column in table.columns}
+
+
+def _tables() -> Iterator[Table]:
+    yield from (table for definition in chain() for table in layout.layout(definition, profile()))
 
 
 def gone(live: TableTraits, kept: TableTraits, made: Sequence[str]) -> list[str]:

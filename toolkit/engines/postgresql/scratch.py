@@ -17,7 +17,7 @@ from toolkit.engines.bound import BoundSql
 from toolkit.engines.postgresql.client import PostgresClient, connect, options
 from toolkit.engines.postgresql.render import identifier, literal
 from toolkit.engines.postgresql.typemap import profile
-from toolkit.errors import EngineError
+from toolkit.errors import EngineError, ToolkitError
 from toolkit.targets import SECRET_OPTIONS, Target
 
 _SIZE = "SELECT pg_database_size(%s) AS v"
@@ -32,6 +32,16 @@ class PostgresScratch:
 
     target: Target
     beside: PostgresClient
+
+    def place(self) -> None:
+        """Make the schema in which the target has its store: the search_path of URL or role asks for it here, too."""
+        schema = self.beside.ask(BoundSql("SELECT current_schema() AS v", ()))[0]["v"]
+        anyhow = f"{self.target.options.get('options', '')} -csearch_path=public".strip()
+        client = connect(replace(self.target, options={**self.target.options, "options": anyhow}), profile())
+        try:
+            client.execute(scratches.statement(f"CREATE SCHEMA IF NOT EXISTS {identifier(schema)}"))
+        finally:
+            client.close()
 
     def size(self) -> int | None:
         """See `Scratch.size`."""
@@ -75,4 +85,10 @@ def make(target: Target, name: str) -> PostgresScratch:
     except EngineError as error:
         beside.close()
         raise scratches.refused(error, "The role needs CREATEDB.") from None
-    return PostgresScratch(replace(target, path=name, shown=f"{target.shown} ({name})"), beside)
+    made = PostgresScratch(replace(target, path=name, shown=f"{target.shown} ({name})"), beside)
+    try:
+        made.place()
+    except ToolkitError:
+        made.drop()
+        raise
+    return made

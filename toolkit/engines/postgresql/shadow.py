@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from toolkit.engines.postgresql.names import CAPTURE, LOG, SHADOW, TRUNCATE, WEAK_LOCK_SECONDS
-from toolkit.engines.postgresql.render import identifier, literal
+from toolkit.engines.postgresql.render import block, identifier, literal
 from toolkit.plan import Sql
 
 # A chunk is a range of keys, which the planner judges by the first column, and a namespace may be half of the table.
@@ -95,8 +95,8 @@ def dress(
     comment: str | None,
     grants: Sequence[tuple[str | None, str, str, bool]],
 ) -> tuple[Sql, ...]:
-    """What LIKE does not bring: storage options, what a subscriber is told of a changed row, comment, grants, and last
-    the owner, as that may take rights away."""
+    """What LIKE does not bring: storage options, what a subscriber is told of a changed row, comment, owner, and last
+    the grants: who makes the table owns it until then, and what is granted to an owner goes with the ownership."""
     found = []
     if replica in _REPLICA:
         found.append(f"ALTER TABLE {SHADOW} REPLICA IDENTITY {_REPLICA[replica]}")
@@ -107,19 +107,23 @@ def dress(
         )
     if comment is not None:
         found.append(f"COMMENT ON TABLE {SHADOW} IS {literal(comment)}")
+    found.append(f"ALTER TABLE {SHADOW} OWNER TO {identifier(owner)}")
     for column, grantee, privilege, grantable in grants:
         what = privilege if column is None else f"{privilege} ({identifier(column)})"
         found.append(f"GRANT {what} ON {SHADOW} TO {grantee}{' WITH GRANT OPTION' * grantable}")
-    found.append(f"ALTER TABLE {SHADOW} OWNER TO {identifier(owner)}")
     return tuple(Sql(text) for text in found)
 
 
-def log(schema: str, key: Mapping[str, str]) -> tuple[Sql, ...]:
-    """The table of changed keys and the function that fills it: as its owner, whoever writes to the live table."""
+def log(schema: str, key: Mapping[str, str], owner: str) -> tuple[Sql, ...]:
+    """The table of changed keys and the function that fills it: as its owner, whoever writes to the live table. That is
+    the live table's `owner`, as a run may be somebody's who has rights here for a while only."""
     columns = ", ".join(f"{identifier(name)} {kind} NOT NULL" for name, kind in key.items())
     names = ", ".join(identifier(name) for name in key)
     new, old = (", ".join(f"{row}.{identifier(name)}" for name in key) for row in ("NEW", "OLD"))
-    insert = f"INSERT INTO {identifier(schema)}.{LOG} ({names}) VALUES"
+    here = f"INSERT INTO {identifier(schema)}.{LOG} ({names}) VALUES"
+    # A schema that was renamed takes the log along; a table that was moved alone does not.
+    moved = f"TG_TABLE_SCHEMA <> {literal(schema)} AND to_regclass(format('%I.{LOG}', TG_TABLE_SCHEMA)) IS NOT NULL"
+    there = f"EXECUTE format('INSERT INTO %I.{LOG} ({names}) VALUES ($1, $2)', TG_TABLE_SCHEMA) USING"
     return (
         PLACE,
         Sql(f"CREATE TABLE IF NOT EXISTS {LOG} (id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, {columns})"),
@@ -130,12 +134,23 @@ def log(schema: str, key: Mapping[str, str]) -> tuple[Sql, ...]:
             "    RAISE EXCEPTION 'this table is being changed by temporal-visibility and cannot be truncated'\n"
             "      USING HINT = 'Use DELETE, or end the change with schema finish or schema rollback.';\n"
             "  END IF;\n"
-            f"  IF TG_OP <> 'DELETE' THEN\n    {insert} ({new});\n  END IF;\n"
+            f"  IF TG_OP <> 'DELETE' THEN\n    IF {moved} THEN\n      {there} {new};\n"
+            f"    ELSE\n      {here} ({new});\n    END IF;\n  END IF;\n"
             f"  IF TG_OP = 'DELETE' OR (TG_OP = 'UPDATE' AND ({old}) IS DISTINCT FROM ({new})) THEN\n"
-            f"    {insert} ({old});\n  END IF;\n"
+            f"    IF {moved} THEN\n      {there} {old};\n    ELSE\n      {here} ({old});\n    END IF;\n  END IF;\n"
             "  RETURN NULL;\nEND\n"
             "$$ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp"
         ),
+        _give(schema, owner),
+    )
+
+
+def _give(schema: str, owner: str) -> Sql:
+    """Log and function to the `owner`, unless it does not get through to the log: then no write would, either."""
+    who = identifier(owner)
+    return block(
+        f"BEGIN\n  IF has_schema_privilege({literal(owner)}, {literal(schema)}, 'USAGE') THEN\n"
+        f"    ALTER TABLE {LOG} OWNER TO {who};\n    ALTER FUNCTION {CAPTURE}() OWNER TO {who};\n  END IF;\nEND"
     )
 
 

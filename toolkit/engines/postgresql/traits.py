@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from toolkit.catalog import Json
-from toolkit.engines.postgresql.names import OLD
+from toolkit.engines.postgresql.names import CAPTURE, OLD, TRUNCATE
 
 Ask = Callable[[str, Sequence[object]], Sequence[Mapping[str, Any]]]
 
@@ -53,7 +53,7 @@ SELECT json_build_object(
         WHERE d.classid = 'pg_rewrite'::regclass AND {_ON_IT} AND v.oid <> c.oid GROUP BY v.relkind, v.oid
       UNION ALL SELECT 'rule', r.rulename FROM pg_rewrite r WHERE r.ev_class = c.oid
       UNION ALL SELECT 'trigger', t.tgname FROM pg_trigger t
-        WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgname NOT LIKE 'temporal\\_visibility\\_%%'
+        WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgname NOT IN ('{CAPTURE}', '{TRUNCATE}')
       UNION ALL SELECT 'policy', p.polname FROM pg_policy p WHERE p.polrelid = c.oid
       UNION ALL SELECT 'row security', c.relname WHERE c.relrowsecurity OR c.relforcerowsecurity
       UNION ALL SELECT 'foreign key', k.conname FROM pg_constraint k
