@@ -19,7 +19,7 @@ from tests.support.online import prepared
 from toolkit.apply.runner import Options, perform, plan_store, upgrade_task
 from toolkit.attributes import AttributeType
 from toolkit.engines.mysql import others
-from toolkit.engines.mysql.connection import session
+from toolkit.engines.mysql.connection import IDLE_SECONDS, session
 from toolkit.engines.mysql.refusals import MORE_RIGHTS, PLAIN_RIGHTS
 from toolkit.errors import EngineError
 from toolkit.overlay import NO_OVERLAY
@@ -61,7 +61,8 @@ def test_a_server_that_is_careful_with_its_clients(mysql: Handle) -> None:
         sql(url, "SET GLOBAL default_storage_engine = MyISAM")
         prepared(url, 20)
         careful = {"sql_safe_updates": 1, "sql_quote_show_create": 0, "sql_select_limit": 5, "max_execution_time": 1,
-                   "max_join_size": 30, "transaction_read_only": 1, "completion_type": 1, "autocommit": 0}  # fmt: skip
+                   "max_join_size": 30, "transaction_read_only": 1, "completion_type": 1, "autocommit": 0,
+                   "wait_timeout": 2}  # fmt: skip
         wide = f"UPDATE {EV} SET search_attributes = JSON_OBJECT('BatcherUser', REPEAT('x', 300)) LIMIT 1"
         sql(url, "SET sql_mode = ''", wide, "SET GLOBAL lc_messages = 'de_DE'")
         sql(url, *(f"SET GLOBAL {name} = {value}" for name, value in careful.items()))
@@ -72,6 +73,9 @@ def test_a_server_that_is_careful_with_its_clients(mysql: Handle) -> None:
         sql(url, "SET sql_mode = '', sql_safe_updates = 0, transaction_read_only = 0", undone, "COMMIT")
         ran(url, "upgrade")
         ran(url, "rollback")
+        with journeys.opened(url) as (_, client):
+            # A run is silent for some seconds between two attempts at a lock.
+            assert client._ask("SELECT @@wait_timeout AS v") == [{"v": IDLE_SECONDS}]  # type: ignore[attr-defined]
         assert sql(url, "SET max_execution_time = 0", f"SELECT COUNT(*) FROM {EV}") == [(20,)]
 
 
