@@ -198,23 +198,36 @@ def _waiting(ask: Ask) -> Iterator[Problem]:
 
 
 def _users(ask: Ask, plan: Plan) -> Iterator[Problem]:
-    """What is not ours and uses a column that goes. MySQL takes such a column out of an index and leaves the rest of
-    it standing, without a word; a shadow's index cannot be built."""
-    touched = {e.path[2:]: e.wanted for step in plan.steps for e in step.done if e.path[:2] == ("catalog", "tables")}
-    gone = [path for path, wanted in touched.items() if path[1:2] == ("columns",) and isinstance(wanted, Absent)]
+    """What is not ours and uses a column that goes, or that is made anew. MySQL takes such a column out of an index and
+    leaves the rest of it standing, without a word; a shadow's index cannot be built."""
+    here = ("catalog", "tables")
+    told = [(step.id, e.path[2:], e.wanted) for step in plan.steps for e in step.done if e.path[:2] == here]
+    touched = {path for _, path, _ in told}
+    columns = [(id, path, wanted) for id, path, wanted in told if path[1:2] == ("columns",)]
+    gone = [path for _, path, wanted in columns if isinstance(wanted, Absent)]
     # A table that goes as a whole takes all with it.
     whole = {table for table, _, column in gone if column in PRIMARY_KEY}
     yield from _views(ask, gone, whole) if gone else ()
     gone = [path for path in gone if path[0] not in whole]
-    if not gone:
-        return
+    anew = [(id, path) for id, path, wanted in columns if isinstance(wanted, dict) and "generated" in wanted]
+    # A shadow has no index yet when its columns are made.
+    computed = {"column": [path for _, path in anew], "index": [p for id, p in anew if not id.endswith(".shadow")]}
     for kind, where, query in (("index", "indexes", _INDEXES), ("column", "columns", _GENERATED)):
-        for row in ask(query, ()):
+        for row in ask(query, ()) if gone or anew else ():
             uses = row["expr"] or identifier(row["col"] or "")
-            lost = [column for table, _, column in gone if table == row["tab"] and identifier(column) in uses]
-            if lost and (row["tab"], where, row["name"]) not in touched:
-                text = f"{kind} {row['name']} of {row['tab']} uses {', '.join(lost)}, which the wanted version has not"
-                yield Problem("TV4312", text, "Drop it before: nothing could be there of it afterwards.")
+            paths = [*gone, *(computed[kind] if row["expr"] else ())]
+            used = [column for table, _, column in paths if table == row["tab"] and identifier(column) in uses]
+            if used and (row["tab"], where, row["name"]) not in touched:
+                yield _user(f"{kind} {row['name']} of {row['tab']}", used, [c for _, _, c in gone])
+
+
+def _user(what: str, used: Sequence[str], gone: Sequence[str]) -> Problem:
+    """MySQL makes no column anew that another one is computed from."""
+    if lost := [column for column in used if column in gone]:
+        text = f"{what} uses {', '.join(lost)}, which the wanted version has not"
+        return Problem("TV4312", text, "Drop it before: nothing could be there of it afterwards.")
+    text = f"{what} is computed from {', '.join(used)}, which has to be made anew"
+    return Problem("TV4312", text, "Drop it before; it can be added again afterwards.")
 
 
 def _views(ask: Ask, gone: Sequence[Path], whole: Set[str]) -> Iterator[Problem]:
