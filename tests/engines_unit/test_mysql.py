@@ -315,7 +315,7 @@ def test_names_a_step_is_explained_by() -> None:
 
 SETTLED = {
     "read_only": 0, "super_read_only": 0, "engine_read_only": 0, "log_bin": 0, "trusts": 0, "format": "ROW",
-    "me": "own@%", "here": "db_1",
+    "me": "own@%", "here": "db_1", "most": 0,
 }  # fmt: skip
 EVERYTHING = "GRANT ALL PRIVILEGES ON *.* TO `own`@`%`"
 STEP = Step("s", "s", "", StepClass.REBUILD, NO_LOCK, (), (), ())

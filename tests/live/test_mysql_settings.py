@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from dataclasses import replace
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -33,7 +34,7 @@ def ran(url: str, *words: str) -> None:
 
 def test_a_server_of_another_place_and_spelling(mysql: Handle) -> None:
     """Its machine is not in UTC, and it makes names lower case: rights on the database are seen, and how long others
-    are in a transaction."""
+    are in a transaction. How many sessions the account may have is told."""
     with another(mysql, made=["--lower-case-table-names=1"], environment={"TZ": "JST-9"}) as address:
         server.create(address, "visibility")
         url = server.url(address, "Visibility")
@@ -50,6 +51,16 @@ def test_a_server_of_another_place_and_spelling(mysql: Handle) -> None:
             assert len(found) == 1
             assert re.fullmatch(rf"session {session(other)} \(temporal\) is in a transaction since \d\d? s", found[0])
             other.rollback()
+            name = urlsplit(own).username
+            sql(url, f"ALTER USER {name} WITH MAX_USER_CONNECTIONS 4")
+            with journeys.opened(own) as (chosen, few):
+                plan = plan_store(chosen, few, find(LAST), released(), NO_OVERLAY)
+                (note,) = [p for p in few.preflight(plan) if p.code == "TV4314"]  # type: ignore[attr-defined]
+                assert (note.fatal, note.message.endswith(f" lets {name} have 3 now")) == (False, True), note
+                sql(url, f"ALTER USER {name} WITH MAX_USER_CONNECTIONS 1")
+                full = temporal_visibility("schema", "status", own)
+                assert "are taken: end some" in full.err
+            sql(url, f"ALTER USER {name} WITH MAX_USER_CONNECTIONS 0")
             ran(own, "upgrade")
 
 

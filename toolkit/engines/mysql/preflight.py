@@ -17,10 +17,13 @@ from toolkit.engines.mysql.others import Ask
 from toolkit.engines.mysql.refusals import DEFINER_RIGHTS, MORE_RIGHTS, PLAIN_RIGHTS
 from toolkit.engines.mysql.render import identifier
 from toolkit.engines.online import Problem
+from toolkit.engines.shared_work import REPLAYERS
 from toolkit.errors import EngineError
 from toolkit.plan import Plan
 
 LONG_SECONDS = 60
+# The run's own, its heart's, the one that watches its waits, one for a swap of two tables, and those of a replay.
+SESSIONS = 4 + REPLAYERS
 # Those that let an account write to a server that is read-only, and make triggers on one with a binary log.
 _SUPER = "SUPER"
 _STRONG = frozenset({_SUPER, "CONNECTION_ADMIN"})
@@ -28,6 +31,7 @@ _STRONG = frozenset({_SUPER, "CONNECTION_ADMIN"})
 _SERVER = """
 SELECT @@read_only AS read_only, @@super_read_only AS super_read_only, @@innodb_read_only AS engine_read_only,
        @@log_bin AS log_bin, @@log_bin_trust_function_creators AS trusts, @@binlog_format AS format,
+       @@max_user_connections AS most,
        CURRENT_USER() AS me, DATABASE() AS here
 """
 _CLUSTER = "SHOW VARIABLES WHERE Variable_name IN ('wsrep_on', 'group_replication_single_primary_mode')"
@@ -69,7 +73,7 @@ def check(ask: Ask, plan: Plan, tables: Sequence[str]) -> tuple[Problem, ...]:
     found += _undone(ask, plan)
     if plan.kept:
         found += [*_definer(server, own, database), *_triggers(server, have), *_cluster(ask), *_carried(ask, tables)]
-        found += [*_following(ask), *_followed(ask)]
+        found += [*_following(ask), *_followed(ask), *_room(ask, int(server["most"]), user)]
     return tuple(sorted(found, key=lambda problem: not problem.fatal))
 
 
@@ -181,6 +185,15 @@ def _followed(ask: Ask) -> Iterator[Problem]:
     if number := len(_tells(ask, "SHOW REPLICAS")):
         text = f"{number} replica{'s' * (number > 1)} follow{'s' * (number == 1)} this server: the copy goes there, too"
         yield Problem("TV5162", text, "--max-lag makes the copy wait for them.", fatal=False)
+
+
+def _room(ask: Ask, most: int, user: str) -> Iterator[Problem]:
+    """`most`: sessions that this account may have, 0: any number. An account sees its own ones in any case."""
+    more = most - sum(row["User"] == user for row in ask(others.SHOWN, ())) if most else SESSIONS
+    if more < SESSIONS - 1:
+        text = f"a run needs up to {SESSIONS - 1} more sessions, and MAX_USER_CONNECTIONS lets {user} have"
+        hint = "Raise it, or end some. A run that gets none stops; the same command goes on."
+        yield Problem("TV4314", f"{text} {max(0, more)} now", hint, fatal=False)
 
 
 def _waiting(ask: Ask) -> Iterator[Problem]:
