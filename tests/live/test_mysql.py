@@ -15,6 +15,7 @@ from tests.support.mysql import CHSA, CSA, EV, HALVES, NEWEST, at, databases, sc
 from toolkit.apply.runner import plan_store
 from toolkit.catalog import differences
 from toolkit.engines import scratches
+from toolkit.errors import EngineError
 from toolkit.overlay import NO_OVERLAY
 from toolkit.plan import Sql
 from toolkit.records import Record
@@ -107,7 +108,13 @@ def test_objects_of_others_are_left_alone(mysql: Handle) -> None:
             f"CREATE VIEW open_runs AS SELECT run_id FROM {EV} WHERE close_time IS NULL",
             f"CREATE INDEX by_mine ON {EV} (workflow_id, run_id)",
             f"CREATE TRIGGER watch AFTER DELETE ON {EV} FOR EACH ROW INSERT IGNORE INTO reports VALUES (1)",
+            f"CREATE VIEW {CHSA} AS SELECT run_id FROM {EV}",
         )
+        # What has the name of a table that is to be made is no table, though MySQL passes over it.
+        with pytest.raises(EngineError, match=f"{CHSA} is a view") as taken:
+            journeys.upgrade(chosen, client, NEWEST)
+        assert (taken.value.code, client.observe().recorded) == ("TV5209", "1.9")
+        sql(mysql.url, f"DROP VIEW {CHSA}")
         plan = journeys.upgrade(chosen, client, NEWEST)
         foreign = {"/".join(path) for path in plan.foreign}
         assert foreign == {"tables/reports", "views", f"tables/{EV}/indexes/by_mine", f"tables/{EV}/triggers"}

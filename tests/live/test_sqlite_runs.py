@@ -303,6 +303,7 @@ def test_views_triggers_and_indexes_of_others_go_along(sqlite: EmbeddedHandle) -
         ("ALTER TABLE executions_visibility RENAME TO kept", "TV4407"),
         ("CREATE TABLE other (x); CREATE INDEX BY_TEMPORAL_BOOL_01 ON other (x)", "TV4407"),
         ("ALTER TABLE executions_visibility ADD COLUMN mine TEXT", "TV4408"),
+        ("DROP TABLE executions_visibility; CREATE VIEW executions_visibility AS SELECT 1", "TV5209"),
     ],
 )
 def test_what_stands_in_the_way_is_told_before(sqlite: EmbeddedHandle, made: str, code: str) -> None:

@@ -51,6 +51,11 @@ SELECT u.TABLE_NAME AS tab, CONCAT(v.TABLE_SCHEMA, '.', v.TABLE_NAME) AS name, v
 FROM information_schema.VIEW_TABLE_USAGE u JOIN information_schema.VIEWS v
   ON v.TABLE_SCHEMA = u.VIEW_SCHEMA AND v.TABLE_NAME = u.VIEW_NAME WHERE u.TABLE_SCHEMA = DATABASE()
 """
+# CREATE TABLE IF NOT EXISTS passes over them.
+_NO_TABLES = """
+SELECT TABLE_NAME AS name, LOWER(TABLE_TYPE) AS kind FROM information_schema.TABLES
+WHERE TABLE_SCHEMA = DATABASE() AND TABLE_TYPE <> 'BASE TABLE'
+"""
 _GRANT = re.compile(r"^GRANT (.+) ON (.+?) TO ")
 _ROLE = re.compile(r"^GRANT `(?!.* ON )")
 _LISTED = re.compile(r"[A-Z][A-Z_ ]*[A-Z]")
@@ -70,11 +75,20 @@ def check(ask: Ask, plan: Plan, tables: Sequence[str]) -> tuple[Problem, ...]:
     found = [*_writes(server, have), *_rights(server, have, plan), *_waiting(ask), *_users(ask, plan)]
     if any(step.id == STEP_BACK for step in plan.steps):
         found += _altered(ask, tables)
-    found += _undone(ask, plan)
+    found += [*_undone(ask, plan), *_taken(ask, plan, tables)]
     if plan.kept:
         found += [*_definer(server, own, database), *_triggers(server, have), *_cluster(ask), *_carried(ask, tables)]
         found += [*_following(ask), *_followed(ask), *_room(ask, int(server["most"]), user)]
     return tuple(sorted(found, key=lambda problem: not problem.fatal))
+
+
+def _taken(ask: Ask, plan: Plan, tables: Sequence[str]) -> Iterator[Problem]:
+    """The run would record a version whose table is not there."""
+    made = {name for name in tables if any(step.id == f"table.{name}" for step in plan.steps)}
+    for row in ask(_NO_TABLES, ()) if made else ():
+        if row["name"].lower() in made:
+            text = f"{row['name']} is a {row['kind']}, where a table of the schema has to be made"
+            yield Problem("TV5209", text, "Rename or drop it.")
 
 
 def _lines(ask: Ask, query: str, values: Sequence[object] = ()) -> list[str]:
