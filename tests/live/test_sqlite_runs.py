@@ -116,6 +116,10 @@ def test_a_file_that_somebody_else_holds(sqlite: EmbeddedHandle) -> None:
     ran = temporal_visibility("schema", "upgrade", url, "--to", "1.14", "--yes")
     assert (ran.code, "TV4403" in ran.err) == (1, True), ran.err
     blocker.execute("ROLLBACK")
+    blocker.execute("BEGIN EXCLUSIVE")
+    # Then nobody can even look.
+    assert "Another process has it" in temporal_visibility("schema", "status", url).err
+    blocker.execute("ROLLBACK")
 
     def watch(action: Action, outcome: Outcome | None) -> None:
         if isinstance(action, RunStep) and not blocker.in_transaction:
