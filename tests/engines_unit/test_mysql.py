@@ -315,7 +315,7 @@ def test_names_a_step_is_explained_by() -> None:
 
 SETTLED = {
     "read_only": 0, "super_read_only": 0, "engine_read_only": 0, "log_bin": 0, "trusts": 0, "format": "ROW",
-    "me": "own@%", "here": "db_1",
+    "me": "own@%", "here": "db_1", "most": 0,
 }  # fmt: skip
 EVERYTHING = "GRANT ALL PRIVILEGES ON *.* TO `own`@`%`"
 STEP = Step("s", "s", "", StepClass.REBUILD, NO_LOCK, (), (), ())
@@ -420,10 +420,14 @@ def test_an_account_that_may_not_see_transactions_is_not_kept_waiting() -> None:
 
 
 def test_a_dump_is_cut_as_mysqls_own_client_does() -> None:
-    """What is about its server is left out: `GTID_PURGED` would be that of the server it is read on."""
+    """What is about its server is left out: `GTID_PURGED` would be that of the server it is read on, and a replica's
+    place in its source's log would be another."""
     dump = (
         "-- MySQL dump\n\nSET @MYSQLDUMP_TEMP_LOG_BIN = @@SESSION.SQL_LOG_BIN;\nSET @@SESSION.SQL_LOG_BIN= 0;\n"
         "--\n-- GTID state\n--\n\nSET @@GLOBAL.GTID_PURGED=/*!80000 '+'*/ '3e11fa47-71ca-11e1-9e33-c80aa9429562:1-7';\n"
+        "STOP REPLICA;\nCHANGE REPLICATION SOURCE TO SOURCE_LOG_FILE='bin.000002', SOURCE_LOG_POS=157;\n"
+        "CHANGE MASTER TO MASTER_LOG_FILE='bin.000002', MASTER_LOG_POS=157;\nSTART SLAVE;\n"
+        "/*!80001 CREATE USER IF NOT EXISTS `a`@`%` */;\nGRANT ALL PRIVILEGES ON `d`.* TO `a`@`%`;\n"
         "CREATE TABLE `t` (\n  `a` int COMMENT 'ON x.y; --'\n);\nDELIMITER ;;\n"
         "/*!50003 CREATE*/ /*!50017 DEFINER=`a`@`%`*/ /*!50003 TRIGGER `x` AFTER INSERT ON `t` FOR EACH ROW BEGIN\n"
         "  SET @a = 1;\nEND */;;\nDELIMITER ;\n"

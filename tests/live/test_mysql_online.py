@@ -438,6 +438,23 @@ def test_an_account_with_the_rights_that_are_asked_for(mysql: Handle) -> None:
         sql(url, f"DROP USER {name}", f"DROP ROLE {name}_role")
 
 
+def test_what_goes_with_a_side_table_is_found_again(mysql: Handle) -> None:
+    """A downgrade drops the table of CHASM's attributes, as somebody may; their values stay in the records, and are
+    brought into it when it is made again."""
+    url = mysql.url
+    prepared(url, 30, "1.11")
+    found = f"SELECT run_id, TemporalKeyword01, TemporalInt01 FROM {CHSA} WHERE TemporalInt01 IS NOT NULL ORDER BY 1"
+    before = sql(url, f"UPDATE {CHSA} SET _version = 7", f"UPDATE {EV} SET _version = 7", found)
+    assert before
+    ran(url, "downgrade", "--to", "1.10")
+    ran(url, "upgrade", "--to", "1.11")
+    assert sql(url, found) == before
+    sql(url, f"DROP TABLE {CHSA}")
+    ran(url, "drift", "--repair", "--offline")
+    assert sql(url, found) == before
+    assert sql(url, f"SELECT DISTINCT _version FROM {CHSA}") == [(7,)]
+
+
 @pytest.mark.faults
 def test_a_server_that_takes_no_writes(mysql: Handle) -> None:
     url = mysql.url

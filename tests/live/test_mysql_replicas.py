@@ -12,16 +12,20 @@ import pytest
 from tests.engines.handles import Handle
 from tests.engines.processes import wait_until
 from tests.support import journeys
+from tests.support.catalogs import LAST, released
 from tests.support.command import temporal_visibility
 from tests.support.mysql import EV, account, ask, driver, sql
-from tests.support.mysql_servers import Pair, replicated
+from tests.support.mysql_servers import DATABASE, Pair, replicated
 from tests.support.mysql_writing import MysqlWriter, leftovers
 from tests.support.online import go, prepared
 from toolkit.apply.actions import Action, CopyChunk, Outcome, Pause
 from toolkit.apply.limits import Limits
-from toolkit.apply.runner import Options
+from toolkit.apply.runner import Options, plan_store
 from toolkit.apply.task import Watch
 from toolkit.engines.mysql.connection import session
+from toolkit.engines.mysql.refusals import MORE_RIGHTS, PLAIN_RIGHTS
+from toolkit.overlay import NO_OVERLAY
+from toolkit.versions import find
 
 ROWS = 1200
 # Chunks so small that a replica that stands still falls behind long before the last one.
@@ -65,7 +69,8 @@ def same(pair: Pair, writer: MysqlWriter) -> None:
 
 def test_a_copy_waits_for_replicas_and_goes_on_when_they_have_caught_up(pair: Pair) -> None:
     """Those that the URL names, though they tell the server nothing; and a replica takes no upgrade itself, not even
-    one that takes writes: what it gets from its source goes past all triggers."""
+    one that takes writes: what it gets from its source goes past all triggers. An account that cannot see that it is
+    one is told so much."""
     prepared(pair.source, ROWS)
     ((executed,),) = sql(pair.source, "SELECT @@GLOBAL.gtid_executed")
     assert sql(pair.replica, f"SELECT WAIT_FOR_EXECUTED_GTID_SET('{executed}', 60)") == [(0,)]
@@ -74,6 +79,14 @@ def test_a_copy_waits_for_replicas_and_goes_on_when_they_have_caught_up(pair: Pa
         ran = temporal_visibility("schema", "upgrade", pair.replica, "--yes")
         assert (ran.code, code in ran.err) == (1, True), ran.err
     assert leftovers(pair.replica) == []
+    rights = ", ".join((*PLAIN_RIGHTS, *MORE_RIGHTS))
+    with (
+        account(pair.replica, "own", f"GRANT {rights} ON {DATABASE}.* TO {{}}") as own,
+        journeys.opened(own) as (chosen, client),
+    ):
+        plan = plan_store(chosen, client, find(LAST), released(), NO_OVERLAY)
+        (note,) = [p for p in client.preflight(plan) if p.code == "TV4304"]  # type: ignore[attr-defined]
+        assert (note.fatal, "may not see" in note.message) == (False, True), note
     held = Held(pair.replica, "START REPLICA SQL_THREAD")
     url = f"{pair.source}?replicas={pair.place}"
     sql(pair.replica, "STOP REPLICA SQL_THREAD")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from itertools import pairwise
 from typing import Any
 
@@ -12,12 +13,12 @@ from tests.engines.handles import Handle
 from tests.support import journeys
 from tests.support.catalogs import released
 from tests.support.command import temporal_visibility
-from tests.support.mysql import EV, HALVES, at, script, sql, temporal
+from tests.support.mysql import EV, HALVES, ask, at, driver, script, sql, temporal
 from tests.support.shells import feed
 from toolkit.catalog import differences
 from toolkit.engines import mysql as engine
 
-CAREFUL = "SET SESSION sql_safe_updates = 1, autocommit = 0;\n"
+CAREFUL = "SET SESSION sql_safe_updates = 1, autocommit = 0, default_storage_engine = MyISAM;\n"
 
 
 def test_every_script_reaches_its_version(mysql: Handle, tmp_path: Any) -> None:
@@ -72,11 +73,30 @@ def test_a_plan_as_a_script_beside_a_table_of_any_name(mysql: Handle, tmp_path: 
 
 
 def test_a_careful_client_records_the_version(mysql: Handle, tmp_path: Any) -> None:
-    """One that commits nothing by itself, and refuses updates of many rows."""
+    """One that commits nothing by itself, refuses updates of many rows, and makes tables of another kind."""
     for path, version in {"install/1.5": "1.5", "upgrade/1.5-1.6": "1.6", "downgrade/1.6-1.5": "1.5"}.items():
         feed(mysql.url, CAREFUL + script(path), tmp_path)
         with journeys.opened(mysql.url) as (_, client):
             assert client.observe().recorded == version
+    assert "ENGINE=InnoDB" in sql(mysql.url, "SHOW CREATE TABLE schema_version")[0][1]
+
+
+def test_a_script_does_not_wait_for_long(mysql: Handle, tmp_path: Any) -> None:
+    """Writers would queue behind it for as long as somebody forgets a transaction; it may be run again."""
+    feed(mysql.url, script("install/1.9"), tmp_path)
+    upgrade = script("upgrade/1.9-1.10").replace("lock_wait_timeout = 5", "lock_wait_timeout = 1")
+    with driver(mysql.url) as reader:
+        reader.begin()
+        ask(reader, f"SELECT COUNT(*) FROM {EV}")
+        end = threading.Timer(5, reader.rollback)
+        end.start()
+        with pytest.raises(pymysql.MySQLError, match="Lock wait timeout"):
+            feed(mysql.url, upgrade, tmp_path)
+        end.cancel()
+        reader.rollback()
+    feed(mysql.url, upgrade, tmp_path)
+    with journeys.opened(mysql.url) as (_, client):
+        assert client.observe().recorded == "1.10"
 
 
 LASTING = ("CREATE", "ALTER", "EXECUTE", "INSERT", "UPDATE")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from dataclasses import replace
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -19,7 +20,7 @@ from tests.support.online import prepared
 from toolkit.apply.runner import Options, perform, plan_store, upgrade_task
 from toolkit.attributes import AttributeType
 from toolkit.engines.mysql import others
-from toolkit.engines.mysql.connection import session
+from toolkit.engines.mysql.connection import IDLE_SECONDS, session
 from toolkit.engines.mysql.refusals import MORE_RIGHTS, PLAIN_RIGHTS
 from toolkit.errors import EngineError
 from toolkit.overlay import NO_OVERLAY
@@ -33,7 +34,7 @@ def ran(url: str, *words: str) -> None:
 
 def test_a_server_of_another_place_and_spelling(mysql: Handle) -> None:
     """Its machine is not in UTC, and it makes names lower case: rights on the database are seen, and how long others
-    are in a transaction."""
+    are in a transaction. How many sessions the account may have is told."""
     with another(mysql, made=["--lower-case-table-names=1"], environment={"TZ": "JST-9"}) as address:
         server.create(address, "visibility")
         url = server.url(address, "Visibility")
@@ -50,6 +51,16 @@ def test_a_server_of_another_place_and_spelling(mysql: Handle) -> None:
             assert len(found) == 1
             assert re.fullmatch(rf"session {session(other)} \(temporal\) is in a transaction since \d\d? s", found[0])
             other.rollback()
+            name = urlsplit(own).username
+            sql(url, f"ALTER USER {name} WITH MAX_USER_CONNECTIONS 4")
+            with journeys.opened(own) as (chosen, few):
+                plan = plan_store(chosen, few, find(LAST), released(), NO_OVERLAY)
+                (note,) = [p for p in few.preflight(plan) if p.code == "TV4314"]  # type: ignore[attr-defined]
+                assert (note.fatal, note.message.endswith(f" lets {name} have 3 now")) == (False, True), note
+                sql(url, f"ALTER USER {name} WITH MAX_USER_CONNECTIONS 1")
+                full = temporal_visibility("schema", "status", own)
+                assert "are taken: end some" in full.err
+            sql(url, f"ALTER USER {name} WITH MAX_USER_CONNECTIONS 0")
             ran(own, "upgrade")
 
 
@@ -61,7 +72,8 @@ def test_a_server_that_is_careful_with_its_clients(mysql: Handle) -> None:
         sql(url, "SET GLOBAL default_storage_engine = MyISAM")
         prepared(url, 20)
         careful = {"sql_safe_updates": 1, "sql_quote_show_create": 0, "sql_select_limit": 5, "max_execution_time": 1,
-                   "max_join_size": 30, "transaction_read_only": 1, "completion_type": 1, "autocommit": 0}  # fmt: skip
+                   "max_join_size": 30, "transaction_read_only": 1, "completion_type": 1, "autocommit": 0,
+                   "wait_timeout": 2}  # fmt: skip
         wide = f"UPDATE {EV} SET search_attributes = JSON_OBJECT('BatcherUser', REPEAT('x', 300)) LIMIT 1"
         sql(url, "SET sql_mode = ''", wide, "SET GLOBAL lc_messages = 'de_DE'")
         sql(url, *(f"SET GLOBAL {name} = {value}" for name, value in careful.items()))
@@ -72,6 +84,9 @@ def test_a_server_that_is_careful_with_its_clients(mysql: Handle) -> None:
         sql(url, "SET sql_mode = '', sql_safe_updates = 0, transaction_read_only = 0", undone, "COMMIT")
         ran(url, "upgrade")
         ran(url, "rollback")
+        with journeys.opened(url) as (_, client):
+            # A run is silent for some seconds between two attempts at a lock.
+            assert client._ask("SELECT @@wait_timeout AS v") == [{"v": IDLE_SECONDS}]  # type: ignore[attr-defined]
         assert sql(url, "SET max_execution_time = 0", f"SELECT COUNT(*) FROM {EV}") == [(20,)]
 
 

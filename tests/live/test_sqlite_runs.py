@@ -116,6 +116,10 @@ def test_a_file_that_somebody_else_holds(sqlite: EmbeddedHandle) -> None:
     ran = temporal_visibility("schema", "upgrade", url, "--to", "1.14", "--yes")
     assert (ran.code, "TV4403" in ran.err) == (1, True), ran.err
     blocker.execute("ROLLBACK")
+    blocker.execute("BEGIN EXCLUSIVE")
+    # Then nobody can even look.
+    assert "Another process has it" in temporal_visibility("schema", "status", url).err
+    blocker.execute("ROLLBACK")
 
     def watch(action: Action, outcome: Outcome | None) -> None:
         if isinstance(action, RunStep) and not blocker.in_transaction:
@@ -303,6 +307,7 @@ def test_views_triggers_and_indexes_of_others_go_along(sqlite: EmbeddedHandle) -
         ("ALTER TABLE executions_visibility RENAME TO kept", "TV4407"),
         ("CREATE TABLE other (x); CREATE INDEX BY_TEMPORAL_BOOL_01 ON other (x)", "TV4407"),
         ("ALTER TABLE executions_visibility ADD COLUMN mine TEXT", "TV4408"),
+        ("DROP TABLE executions_visibility; CREATE VIEW executions_visibility AS SELECT 1", "TV5209"),
     ],
 )
 def test_what_stands_in_the_way_is_told_before(sqlite: EmbeddedHandle, made: str, code: str) -> None:

@@ -54,7 +54,7 @@ def steps(observed: Observed, wanted: Definition, overlay: Overlay = NO_OVERLAY)
 
 def online(observed: Observed, wanted: Definition, overlay: Overlay = NO_OVERLAY) -> Route:
     """See `toolkit.engines.online.OnlineEngine.online`."""
-    return rebuild.route(planner.steps(observed, wanted, profile()), observed, wanted, profile())
+    return rebuild.route(planner.steps(observed, wanted, profile(), beside=True), observed, wanted, profile())
 
 
 def objects(change: Change) -> tuple[str, ...]:

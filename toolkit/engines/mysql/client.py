@@ -238,8 +238,8 @@ class MysqlClient:
             connection = opened(self._target)
             settle(connection, LOCK_WAIT_TIMEOUT)
         except (pymysql.MySQLError, OSError) as error:
-            raise ConnectionFailed("TV4002", f"lost the connection to {self._target.shown}: "
-                                   f"{self._target.redact(refusals.text_of(error))}") from None  # fmt: skip
+            text = f"no further session of {self._target.shown}: {self._target.redact(refusals.text_of(error))}"
+            raise ConnectionFailed("TV4002", text, refusals.way_on(error)) from None
         self._sessions.append(session(connection))
         return connection
 

@@ -24,6 +24,8 @@ CONNECT_TIMEOUT = 10
 # A network that is gone is noticed within a minute; by itself TCP would wait for hours. And whoever forwards packets
 # does not forget a session while an index is built.
 _KEEPALIVES = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}
+# MySQL's own default: a server may end idle sessions within seconds, and some of ours wait for the work of others.
+IDLE_SECONDS = 28_800
 _OPTIONS = ("ssl-mode", "ssl-ca", "ssl-cert", "ssl-key", "socket", "replicas")
 # The driver's own switches, strongest first, and the mode each stands for.
 _SWITCHES = {
@@ -41,7 +43,7 @@ _SESSION = (
     "transaction_isolation = 'REPEATABLE-READ', information_schema_stats_expiry = 0, range_optimizer_max_mem_size = 0, "
     "sql_safe_updates = 0, sql_select_limit = 18446744073709551615, sql_big_selects = 1, sql_quote_show_create = 1, "
     "max_execution_time = 0, transaction_read_only = 0, completion_type = 0, default_storage_engine = InnoDB, "
-    "lc_messages = 'en_US'"
+    f"lc_messages = 'en_US', wait_timeout = {IDLE_SECONDS}"
 )
 # The driver asks for autocommit only where the server's greeting says that it is off, which no greeting does.
 _FIRST = "SET autocommit = 1"
@@ -153,6 +155,17 @@ def ask(connection: Connection, query: str, values: object = None) -> list[dict[
 def session(connection: Connection) -> int:
     """How the server calls this session."""
     return int(connection.thread_id())  # type: ignore[no-untyped-call]
+
+
+def answers(connection: Connection | None) -> bool:
+    """Whether there is a connection whose server still knows it; it may have ended an idle session without a word."""
+    if connection is None or not connection.open:
+        return False
+    try:
+        connection.ping(reconnect=False)
+    except pymysql.MySQLError:
+        return False
+    return True
 
 
 def run(connection: Connection, statement: str, values: object = None) -> int:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from toolkit.engines.measuring import SAMPLE_ROWS, SAMPLE_SECONDS, Measures, Pace, Table, Work, built
+from toolkit.engines.mysql.fill import FILL
 from toolkit.engines.mysql.render import identifier
 from toolkit.errors import EngineError
 from toolkit.plan import Mode, Step, StepClass
@@ -71,6 +72,8 @@ def work(step: Step, measures: Measures, main: str) -> Work | None:
     """What a step does to the rows of its table, which its id names."""
     table = next((part for part in step.id.split(".")[1:] if part in measures.tables), main)
     match step.mode:
+        case Mode.COPY if step.id.startswith(f"{FILL}."):
+            return Work(main, reads=1.0)
         case Mode.COPY:
             return Work(table, copies=1.0)
         case Mode.COMPARE:

@@ -11,13 +11,11 @@ from collections.abc import Mapping, Sequence
 from toolkit.catalog import Catalog, Json
 from toolkit.engines import scripting
 from toolkit.engines.mysql.render import SQL_MODE, literal
-from toolkit.engines.mysql.versions import RECORDED, TABLES
+from toolkit.engines.mysql.versions import LOCK_SECONDS, RECORDED, TABLES
 from toolkit.engines.version_tables import create_tables
 from toolkit.plan import Observed, Plan, Sql
 
 HOW = "mysql --default-character-set=utf8mb4 DATABASE < FILE"
-# Everybody queues behind an ALTER that waits for a table: it is given up soon, and the script may be run again.
-LOCK_SECONDS = 5
 
 _LINES = """
 SELECT CONCAT('column ', TABLE_NAME, '.', COLUMN_NAME, ': ', COLUMN_TYPE, IF(IS_NULLABLE = 'NO', ' not null', ''),

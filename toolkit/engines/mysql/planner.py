@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from toolkit.attributes import Group
 from toolkit.catalog import ABSENT, Catalog
 from toolkit.definition import Definition
-from toolkit.engines.mysql import alter, drift, render
+from toolkit.engines.mysql import alter, drift, fill, render
 from toolkit.engines.mysql import layout as layouts
 from toolkit.engines.mysql.traits import is_strict
 from toolkit.engines.mysql.typemap import Profile
@@ -19,8 +19,9 @@ from toolkit.engines.physical import Layout, Table
 from toolkit.plan import NO_LOCK, Expect, Observed, Step, StepClass
 
 
-def steps(observed: Observed, wanted: Definition, rules: Profile) -> tuple[Step, ...]:
-    """The steps to `wanted`; foreign objects must have been taken out of `observed` before."""
+def steps(observed: Observed, wanted: Definition, rules: Profile, beside: bool = False) -> tuple[Step, ...]:
+    """The steps to `wanted`; foreign objects must have been taken out of `observed` before. `beside`: what can be done
+    in pieces beside writers, is."""
     goal = layouts.layout(wanted, rules)
     have = observed.catalog.children(("tables",))
     work: list[Step] = []
@@ -29,7 +30,7 @@ def steps(observed: Observed, wanted: Definition, rules: Profile) -> tuple[Step,
             change = alter.alteration(table, observed.catalog)
             work += [*drift.mend(table, observed.catalog), *alter.steps(change, is_strict(observed))]
         else:
-            work.append(_create(table))
+            work += [_create(table), *fill.steps(table, observed, rules.table, beside)]
     return (*work, *_leftovers(goal, observed.catalog), *record_steps(observed, wanted))
 
 

@@ -17,10 +17,13 @@ from toolkit.engines.mysql.others import Ask
 from toolkit.engines.mysql.refusals import DEFINER_RIGHTS, MORE_RIGHTS, PLAIN_RIGHTS
 from toolkit.engines.mysql.render import identifier
 from toolkit.engines.online import Problem
+from toolkit.engines.shared_work import REPLAYERS
 from toolkit.errors import EngineError
 from toolkit.plan import Plan
 
 LONG_SECONDS = 60
+# The run's own, its heart's, the one that watches its waits, one for a swap of two tables, and those of a replay.
+SESSIONS = 4 + REPLAYERS
 # Those that let an account write to a server that is read-only, and make triggers on one with a binary log.
 _SUPER = "SUPER"
 _STRONG = frozenset({_SUPER, "CONNECTION_ADMIN"})
@@ -28,12 +31,19 @@ _STRONG = frozenset({_SUPER, "CONNECTION_ADMIN"})
 _SERVER = """
 SELECT @@read_only AS read_only, @@super_read_only AS super_read_only, @@innodb_read_only AS engine_read_only,
        @@log_bin AS log_bin, @@log_bin_trust_function_creators AS trusts, @@binlog_format AS format,
+       @@max_user_connections AS most,
        CURRENT_USER() AS me, DATABASE() AS here
 """
 _CLUSTER = "SHOW VARIABLES WHERE Variable_name IN ('wsrep_on', 'group_replication_single_primary_mode')"
 _MEMBERS = "SELECT COUNT(*) AS v FROM performance_schema.replication_group_members WHERE MEMBER_STATE = 'ONLINE'"
 # 8.0.22 has the first form, 8.4 no longer the second.
 _SOURCES = ("SHOW REPLICA STATUS", "SHOW SLAVE STATUS")
+# Every account may see whose transactions this server has, and by which names it gives its own.
+_DONE_HERE = """
+SHOW GLOBAL VARIABLES WHERE Variable_name IN
+  ('gtid_executed', 'server_uuid', 'group_replication_group_name', 'group_replication_view_change_uuid')
+"""
+_NAMED = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _INDEXES = """
 SELECT TABLE_NAME AS tab, INDEX_NAME AS name, COLUMN_NAME AS col, EXPRESSION AS expr
 FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = DATABASE()
@@ -46,6 +56,11 @@ _VIEWS = """
 SELECT u.TABLE_NAME AS tab, CONCAT(v.TABLE_SCHEMA, '.', v.TABLE_NAME) AS name, v.VIEW_DEFINITION AS text
 FROM information_schema.VIEW_TABLE_USAGE u JOIN information_schema.VIEWS v
   ON v.TABLE_SCHEMA = u.VIEW_SCHEMA AND v.TABLE_NAME = u.VIEW_NAME WHERE u.TABLE_SCHEMA = DATABASE()
+"""
+# CREATE TABLE IF NOT EXISTS passes over them.
+_NO_TABLES = """
+SELECT TABLE_NAME AS name, LOWER(TABLE_TYPE) AS kind FROM information_schema.TABLES
+WHERE TABLE_SCHEMA = DATABASE() AND TABLE_TYPE <> 'BASE TABLE'
 """
 _GRANT = re.compile(r"^GRANT (.+) ON (.+?) TO ")
 _ROLE = re.compile(r"^GRANT `(?!.* ON )")
@@ -66,11 +81,20 @@ def check(ask: Ask, plan: Plan, tables: Sequence[str]) -> tuple[Problem, ...]:
     found = [*_writes(server, have), *_rights(server, have, plan), *_waiting(ask), *_users(ask, plan)]
     if any(step.id == STEP_BACK for step in plan.steps):
         found += _altered(ask, tables)
-    found += _undone(ask, plan)
+    found += [*_undone(ask, plan), *_taken(ask, plan, tables)]
     if plan.kept:
         found += [*_definer(server, own, database), *_triggers(server, have), *_cluster(ask), *_carried(ask, tables)]
-        found += [*_following(ask), *_followed(ask)]
+        found += [*_following(ask, user), *_followed(ask), *_room(ask, int(server["most"]), user)]
     return tuple(sorted(found, key=lambda problem: not problem.fatal))
+
+
+def _taken(ask: Ask, plan: Plan, tables: Sequence[str]) -> Iterator[Problem]:
+    """The run would record a version whose table is not there."""
+    made = {name for name in tables if any(step.id == f"table.{name}" for step in plan.steps)}
+    for row in ask(_NO_TABLES, ()) if made else ():
+        if row["name"].lower() in made:
+            text = f"{row['name']} is a {row['kind']}, where a table of the schema has to be made"
+            yield Problem("TV5209", text, "Rename or drop it.")
 
 
 def _lines(ask: Ask, query: str, values: Sequence[object] = ()) -> list[str]:
@@ -155,21 +179,32 @@ def _cluster(ask: Ask) -> Iterator[Problem]:
         yield Problem("TV4304", text, "Let one server take all writes meanwhile, or use --offline.")
 
 
-def _tells(ask: Ask, query: str) -> Sequence[Mapping[str, Any]]:
-    """The rows; none when this account may not see them."""
+def _tells(ask: Ask, query: str) -> Sequence[Mapping[str, Any]] | None:
+    """The rows; None when this account may not see them."""
     try:
         return ask(query, ())
     except EngineError:
-        return ()
+        return None
 
 
-def _following(ask: Ask) -> Iterator[Problem]:
+def _following(ask: Ask, user: str) -> Iterator[Problem]:
     """No trigger sees the rows that come from a source: what it changes meanwhile would be in the old table only. A
     group's own channels carry nothing to the one server that takes its writes."""
-    rows = next(filter(None, (_tells(ask, form) for form in _SOURCES)), ())
+    told = [rows for rows in (_tells(ask, form) for form in _SOURCES) if rows is not None]
+    rows = next(filter(None, told), ())
     if any(_runs(row) for row in rows if not str(row["Channel_Name"]).startswith("group_replication_")):
         text = "this server follows another, whose changes go past all triggers: the copy would not have them"
         yield Problem("TV4304", text, "Use the URL of the primary, or --offline.")
+    elif not told and _has_others(ask):
+        text = f"this server has transactions of another one, and {user} may not see whether it still follows that"
+        hint = "If so, use the URL of the primary: the copy would lack what comes from there. REPLICATION CLIENT tells."
+        yield Problem("TV4304", text, hint, fatal=False)
+
+
+def _has_others(ask: Ask) -> bool:
+    """Whether transactions came here that another server has named; without GTIDs nothing tells."""
+    known = {row["Variable_name"]: str(row["Value"]) for row in ask(_DONE_HERE, ())}
+    return bool({*_NAMED.findall(known.pop("gtid_executed", ""))} - {*known.values()})
 
 
 def _runs(channel: Mapping[str, Any]) -> bool:
@@ -178,9 +213,18 @@ def _runs(channel: Mapping[str, Any]) -> bool:
 
 
 def _followed(ask: Ask) -> Iterator[Problem]:
-    if number := len(_tells(ask, "SHOW REPLICAS")):
+    if number := len(_tells(ask, "SHOW REPLICAS") or ()):
         text = f"{number} replica{'s' * (number > 1)} follow{'s' * (number == 1)} this server: the copy goes there, too"
         yield Problem("TV5162", text, "--max-lag makes the copy wait for them.", fatal=False)
+
+
+def _room(ask: Ask, most: int, user: str) -> Iterator[Problem]:
+    """`most`: sessions that this account may have, 0: any number. An account sees its own ones in any case."""
+    more = most - sum(row["User"] == user for row in ask(others.SHOWN, ())) if most else SESSIONS
+    if more < SESSIONS - 1:
+        text = f"a run needs up to {SESSIONS - 1} more sessions, and MAX_USER_CONNECTIONS lets {user} have"
+        hint = "Raise it, or end some. A run that gets none stops; the same command goes on."
+        yield Problem("TV4314", f"{text} {max(0, more)} now", hint, fatal=False)
 
 
 def _waiting(ask: Ask) -> Iterator[Problem]:
@@ -198,23 +242,36 @@ def _waiting(ask: Ask) -> Iterator[Problem]:
 
 
 def _users(ask: Ask, plan: Plan) -> Iterator[Problem]:
-    """What is not ours and uses a column that goes. MySQL takes such a column out of an index and leaves the rest of
-    it standing, without a word; a shadow's index cannot be built."""
-    touched = {e.path[2:]: e.wanted for step in plan.steps for e in step.done if e.path[:2] == ("catalog", "tables")}
-    gone = [path for path, wanted in touched.items() if path[1:2] == ("columns",) and isinstance(wanted, Absent)]
+    """What is not ours and uses a column that goes, or that is made anew. MySQL takes such a column out of an index and
+    leaves the rest of it standing, without a word; a shadow's index cannot be built."""
+    here = ("catalog", "tables")
+    told = [(step.id, e.path[2:], e.wanted) for step in plan.steps for e in step.done if e.path[:2] == here]
+    touched = {path for _, path, _ in told}
+    columns = [(id, path, wanted) for id, path, wanted in told if path[1:2] == ("columns",)]
+    gone = [path for _, path, wanted in columns if isinstance(wanted, Absent)]
     # A table that goes as a whole takes all with it.
     whole = {table for table, _, column in gone if column in PRIMARY_KEY}
     yield from _views(ask, gone, whole) if gone else ()
     gone = [path for path in gone if path[0] not in whole]
-    if not gone:
-        return
+    anew = [(id, path) for id, path, wanted in columns if isinstance(wanted, dict) and "generated" in wanted]
+    # A shadow has no index yet when its columns are made.
+    computed = {"column": [path for _, path in anew], "index": [p for id, p in anew if not id.endswith(".shadow")]}
     for kind, where, query in (("index", "indexes", _INDEXES), ("column", "columns", _GENERATED)):
-        for row in ask(query, ()):
+        for row in ask(query, ()) if gone or anew else ():
             uses = row["expr"] or identifier(row["col"] or "")
-            lost = [column for table, _, column in gone if table == row["tab"] and identifier(column) in uses]
-            if lost and (row["tab"], where, row["name"]) not in touched:
-                text = f"{kind} {row['name']} of {row['tab']} uses {', '.join(lost)}, which the wanted version has not"
-                yield Problem("TV4312", text, "Drop it before: nothing could be there of it afterwards.")
+            paths = [*gone, *(computed[kind] if row["expr"] else ())]
+            used = [column for table, _, column in paths if table == row["tab"] and identifier(column) in uses]
+            if used and (row["tab"], where, row["name"]) not in touched:
+                yield _user(f"{kind} {row['name']} of {row['tab']}", used, [c for _, _, c in gone])
+
+
+def _user(what: str, used: Sequence[str], gone: Sequence[str]) -> Problem:
+    """MySQL makes no column anew that another one is computed from."""
+    if lost := [column for column in used if column in gone]:
+        text = f"{what} uses {', '.join(lost)}, which the wanted version has not"
+        return Problem("TV4312", text, "Drop it before: nothing could be there of it afterwards.")
+    text = f"{what} is computed from {', '.join(used)}, which has to be made anew"
+    return Problem("TV4312", text, "Drop it before; it can be added again afterwards.")
 
 
 def _views(ask: Ask, gone: Sequence[Path], whole: Set[str]) -> Iterator[Problem]:

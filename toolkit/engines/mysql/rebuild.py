@@ -285,9 +285,10 @@ def _drop(live: str, table: str, title: str) -> Step:
 
 
 def _reverses(steps: Sequence[Step], works: Sequence[_Work]) -> Iterator[Step]:
-    """The steps beside the rebuild taken back; each is looked at first, as some may never have been done."""
+    """The steps beside the rebuild taken back; each is looked at first, as some may never have been done. What was
+    brought into a table goes with it."""
     for step in reversed(steps):
-        if step.reverse:
+        if step.reverse and step.mode is Mode.ONCE:
             yield replace(
                 step,
                 id=f"{step.id}.undo",

@@ -17,7 +17,7 @@ from pymysql.constants import ER
 
 from toolkit.engines.mysql import books, others
 from toolkit.engines.mysql.books import Failed, MysqlLease
-from toolkit.engines.mysql.connection import Connection, ask, run, transaction
+from toolkit.engines.mysql.connection import IDLE_SECONDS, Connection, ask, run, transaction
 from toolkit.engines.mysql.refusals import BUSY, number_of
 from toolkit.engines.mysql.rows import KEYS_AT_ONCE
 from toolkit.engines.mysql.shadow import UNLESS
@@ -209,7 +209,7 @@ class MysqlRebuilder:
             try:
                 self._connection.rollback()
                 run(self._connection, _one(step, "unlock"))
-                run(self._connection, "SET SESSION autocommit = 1, wait_timeout = DEFAULT")
+                run(self._connection, f"SET SESSION autocommit = 1, wait_timeout = {IDLE_SECONDS}")
             except pymysql.MySQLError:
                 self._connection.close()
 
@@ -278,7 +278,7 @@ def _give(helper: Connection) -> None:
     if helper.open:
         try:
             run(helper, "UNLOCK TABLES")
-            run(helper, "SET SESSION wait_timeout = DEFAULT")
+            run(helper, f"SET SESSION wait_timeout = {IDLE_SECONDS}")
         except pymysql.MySQLError:
             helper.close()
 

@@ -65,8 +65,12 @@ _KNOWN: Mapping[int, tuple[str, str, str]] = {
         "As an administrator: SET GLOBAL log_bin_trust_function_creators = 1. Or use --offline, which needs none.",
     ),
 }
-# A server that lets the account in, but not to the database.
+_FULL = "All sessions that the server or this account may have are taken: end some, or allow more."
+# A server that lets the account in, but not to the database, or not now.
 _OUTSIDE: Mapping[int, str] = {
+    ER.CON_COUNT_ERROR: _FULL,
+    ER.TOO_MANY_USER_CONNECTIONS: _FULL,
+    ER.USER_LIMIT_REACHED: _FULL,
     ER.BAD_DB_ERROR: "Create the database first: CREATE DATABASE …",
     ER.DBACCESS_DENIED_ERROR: f"{RIGHTS} In some releases of MySQL 8.0 a pattern (`a\\_b`.*) that comes by a role does "
     "not count here: grant it to the account itself, or by the plain name.",
@@ -74,6 +78,7 @@ _OUTSIDE: Mapping[int, str] = {
 # What no strict session stores, and what none may change either where it is stored.
 _UNFIT = frozenset({ER.DATA_TOO_LONG, ER.WARN_DATA_OUT_OF_RANGE, 3156})
 _TOO_LONG = re.compile(r"Data too long for column '(\w+)'")
+_AGAIN = "Run the same command again: it goes on where this one stopped."
 _NO_SPACE = ("errno: 28", "error 28", "No space left")
 
 
@@ -92,12 +97,16 @@ def way_in(error: BaseException) -> str:
     return _OUTSIDE.get(number_of(error), "Is the server up, and are host, port, user and password right?")
 
 
+def way_on(error: BaseException) -> str:
+    """What to do when a run gets no further session."""
+    return f"{_OUTSIDE[number_of(error)]} {_AGAIN}" if number_of(error) in _OUTSIDE else _AGAIN
+
+
 def coded(error: pymysql.MySQLError, target: Target) -> EngineError:
     """The user's error for `error`, without secrets."""
     text, number = target.redact(text_of(error)), number_of(error)
     if number in LOST or isinstance(error, pymysql.InterfaceError):
-        again = "Run the same command again: it goes on where this one stopped."
-        return ConnectionFailed("TV4002", f"lost the connection to {target.shown}: {text}", again)
+        return ConnectionFailed("TV4002", f"lost the connection to {target.shown}: {text}", _AGAIN)
     known = _DISK if any(sign in text for sign in _NO_SPACE) else _KNOWN.get(number)
     if known:
         code, what, hint = known

@@ -28,9 +28,13 @@ _ELSEWHERE = re.compile(
     rf"({_NAME}\s*,\s*)*{_NAME}\s*\.)",
     re.IGNORECASE,
 )
-# mysqldump writes them where transactions have names; they are about a whole server, or its log.
+# mysqldump writes them where transactions have names, for a replica (--source-data), or with --system; they are about a
+# whole server, or its log.
 _SERVERS_OWN = re.compile(
-    r"(/\*!\d*\s*)?SET\s+(GLOBAL|PERSIST|@@GLOBAL|@@PERSIST|@@SESSION\.SQL_LOG_BIN|@MYSQLDUMP_TEMP_LOG_BIN)\b",
+    r"(/\*!\d*\s*)?(SET\s+(GLOBAL|PERSIST|@@GLOBAL|@@PERSIST|@@SESSION\.SQL_LOG_BIN|@MYSQLDUMP_TEMP_LOG_BIN"
+    r"|DEFAULT\s+ROLE)|(CHANGE|START|STOP|RESET)\s+(MASTER|REPLICATION|REPLICA|SLAVE|BINARY|PERSIST|GROUP_REPLICATION)"
+    r"|(CREATE|ALTER|DROP)\s+(USER|ROLE|SERVER|RESOURCE\s+GROUP|TABLESPACE|UNDO\s+TABLESPACE|LOGFILE\s+GROUP)"
+    r"|GRANT|REVOKE|FLUSH|PURGE|INSTALL|UNINSTALL)\b",
     re.IGNORECASE,
 )
 # Who made a view or trigger may not be here, and only an administrator may make one for somebody else.
@@ -93,9 +97,11 @@ def statements(text: str) -> Iterator[str]:
 
 
 def _own(statement: str) -> Iterator[str]:
+    if _SERVERS_OWN.match(statement):
+        return
     if found := _ELSEWHERE.match(statement):
         raise script.elsewhere(found[0], "--databases")
-    if statement and not _SERVERS_OWN.match(statement):
+    if statement:
         yield _DEFINER.sub("", statement)
 
 

@@ -7,7 +7,7 @@ A statement of part "unless" is a question: when its answer is true, the next st
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from toolkit.engines.mysql import names
 from toolkit.engines.mysql.render import RELAXED_HINT, identifier, literal
@@ -148,12 +148,17 @@ def bound(pair: Pair) -> Sql:
     )
 
 
-def copy(pair: Pair) -> Sql:
-    """One chunk; rows that a repeated chunk finds there already stay."""
+def copy(pair: Pair, only: str | None = None) -> Sql:
+    """One chunk, of which those rows for which `only` holds; rows that a repeated chunk finds there already stay."""
+    within = _range(pair, pair.source)
+    return replace(whole(pair, within if only is None else f"{within} AND {only}"), part="copy")
+
+
+def whole(pair: Pair, only: str) -> Sql:
+    """All rows for which `only` holds, but for those that are there already."""
     return Sql(
         f"{pair.insert}\nSELECT {', '.join(pair.values.values())} "
-        f"FROM {_id(pair.source)}\nWHERE {_range(pair, pair.source)}\nON DUPLICATE KEY UPDATE {_nothing(pair)}",
-        part="copy",
+        f"FROM {_id(pair.source)}\nWHERE {only}\nON DUPLICATE KEY UPDATE {_nothing(pair)}"
     )
 
 

@@ -12,6 +12,8 @@ from toolkit.engines.version_tables import MIN_COMPATIBLE
 from toolkit.plan import Observed, Sql, Step
 
 TABLES = version_tables.TABLES
+# Everybody queues behind an ALTER that waits for a table: a script gives it up soon, and may be run again.
+LOCK_SECONDS = 5
 _TIME = "DATETIME(6)"
 CREATE = version_tables.create_tables(_TIME)
 _ROW = "version_partition = 0 AND db_name = DATABASE()"
@@ -66,7 +68,10 @@ def guard(before: str | None, after: str) -> tuple[Sql, ...]:
         asked = f"version {before}"
     message = f"CONCAT({literal(f'this script needs {asked}, but schema_version says ')}, COALESCE({found}, 'nothing'))"
     return (
-        Sql(f"SET SESSION sql_mode = {literal(SQL_MODE)}, sql_safe_updates = 0"),
+        Sql(
+            f"SET SESSION sql_mode = {literal(SQL_MODE)}, sql_safe_updates = 0, lock_wait_timeout = {LOCK_SECONDS}, "
+            "default_storage_engine = InnoDB"
+        ),
         *(CREATE if before is None else ()),
         Sql(f"DO IF(\n  {fits},\n  0,\n  UUID_TO_BIN({message}))"),
     )

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 import pymysql
 
-from toolkit.engines.mysql.connection import Connection, ask, run, session
+from toolkit.engines.mysql.connection import Connection, answers, ask, run, session
 from toolkit.engines.mysql.others import SHOWN
 from toolkit.errors import EngineError
 
@@ -23,7 +23,8 @@ _SHORTEST = 0.005
 
 
 class Watcher:
-    """Watches one session over connections of its own, which are opened when first needed."""
+    """Watches one session over connections of its own, which are opened when first needed, and again when the server
+    has ended them: a copy may take longer than it lets a session be idle."""
 
     def __init__(self, open_session: Callable[[], Connection], watched: Connection) -> None:
         self._open = open_session
@@ -33,7 +34,7 @@ class Watcher:
 
     def helper(self) -> Connection:
         """One more connection, for a lock that is held while another is asked for."""
-        if self._helping is None or not self._helping.open:
+        if self._helping is None or not answers(self._helping):
             self._helping = self._open()
         return self._helping
 
@@ -44,7 +45,7 @@ class Watcher:
         """In this block the session (or `other` instead) waits at most about `seconds` for a lock: the server then ends
         its statement. `waits` is called, in another thread, when the session is first seen waiting."""
         number = self._watched if other is None else session(other)
-        if self._watching is None or not self._watching.open:
+        if not answers(self._watching):
             self._watching = self._open()
         ended = threading.Event()
         thread = threading.Thread(target=self._watch, args=(number, seconds, ended, waits), name="watcher", daemon=True)

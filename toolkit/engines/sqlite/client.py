@@ -44,9 +44,6 @@ _OPTIONS = {"mode": ("ro", "rw", "rwc"), "busy_timeout": ()}
 # After so many of its own small steps SQLite lets us look at the clock.
 _LOOK_EVERY = 10_000
 _EXAMPLE = "Examples: sqlite:///file.db, sqlite:////var/lib/temporal/file.db"
-_LOOKED_AT = (
-    "A file in WAL mode, or whose last writer was killed, is read by those who may write to it and its directory."
-)
 _ALEMBIC = "SELECT version_num FROM alembic_version"
 # A trigger stands there under its table's name as its own statement spells it.
 _TEXTS = (
@@ -122,8 +119,9 @@ class SqliteClient:
             self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
             modules = {row[0] for row in self._connection.execute("SELECT name FROM pragma_module_list")}
         except sqlite3.Error as error:
-            hint = _LOOKED_AT if refusals.takes_no_writes(error) else "Is it a SQLite file, and may you read it?"
-            raise ConnectionFailed("TV4001", f"cannot open {self._target.shown}: {error}", hint) from None
+            raise ConnectionFailed(
+                "TV4001", f"cannot open {self._target.shown}: {error}", refusals.way_in(error)
+            ) from None
         if "fts5" not in modules:
             raise Unsupported("TV4004", f"SQLite {sqlite3.sqlite_version} was built without FTS5",
                               "Use a Python whose SQLite has it.")  # fmt: skip

@@ -16,12 +16,30 @@ Ask = Callable[[str, Sequence[object]], Sequence[Mapping[str, Any]]]
 
 _COLUMNS = "SELECT name FROM pragma_table_xinfo(?)"
 _OTHERS = "SELECT name, tbl_name FROM sqlite_master WHERE type = 'index' AND tbl_name <> ? COLLATE NOCASE"
+# CREATE … IF NOT EXISTS passes over them, whichever they are.
+_KINDS = """
+SELECT name, CASE WHEN type = 'table' AND sql LIKE 'CREATE VIRTUAL%' THEN 'virtual table' ELSE type END AS kind
+FROM sqlite_master WHERE type IN ('table', 'view')
+"""
 _SHOWN = 3
 
 
 def check(ask: Ask, plan: Plan, table: str) -> tuple[Problem, ...]:
     """What would end the plan's run, or be passed over by it."""
-    return (*_names(ask, plan.steps, table), *_columns(ask, plan.steps, table))
+    return (*_kinds(ask, plan.steps, table), *_names(ask, plan.steps, table), *_columns(ask, plan.steps, table))
+
+
+def _kinds(ask: Ask, steps: Sequence[Step], table: str) -> Iterator[Problem]:
+    """Tables that are to be made, and are there as something else."""
+    wanted = {e.path[-1]: "virtual table" for step in steps for e in step.done
+              if e.path[:-1] == ("catalog", "virtual_tables") and e.wanted is not ABSENT}  # fmt: skip
+    if any(step.id == f"table.{table}" for step in steps):
+        wanted[table] = "table"
+    for row in ask(_KINDS, ()) if wanted else ():
+        kind = wanted.get(row["name"].lower(), row["kind"])
+        if row["kind"] != kind:
+            text = f"{row['name']} is a {row['kind']}, where a {kind} of the schema has to be made"
+            yield Problem("TV5209", text, "Rename or drop it.")
 
 
 def _names(ask: Ask, steps: Sequence[Step], table: str) -> Iterator[Problem]:

@@ -27,6 +27,13 @@ _KNOWN: Mapping[int, tuple[str, str, str]] = {
     779: ("TV4406", "an index is not as its table", "Nothing is lost. Libraries that compute times differently have "
           "written to this file: run REINDEX with one like the server's, and write with such a one from then on."),
 }  # fmt: skip
+# What to do about a file that cannot even be looked at.
+_WAYS_IN: Mapping[int | None, str] = {
+    **dict.fromkeys(BUSY, "Another process has it for itself: wait for it, longer with ?busy_timeout=MILLISECONDS, or "
+                    "end it (locking_mode=EXCLUSIVE lets nobody else in)."),
+    8: "A file in WAL mode, or whose last writer was killed, is read by those who may write to it and its directory.",
+    11: _KNOWN[11][2],
+}  # fmt: skip
 
 
 def primary(error: BaseException) -> int | None:
@@ -40,9 +47,9 @@ def is_busy(error: BaseException) -> bool:
     return primary(error) in BUSY
 
 
-def takes_no_writes(error: BaseException) -> bool:
-    """Whether SQLite wanted to write, if only to read, and may not."""
-    return primary(error) == 8
+def way_in(error: BaseException) -> str:
+    """What to do about a file that cannot be opened."""
+    return _WAYS_IN.get(primary(error), "Is it a SQLite file, and may you read it?")
 
 
 def coded(error: BaseException, target: Target) -> EngineError:

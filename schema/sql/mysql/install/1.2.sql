@@ -1,7 +1,7 @@
 -- Visibility schema 1.2 on mysql: fresh install.
 -- Generated from schema/versions; change the definition, not this file.
 
-SET SESSION sql_mode = 'STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION', sql_safe_updates = 0;
+SET SESSION sql_mode = 'STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION', sql_safe_updates = 0, lock_wait_timeout = 5, default_storage_engine = InnoDB;
 
 CREATE TABLE IF NOT EXISTS schema_version (
   version_partition      INT          NOT NULL,

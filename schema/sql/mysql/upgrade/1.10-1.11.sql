@@ -1,7 +1,7 @@
 -- Visibility schema on mysql: 1.10 to 1.11. Fourteen preallocated search attributes for executions that are not workflows (CHASM).
 -- Generated from schema/versions; change the definition, not this file.
 
-SET SESSION sql_mode = 'STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION', sql_safe_updates = 0;
+SET SESSION sql_mode = 'STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION', sql_safe_updates = 0, lock_wait_timeout = 5, default_storage_engine = InnoDB;
 
 DO IF(
   (SELECT curr_version FROM schema_version WHERE version_partition = 0 AND db_name = DATABASE()) IN ('1.10', '1.11'),
