@@ -400,16 +400,20 @@ def test_what_stands_in_the_way_is_found_before_anything_is_done(engine: Handle)
         assert client.observe().names.holder == f"{fresh[1:]}-2"
 
 
-def test_a_template_with_the_stores_name_as_an_alias_is_found_before(engine: Handle) -> None:
-    """The new index would have the name at once: two would answer to it, and no write would know where to go."""
+def test_what_templates_make_of_the_new_index_is_found_before(engine: Handle) -> None:
+    """It would have the store's name at once: two would answer to it, and no write would know where to go. Or it would
+    keep documents without their memos, and nobody would miss them before the old index is gone."""
     version, name = prepared(engine, 20, alias=True), name_of(engine)
     with opened(engine) as client:
         plans = [planned(client, version, offline=offline) for offline in (False, True)]
-        inner = {"aliases": {name: {}}}
-        for kind, body in (("_template", inner), ("_index_template", {"template": inner})):
-            ask(engine, "PUT", f"/{kind}/{name}_theirs", {"index_patterns": [f"{name}-*"], **body})
-            assert [codes(client, plan) for plan in plans] == [{"TV4528"}] * 2
-            ask(engine, "DELETE", f"/{kind}/{name}_theirs")
+        for code, inner in (
+            ("TV4528", {"aliases": {name: {}}}),
+            ("TV4531", {"mappings": {"_source": {"excludes": ["Memo"]}}}),
+        ):
+            for kind, body in (("_template", inner), ("_index_template", {"template": inner})):
+                ask(engine, "PUT", f"/{kind}/{name}_theirs", {"index_patterns": [f"{name}-*"], **body})
+                assert [codes(client, plan) for plan in plans] == [{code}] * 2
+                ask(engine, "DELETE", f"/{kind}/{name}_theirs")
         assert [codes(client, plan) for plan in plans] == [set()] * 2
 
 
