@@ -96,7 +96,7 @@ def _work(heavy: Step, store: SearchStore, wanted: Definition, overlay: Overlay,
     shards = (_shards(store.catalog.children(("settings",))), _shards(settings))
     during: dict[str, Json] = {
         **store.kept.settings, **settings, "number_of_replicas": "0", "auto_expand_replicas": "false",
-        "refresh_interval": "-1", "gc_deletes": shadow.REMEMBER, **render.no_pipelines(store.kept.settings),
+        "refresh_interval": "-1", "gc_deletes": shadow.REMEMBER, **render.WITHOUT_PIPELINES,
         **dict.fromkeys(_waits(store, settings), "1"),
     }  # fmt: skip
     note = versions.note(label(wanted), (), store.uuid)
@@ -199,7 +199,8 @@ def _waits(store: SearchStore, settings: Mapping[str, Json]) -> dict[str, Json]:
 def _tidy(work: _Work, fresh: str) -> tuple[Request, ...]:
     """The new index remembers deletes as the old one did, and no longer what it was made for."""
     meta: Json = {**work.store.kept.meta, **versions.note(work.label)}
-    usual = {"gc_deletes": work.store.kept.settings.get("gc_deletes"), **_waits(work.store, work.copies)}
+    kept = work.store.kept.settings
+    usual = {"gc_deletes": kept.get("gc_deletes"), **_waits(work.store, work.copies), **render.usual_pipelines(kept)}
     return (
         render.put_settings(fresh, usual),
         render.put_mapping(fresh, {"_meta": meta}),
