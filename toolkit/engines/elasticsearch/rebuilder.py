@@ -12,11 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
-from toolkit.engines.elasticsearch import blocking, inspect, render, shadow
+from toolkit.engines.elasticsearch import blocking, inspect, refusals, render, shadow
 from toolkit.engines.elasticsearch.books import Ask, Books, SearchLease
 from toolkit.engines.elasticsearch.comparing import Comparing
 from toolkit.engines.elasticsearch.following import Bulk, Following, Positions
-from toolkit.engines.elasticsearch.refusals import NO_RIGHT
 from toolkit.engines.elasticsearch.slices import grid
 from toolkit.engines.elasticsearch.transport import TooBusy
 from toolkit.engines.rebuilding import Busy, Compared, Copied, Key, Ran, Replayed, Swapped, Tick
@@ -139,7 +138,7 @@ class SearchRebuilder:
                 self._note_way_back(work)
                 self._move(work)
         except EngineError as error:
-            if error.code == NO_RIGHT:
+            if refusals.shut_out(error):
                 self._open_again(work, error)
             else:
                 self._let_writers_in(work)
@@ -250,14 +249,12 @@ class SearchRebuilder:
             )
 
     def _open_again(self, work: Following, refused: EngineError) -> None:
-        """After a swap for which a right was lost: it was not done, so nothing needs to be looked at, for which there
-        may be no right either. EngineError that says so when even this is refused."""
+        """After a swap for which a right, or the login, was lost: it was not done, so nothing needs to be looked at,
+        for which there may be no right either. EngineError that says so when even this is refused."""
         try:
             work.send("unlock", (404,))
         except EngineError:
-            hint = "Give the rights back: then the same command lets writers in and goes on, or `schema rollback` does."
-            text = f"{refused.message}; writes to {work.source} stay refused until then"
-            raise EngineError(NO_RIGHT, text, hint) from None
+            raise refusals.still_closed(refused, work.source) from None
 
     def _let_writers_in(self, work: Following) -> None:
         """After a swap that was not done. Where that fails, whoever goes on with the run does it. After one that was
