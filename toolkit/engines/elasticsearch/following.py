@@ -45,7 +45,7 @@ def checkpoints(answer: Answer, index: str, shards: int) -> Positions:
 # Parts that change nothing.
 _SIDES = [
     f"{what} {side}"
-    for what in ("fingerprint", "slices", "list", "runs", "count", "refresh", "fields")
+    for what in ("fingerprint", "slices", "list", "runs", "count", "refresh", "flush", "fields")
     for side in ("source", "target")
 ]
 _LOOKS = frozenset([*_SIDES, "progress", "progress target", "changed", "arrived", "live"])
@@ -53,7 +53,8 @@ _LOOKS = frozenset([*_SIDES, "progress", "progress target", "changed", "arrived"
 
 @dataclass(slots=True)
 class Following:
-    """One pair of indices during one step."""
+    """One pair of indices during one step. `shards`: how many each has; `late`: those that do not put each write to
+    disk at once."""
 
     statements: Sequence[Statement]
     ask: Ask
@@ -61,6 +62,7 @@ class Following:
     books: Books
     lease: SearchLease
     shards: dict[str, int] = field(default_factory=dict)
+    late: set[str] = field(default_factory=set)
     fields: dict[str, Json] = field(default_factory=dict)
 
     @property
@@ -110,7 +112,13 @@ class Following:
         part, index = ("progress", self.source) if side == "source" else ("progress target", self.target)
         if index not in self.shards:
             found = self.ask("GET", f"{render.path(index)}/_settings?flat_settings=true", None, ()).body
-            self.shards[index] = next(int(facts["settings"]["index.number_of_shards"]) for facts in found.values())
+            [settings] = [facts["settings"] for facts in found.values()]
+            self.shards[index] = int(settings["index.number_of_shards"])
+            if str(settings.get("index.translog.durability")).lower() == "async":
+                self.late.add(index)
+        if side == "source" and index in self.late and shadow.has(self.statements, "flush source"):
+            # A shard tells how far its disk is: what was written in the last seconds would not be followed.
+            self.send("flush source")
         return checkpoints(self.send(part), index, self.shards[index])
 
     def take_fields(self) -> None:

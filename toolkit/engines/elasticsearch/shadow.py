@@ -90,6 +90,7 @@ def follow(pair: Pair) -> tuple[Request, ...]:
     return (
         *_fields(pair),
         render.aliases([{"add": {"index": pair.target, "alias": "%(writer)s"}}], "writer"),
+        Request("POST", f"{render.path(pair.source)}/_flush", None, "flush source"),
         Request("GET", f"{render.path(pair.source, '_stats', 'docs')}?level=shards", None, "progress"),
         Request("POST", f"{render.path(pair.source)}/{refresh}", None, "refresh source"),
         Request("POST", "/_reindex?require_alias=true&refresh=false&timeout=1m", body, "copy"),
