@@ -507,9 +507,10 @@ def test_documents_without_their_source_are_not_copied(engine: Handle) -> None:
     ask(engine, "PUT", f"/{name}", {"mappings": {
         "dynamic": "false", "_source": {"excludes": ["Memo"]}, "properties": properties}})  # fmt: skip
     ask(engine, "PUT", f"/{name}/_doc/w~r?refresh=true", {"RunId": "r", "Memo": "x"})
-    with opened(engine) as client, pytest.raises(EngineError) as told:
-        brought(client, newest(engine))
-    assert told.value.code == "TV4518"
+    for offline in (False, True):
+        with opened(engine) as client, pytest.raises(EngineError) as told:
+            brought(client, newest(engine), offline=offline)
+        assert told.value.code == "TV4518"
     assert indices(engine) == [name]
 
 

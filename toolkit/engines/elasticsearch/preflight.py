@@ -42,9 +42,8 @@ def check(ask: Ask, plan: Plan, observed: Observed) -> tuple[Problem, ...]:
         if _copied(plan):
             found += pages(facts, observed.names.holder)
             found += late(facts, observed.names.holder)
+            found += source(facts, observed.names.holder) if observed.rows != 0 else ()
             found += rights.hidden(ask, observed)
-        if plan.kept:
-            found += source(facts, observed.names.holder)
         if plan.kept and state.get("status") != "red":
             found += ranges(ask("POST", f"{holder}/_search", RANGE, NEVER), observed.names.holder)
     found += forming.check(ask, plan, observed)
