@@ -281,6 +281,12 @@ def test_blocks_and_sources(name: str) -> None:
     assert codes(preflight.source({"mappings": {}}, "i")) == []
 
 
+@pytest.mark.parametrize(("pipeline", "wanted"), [("mine", [("TV4532", True)]), ("_none", []), (None, [])])
+def test_searches_through_a_pipeline(pipeline: str | None, wanted: list[tuple[str, bool]]) -> None:
+    settings = {"index": {"search": {"default_pipeline": pipeline} if pipeline else {"idle": {"after": "1d"}}}}
+    assert codes(preflight.searched({"settings": settings}, "i")) == wanted
+
+
 @pytest.mark.parametrize(("kind", "replicas", "wanted"), [
     ("SEGMENT", "1", [("TV4529", True)]), ("SEGMENT", "0", []), ("DOCUMENT", "1", []), (None, "1", []),
 ])  # fmt: skip

@@ -12,12 +12,14 @@ from toolkit.engines.elasticsearch.books import Ask
 from toolkit.engines.elasticsearch.forming import NEVER
 from toolkit.engines.elasticsearch.inspect import flat_settings
 from toolkit.engines.elasticsearch.rebuild import COMPUTED
+from toolkit.engines.elasticsearch.render import NO_PIPELINE
 from toolkit.engines.elasticsearch.store import SearchStore
 from toolkit.engines.elasticsearch.transport import Answer, forbidden
 from toolkit.engines.online import Problem
 from toolkit.plan import Observed, Plan, Request
 
 OLDEST = (7, 10)
+PLACES = "cluster.routing.allocation.enable"
 # A node that is fuller than this gets no new shards, unless the cluster says otherwise.
 FULL = 0.85
 RANGE: Json = {"size": 0, "query": {"range": {"RunId": {"gte": "0"}}}}
@@ -42,11 +44,14 @@ def check(ask: Ask, plan: Plan, observed: Observed) -> tuple[Problem, ...]:
         if _copied(plan):
             found += pages(facts, observed.names.holder)
             found += late(facts, observed.names.holder)
+            found += searched(facts, observed.names.holder)
             found += source(facts, observed.names.holder) if observed.rows != 0 else ()
             found += rights.hidden(ask, observed)
         if plan.kept and state.get("status") != "red":
             found += ranges(ask("POST", f"{holder}/_search", RANGE, NEVER), observed.names.holder)
     found += forming.check(ask, plan, observed)
+    if forming.creating(plan):
+        found += placed(ask("GET", "/_cluster/settings?flat_settings=true", None, NEVER).body)
     found += forgotten(plan, observed)
     found += gone(ask, plan)
     if plan.kept:
@@ -138,6 +143,23 @@ def late(facts: Mapping[str, Any], index: str) -> Iterator[Problem]:
     if settings.get("replication.type") == "SEGMENT" and str(settings.get("number_of_replicas", "0")) != "0":
         hint = "Set its auto_expand_replicas to false and its number_of_replicas to 0 for the time of the run."
         yield Problem("TV4529", f"{index} has replicas that show writes late (index.replication.type SEGMENT)", hint)
+
+
+def searched(facts: Mapping[str, Any], index: str) -> Iterator[Problem]:
+    """A pipeline that all searches go through, those of a copy, too: it may leave out documents, or change them."""
+    name = flat_settings(facts.get("settings") or {}).get("search.default_pipeline", NO_PIPELINE)
+    if name != NO_PIPELINE:
+        hint = (
+            f"Set index.search.default_pipeline to {NO_PIPELINE} for the time of the run, and give it to the new index."
+        )
+        yield Problem("TV4532", f"searches of {index} go through the pipeline {name}, and so would a copy", hint)
+
+
+def placed(answer: Mapping[str, Any]) -> Iterator[Problem]:
+    """A cluster that gives no new shard a place, as during the restart of its nodes."""
+    found = [(answer.get(kind) or {}).get(PLACES) for kind in ("transient", "persistent")]
+    if next((value for value in found if value is not None), None) == "none":
+        yield Problem("TV4533", f"the cluster gives no shard a place ({PLACES} is none)", "Set it to all again.")
 
 
 def ranges(answer: Answer, index: str) -> Iterator[Problem]:
