@@ -46,7 +46,7 @@ from toolkit.apply.runner import perform
 from toolkit.apply.task import Options
 from toolkit.definition import Definition
 from toolkit.engines import elasticsearch as chosen
-from toolkit.engines.elasticsearch import shadow
+from toolkit.engines.elasticsearch import inspect, shadow
 from toolkit.engines.elasticsearch.client import SearchClient
 from toolkit.engines.elasticsearch.names import BOOKS
 from toolkit.engines.elasticsearch.transport import Answer
@@ -599,7 +599,7 @@ def test_a_run_that_ended_while_writes_were_refused_is_taken_back_or_goes_on(eng
 @pytest.mark.parametrize("alias", [False, True], ids=["index", "alias"])
 def test_what_is_added_meanwhile_is_kept_there_and_back(engine: Handle, alias: bool) -> None:
     """Search attributes and aliases, made while it copies and after the swap; an alias taken away stays away. So is a
-    filter that the store's own name has, and another form of a field, made while it copies."""
+    filter that the store's own name has, and another form of a field, made while it copies; and settings, too."""
     version, name = prepared(engine, 20, alias), name_of(engine)
 
     def aliased(action: str, word: str, **more: Any) -> None:
@@ -619,6 +619,11 @@ def test_what_is_added_meanwhile_is_kept_there_and_back(engine: Handle, alias: b
         assert set(facts["aliases"]) - {name} == {f"{name}-{word.lower()}" for word in words}
         assert facts["mappings"]["properties"]["WorkflowType"] == twice
         assert facts["aliases"][name].get("filter") == (only["filter"] if alias else None)
+        assert chosen_settings.items() <= inspect.flat_settings(facts["settings"]).items()
+
+    def choose(setting: str, value: str) -> None:
+        chosen_settings[setting] = value
+        ask(engine, "PUT", f"/{name}/_settings", {f"index.{setting}": value})
 
     def act(action: Action, outcome: Outcome | None) -> None:
         if isinstance(action, CompareChunk) and outcome is None and not added:
@@ -626,8 +631,10 @@ def test_what_is_added_meanwhile_is_kept_there_and_back(engine: Handle, alias: b
             add("Early")
             ask(engine, "PUT", f"/{name}/_mapping", {"properties": {"WorkflowType": twice}})
             aliased("remove", "gone")
+            choose("refresh_interval", "7s")
 
     added: list[str] = []
+    chosen_settings: dict[str, str] = {}
     twice = {"type": "keyword", "fields": {"words": {"type": "text"}}}
     aliased("add", "gone")
     only: dict[str, Any] = {"filter": {"exists": {"field": "RunId"}}}
@@ -639,6 +646,7 @@ def test_what_is_added_meanwhile_is_kept_there_and_back(engine: Handle, alias: b
         at_with(client, version, "Early")
         has("Early")
         add("Late")
+        choose("max_result_window", "20000")
         aliased("remove", "early")
         task = ways_back.rollback(chosen, client, released(), TWO_SHARDS)
         perform(client, task, lambda *_: None, time.monotonic, QUICK)

@@ -258,7 +258,7 @@ class SearchClient:
     def _take(self, owner: str, seconds: float, forced: str | None) -> books.SearchLease:
         self._lease = books.take(self._books, owner, seconds, forced)
         self._rebuilder = rebuilder.SearchRebuilder(
-            self._ask, self._line.bulk, self._books, self._lease, self._executing.execute
+            self._ask, self._line.bulk, self._books, self._lease, self._executing.execute, self._overlaid
         )
         return self._lease
 

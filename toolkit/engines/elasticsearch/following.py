@@ -5,12 +5,12 @@ Every change goes through an alias that belongs to the holder of the lock, and c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from toolkit.catalog import Json
-from toolkit.engines.elasticsearch import rebuild, render, shadow
+from toolkit.engines.elasticsearch import inspect, rebuild, render, shadow
 from toolkit.engines.elasticsearch.books import Ask, Books, SearchLease
 from toolkit.engines.elasticsearch.names import WRITER
 from toolkit.engines.elasticsearch.refusals import failed, full
@@ -23,6 +23,8 @@ Bulk = Callable[[Iterable[dict[str, Any]]], Iterator[Written]]
 # Shard → the last sequence number that was followed.
 Positions = dict[str, int]
 
+# Settings that the steps of a rebuild give and take by themselves.
+_MANAGED = ("gc_deletes", "translog.durability", "write.wait_for_active_shards", *render.PIPELINES)
 _WAIT = (429, 503)
 _REFUSED = (400, 404, 409, 429, 500, 503)
 
@@ -45,7 +47,7 @@ def checkpoints(answer: Answer, index: str, shards: int) -> Positions:
 # Parts that change nothing.
 _SIDES = [
     f"{what} {side}"
-    for what in ("fingerprint", "slices", "list", "runs", "count", "refresh", "flush", "fields")
+    for what in ("fingerprint", "slices", "list", "runs", "count", "refresh", "flush", "fields", "settings")
     for side in ("source", "target")
 ]
 _LOOKS = frozenset([*_SIDES, "progress", "progress target", "changed", "arrived", "live"])
@@ -53,14 +55,15 @@ _LOOKS = frozenset([*_SIDES, "progress", "progress target", "changed", "arrived"
 
 @dataclass(slots=True)
 class Following:
-    """One pair of indices during one step. `shards`: how many each has; `late`: those that do not put each write to
-    disk at once."""
+    """One pair of indices during one step. `overlaid`: settings that an overlay decides; `shards`: how many each has;
+    `late`: those that do not put each write to disk at once."""
 
     statements: Sequence[Statement]
     ask: Ask
     bulk: Bulk
     books: Books
     lease: SearchLease
+    overlaid: Collection[str] = ()
     shards: dict[str, int] = field(default_factory=dict)
     late: set[str] = field(default_factory=set)
     fields: dict[str, Json] = field(default_factory=dict)
@@ -136,6 +139,31 @@ class Following:
     def _mapped(self, side: str) -> dict[str, Json]:
         found = self.send(f"fields {side}").body
         return next((dict(facts["mappings"]["properties"]) for facts in found.values()), {})
+
+    def _settings(self, side: str) -> dict[str, Json]:
+        """Those of an index that are no business of ours."""
+        [facts] = self.send(f"settings {side}").body.values()
+        found = inspect.own_settings(inspect.flat_settings(facts["settings"]), self.overlaid)
+        return {name: value for name, value in found.items() if name not in _MANAGED}
+
+    def note_settings(self, side: str = "source", target: str | None = None) -> None:
+        """Note what the settings of a source are now, before somebody changes them."""
+        if shadow.has(self.statements, "settings"):
+            known = self._settings(side)
+            self.lease.check()
+            self.books.write(f"settings~{target or self.target}", known, None, kind="settings")
+
+    def take_settings(self) -> None:
+        """Give the target those that somebody has changed on the source since they were noted. What only a closed index
+        can be given, the server refuses: the target stays as it is."""
+        if not shadow.has(self.statements, "settings"):
+            return
+        page = self.books.read(f"settings~{self.target}")
+        now = self._settings("source")
+        names = {*page.body, *now} if page.seq >= 0 else ()
+        changed: dict[str, Json] = {n: now.get(n) for n in names if now.get(n) != page.body.get(n)}
+        if changed:
+            self.send("settings", (400,), settings=changed)
 
     def position(self) -> Positions:
         """How far the source was followed into this target; {} when it never was."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
@@ -53,9 +53,12 @@ Execute = Callable[[Step, Callable[[], None], Tick], None]
 
 
 class SearchRebuilder:
-    """`execute` runs the requests of a plain step, each after its check."""
+    """`execute` runs the requests of a plain step, each after its check. `overlaid`: settings an overlay decides."""
 
-    def __init__(self, ask: Ask, bulk: Bulk, books: Books, lease: SearchLease, execute: Execute) -> None:
+    def __init__(
+        self, ask: Ask, bulk: Bulk, books: Books, lease: SearchLease, execute: Execute, overlaid: Collection[str]
+    ) -> None:
+        self._overlaid = overlaid
         self._ask = ask
         self._bulk = bulk
         self._books = books
@@ -91,6 +94,7 @@ class SearchRebuilder:
         at = -1 if after is None else int(after[0])
         if after is None:
             goal = work.progress()
+            work.note_settings()
             work.take_fields()
             work.send("refresh source")
             work.remember(goal)
@@ -134,6 +138,7 @@ class SearchRebuilder:
         try:
             ready = self._caught_up(sides, most)
             if ready:
+                work.take_settings()
                 self._clone(work)
                 self._note_way_back(work)
                 self._move(work)
@@ -166,7 +171,7 @@ class SearchRebuilder:
     def _comparing(self, step: Step) -> Comparing:
         if step.id not in self._known:
             prints = next((known.prints for known in self._known.values()), None)
-            work = Following(step.statements, self._ask, self._bulk, self._books, self._lease)
+            work = Following(step.statements, self._ask, self._bulk, self._books, self._lease, self._overlaid)
             work.claim()
             if shadow.has(step.statements, "unlock"):
                 # An attempt that was cut off may have left writes refused.
@@ -229,6 +234,7 @@ class SearchRebuilder:
         if shadow.has(work.statements, "clone"):
             kept = shadow.clone_name(shadow.part(work.statements, "clone"))
         work.remember(work.progress("target"), kept)
+        work.note_settings("target", kept)
 
     def _move(self, work: Following) -> None:
         if shadow.has(work.statements, "pipelines"):
