@@ -659,15 +659,37 @@ def at_with(client: SearchClient, version: str, *words: str) -> None:
     assert have.keys() - chosen.catalog(find(version)).children(("properties",)).keys() == set(words)
 
 
-def test_an_old_index_that_somebody_dropped_shuts_no_way(engine: Handle) -> None:
-    """A rollback does not begin, and the run can be finished."""
+@pytest.mark.parametrize("begun", [False, True], ids=["before", "begun"])
+def test_an_old_index_that_somebody_dropped_shuts_no_way(engine: Handle, begun: bool) -> None:
+    """A rollback does not begin, or does not go on after its swap was cut off; and the run can be finished, which lets
+    writers in."""
     version, name = prepared(engine, 20), name_of(engine)
     with opened(engine) as client:
         brought(client, version)
         holder = client.observe().names.holder
+        if begun:
+            cut_off_at_its_swap(engine, client)
     [kept] = {*indices(engine)} - {holder}
     ask(engine, "DELETE", f"/{kept}")
     ran = temporal_visibility("schema", "rollback", url_of(engine), "--yes")
-    assert (ran.code, "TV4526" in ran.err) == (1, True)
+    assert (ran.code, "TV4526" in ran.err, "`schema finish`" in ran.err) == (1, True, True), ran.err
     finished(engine)
     assert indices(engine) == [holder] != [name]
+
+
+def cut_off_at_its_swap(engine: Handle, client: SearchClient) -> None:
+    """A rollback that dies when it has refused writes, and nothing is asked any more."""
+    send, name, dead = client._line.send, name_of(engine), list[str]()
+
+    def dying(method: str, path: str, body: Any = None, seconds: int = 90) -> Answer:
+        if dead or (path == "/_aliases" and f"'{name}'" in str(body)):
+            dead.append(path)
+            raise ConnectionFailed("TV4002", "cut off")
+        return send(method, path, body, seconds)
+
+    client._line.send = dying  # type: ignore[method-assign]
+    task = ways_back.rollback(chosen, client, released(), TWO_SHARDS)
+    with pytest.raises(ConnectionFailed):
+        perform(client, task, lambda *_: None, time.monotonic, replace(QUICK, lease_seconds=1))
+    client._line.send = send  # type: ignore[method-assign]
+    assert "index.blocks.write" in str(ask(engine, "GET", f"/{name}?flat_settings=true"))

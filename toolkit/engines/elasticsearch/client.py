@@ -293,6 +293,10 @@ class SearchClient:
         pools = [node["thread_pool"].get("write") or {} for node in nodes.values()]
         return float(sum(pool.get("active", 0) + pool.get("queue", 0) for pool in pools))
 
+    def undivided(self) -> bool:
+        """See `toolkit.engines.online.Undivided`: the name moves in one request."""
+        return True
+
     def preflight(self, plan: Plan) -> tuple[Problem, ...]:
         """See `toolkit.engines.online.Checking.preflight`."""
         return preflight.check(self._ask, plan, self.observe())

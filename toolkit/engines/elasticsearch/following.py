@@ -107,7 +107,11 @@ class Following:
 
     def writers(self) -> list[str]:
         """The aliases through which holders of the lock, past or present, write to the target."""
-        found = self.ask("GET", f"{render.path(self.target)}/_alias", None, ()).body
+        answer = self.ask("GET", f"{render.path(self.target)}/_alias", None, (404,))
+        if answer.status == 404:
+            hint = "`schema rollback` ends an upgrade that was to fill it, and `schema finish` a rollback."
+            raise EngineError("TV4526", f"the index {self.target} is gone", hint)
+        found = answer.body
         return [name for facts in found.values() for name in facts["aliases"] if name.startswith(self.target + WRITER)]
 
     def progress(self, side: str = "source") -> Positions:

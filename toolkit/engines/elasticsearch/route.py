@@ -244,7 +244,8 @@ def _back(work: _Work) -> tuple[Step, ...]:
         Step(
             "rebuild.back", f"Swap back: {name} becomes an alias of {work.kept} again",
             "it was kept, and gets what was written since", StepClass.REBUILD, SHORT,
-            shadow.swap(work.back, name, work.aliases, None, pipelines), (), (Expect(_HOLDER, work.kept),),
+            shadow.swap(work.back, name, work.aliases, None, pipelines), (render.allow_writes(work.fresh),),
+            (Expect(_HOLDER, work.kept),),
             mode=Mode.SWAP, needs=(Expect(_HOLDER, work.fresh),),
         ),
         Step(
