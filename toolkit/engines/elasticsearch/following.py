@@ -123,10 +123,16 @@ class Following:
             self.shards[index] = int(settings["index.number_of_shards"])
             if str(settings.get("index.translog.durability")).lower() == "async":
                 self.late.add(index)
-        if side == "source" and index in self.late and shadow.has(self.statements, "flush source"):
-            # A shard tells how far its disk is: what was written in the last seconds would not be followed.
-            self.send("flush source")
+        if side == "source" and index in self.late:
+            self._flush()
         return checkpoints(self.send(part), index, self.shards[index])
+
+    def _flush(self) -> None:
+        """A shard tells how far its disk is: what was written in the last seconds would not be followed."""
+        if shadow.has(self.statements, "flush source"):
+            shards = self.send("flush source").body.get("_shards") or {}
+            if shards.get("failed"):
+                raise TooBusy("TV4511", f"a shard of {self.source} was not put to disk", "Run the same command again.")
 
     def take_fields(self) -> None:
         """Give the target the fields, and forms of fields, that somebody has added to the source: after a look how far
@@ -137,6 +143,8 @@ class Following:
         both = rebuild.merged(self.fields, rebuild.added(self._mapped("source"), self.fields))
         added: dict[str, Json] = {n: f for n, f in both.items() if f != self.fields.get(n)}
         if added:
+            # Somebody may have raised the limit of fields for them.
+            self.take_settings()
             self.send("fields", fields=added)
             self.fields |= added
 
