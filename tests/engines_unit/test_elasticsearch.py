@@ -194,7 +194,8 @@ def test_a_rebuild_takes_everything_of_the_users_along() -> None:
     index = settings["index"]
     assert isinstance(index, dict)
     assert (index["refresh_interval"], index["analysis.analyzer.mine.type"]) == ("-1", "standard")
-    assert Request("PUT", "/visibility-v13/_settings", {"index": {"refresh_interval": "5s"}}) in requests(found[1])
+    usual: Json = {"refresh_interval": "5s", "default_pipeline": None, "final_pipeline": None}
+    assert Request("PUT", "/visibility-v13/_settings", {"index": usual}) in requests(found[1])
     last = requests(found[1])[-1].body
     assert isinstance(last, dict)
     assert isinstance(last["actions"], list)

@@ -15,8 +15,9 @@ from tests.engines_unit.test_elasticsearch import BY_LABEL, store
 from toolkit.apply import plan_json
 from toolkit.catalog import Json
 from toolkit.engines import elasticsearch as engine
-from toolkit.engines.elasticsearch import inspect, preflight, rights, shadow
+from toolkit.engines.elasticsearch import forming, inspect, preflight, rights, shadow
 from toolkit.engines.elasticsearch.following import Following, checkpoints
+from toolkit.engines.elasticsearch.forming import Templates
 from toolkit.engines.elasticsearch.names import BOOKS
 from toolkit.engines.elasticsearch.rebuilder import BRIEF, Pass, _windows, bearable
 from toolkit.engines.elasticsearch.slices import LIST, Mark, Slice, coarse, differing, grid, periods, small, together
@@ -250,14 +251,15 @@ def test_old_servers_templates_and_names() -> None:
     assert codes(preflight.version("Elasticsearch 7.17.15")) == codes(preflight.version("OpenSearch 1.0.0")) == []
     observed = seen()
     made = plan(engine.online(observed, BY_LABEL["v14"]))
-    others = {"index_templates": [
-        {"name": "all", "index_template": {"index_patterns": ["*"]}},
-        {"name": "visibility_template", "index_template": {"index_patterns": ["visibility-*"]}},
-    ]}  # fmt: skip
-    assert codes(preflight.hidden(others, made, observed)) == [("TV4522", False)]
+    others = {name: {"index_patterns": [pattern]} for name, pattern in
+              (("all", "*"), ("visibility_template", "visibility-*"), ("other", "o*"))}  # fmt: skip
+    [name] = forming.made(made)
+    for known in (Templates(others, {}), Templates({}, others), Templates(others, {"hidden": others["all"]})):
+        [told] = forming.hidden(known, name, observed)
+        assert (told.code, told.fatal, "template all" in told.message) == ("TV4522", False, True)
     assert codes(preflight.taken(made, observed)) == []
     silent = Answer(403, {"error": {"type": "security_exception"}, "status": 403})
-    assert codes(preflight.doubled(lambda *_: silent, made, observed)) == []
+    assert codes(forming.check(lambda *_: silent, made, observed)) == []
     assert codes(preflight.taken(made, replace(observed, taken=("visibility-v14-2",)))) == [("TV4520", True)]
 
 
@@ -277,6 +279,12 @@ def test_blocks_and_sources(name: str) -> None:
     assert codes(preflight.blocks({"settings": {"index": {"blocks": {name: "false"}}}}, "i")) == []
     assert codes(preflight.source({"mappings": {"_source": {"enabled": False}}}, "i")) == [("TV4518", True)]
     assert codes(preflight.source({"mappings": {}}, "i")) == []
+
+
+@pytest.mark.parametrize(("pipeline", "wanted"), [("mine", [("TV4532", True)]), ("_none", []), (None, [])])
+def test_searches_through_a_pipeline(pipeline: str | None, wanted: list[tuple[str, bool]]) -> None:
+    settings = {"index": {"search": {"default_pipeline": pipeline} if pipeline else {"idle": {"after": "1d"}}}}
+    assert codes(preflight.searched({"settings": settings}, "i")) == wanted
 
 
 @pytest.mark.parametrize(("kind", "replicas", "wanted"), [

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,7 +22,7 @@ from toolkit.apply.runner import plan_store, run
 from toolkit.catalog import Catalog, Json, differences
 from toolkit.definition import Definition
 from toolkit.engines import elasticsearch as chosen
-from toolkit.engines.elasticsearch import inspect, planner
+from toolkit.engines.elasticsearch import inspect, planner, scratch
 from toolkit.engines.elasticsearch.artefacts import labelled
 from toolkit.engines.elasticsearch.client import SearchClient
 from toolkit.engines.elasticsearch.transport import Answer
@@ -528,6 +529,19 @@ def test_nothing_is_written_without_an_index(engine: Handle) -> None:
             list(client.write(BY_LABEL["v9"], [Record("n", "r", "w", "T", 1, 1, 1, version=1)]))
         assert refused.value.code == "TV4507"
         assert client.observe().rows is None
+
+
+def test_a_dump_of_an_index_with_pipelines_takes_records(engine: Handle, tmp_path: Path) -> None:
+    """They need not be where the dump is tried, and are not asked for."""
+    part, name, dump = BY_LABEL["v9"], name_of(engine), tmp_path / "index.json"
+    with opened(engine.url) as client:
+        upgrade(client, part)
+    ask(engine, "PUT", f"/{name}/_settings", {"index.default_pipeline": f"{name}-none"})
+    dump.write_text(json.dumps(ask(engine, "GET", f"/{name}")))
+    tried = scratch.make(parse_url(engine.url, {}), f"{name}-tried")
+    tried.load(dump)
+    filled(tried.client, part, 3)
+    tried.drop()
 
 
 def test_multi_fields_are_not_ours(engine: Handle) -> None:

@@ -297,8 +297,18 @@ def test_rights_lost_while_writes_are_refused(store: Handle, user: Account) -> N
     assert "stay refused" in refused.value.message
     assert "the same command" in refused.value.hint
     user.grant_what_is_documented()
+    shut_out_while_writes_are_refused(store, user)
     went(here("schema", "upgrade", user.url, "--yes"))
     assert (count(store), blocked(store)) == (rows, [])
+
+
+def shut_out_while_writes_are_refused(store: Handle, user: Account, offline: bool = False) -> None:
+    """Its password is changed, as a key expires: it is told that writes stay refused."""
+    with pytest.raises(EngineError) as refused:
+        brought(user, spoil=once_blocked(store, lambda: user.let_in(f"{PASSWORD}-new")), offline=offline)
+    assert (refused.value.code, blocked(store)) == ("TV4001", [store.database])
+    assert "stay refused" in refused.value.message
+    user.let_in(PASSWORD)
 
 
 def test_rights_lost_during_a_plain_rebuild(store: Handle, user: Account) -> None:
@@ -312,5 +322,6 @@ def test_rights_lost_during_a_plain_rebuild(store: Handle, user: Account) -> Non
         brought(user, spoil=once_blocked(store, act), offline=True)
     assert (refused.value.code, blocked(store), count(store)) == ("TV4515", [], rows)
     user.grant_what_is_documented()
+    shut_out_while_writes_are_refused(store, user, offline=True)
     went(here("schema", "upgrade", user.url, "--offline", "--yes"))
     assert (count(store), blocked(store)) == (rows, [])

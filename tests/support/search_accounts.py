@@ -39,9 +39,13 @@ class Account:
         """A new user without any right."""
         account = Account(handle, f"{handle.database}_{word}")
         account.grant()
-        user = {"password": PASSWORD, "opendistro_security_roles": [account.name]}
-        request(handle.address, "PUT", f"{ACCOUNTS}/internalusers/{account.name}", user)
+        account.let_in(PASSWORD)
         return account
+
+    def let_in(self, password: str) -> None:
+        """From now on it logs in with that password."""
+        user = {"password": password, "opendistro_security_roles": [self.name]}
+        request(self.handle.address, "PUT", f"{ACCOUNTS}/internalusers/{self.name}", user)
 
     @property
     def url(self) -> str:

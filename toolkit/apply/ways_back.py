@@ -76,7 +76,10 @@ def finish(engine: Engine, client: Client) -> Task:
     run, instead = _kept(engine, client, observed)
     original = plan_json.load(run.plan)
     now = fingerprint(observed.catalog)
-    plan = replace(original, base=now, goal=now, steps=original.finish, rollback=(), abandon=(), finish=())
+    # An attempt of the rollback's swap may have left something behind.
+    swaps = [step for step in plan_json.load(instead.plan).steps if step.mode is Mode.SWAP] if instead else []
+    steps = (*(_reversed(step) for step in swaps if step.reverse), *original.finish)
+    plan = replace(original, base=now, goal=now, steps=steps, rollback=(), abandon=(), finish=())
 
     def check(after: Observed) -> tuple[str, ...]:
         return () if fingerprint(after.catalog) == now else ("the schema has changed meanwhile",)
@@ -124,14 +127,23 @@ def _whole(client: Client) -> bool:
 
 
 def _untouched(run: Run, old: Run, observed: Observed) -> bool:
-    """Whether `run` is a rollback of `old` that has done nothing before its swap but compare, and has not swapped: live
+    """Whether `run` is a rollback of `old` that has changed nothing but what `old` has kept, and has not swapped: live
     tables are as `old` left them, or others in a store that was restored from a dump."""
     at = step_of(resumable(from_json(run.state))) if run.kind == "rollback" and run.of == old.id else None
     if at is None:
         return False
     plan = plan_json.load(run.plan)
-    harmless = all(step.mode in (Mode.COMPARE, Mode.SWAP) for step in plan.steps[: at + 1])
+    dropped = [s.path for step in plan_json.load(old.plan).finish for s in step.statements if isinstance(s, Request)]
+    harmless = all(_about(step, dropped) for step in plan.steps[: at + 1])
     return harmless and not _swapped(plan, observed)
+
+
+def _about(step: Step, dropped: Sequence[str]) -> bool:
+    """Whether `step` of a rollback compares, refreshes old data, tries to swap, or is about an index in `dropped`."""
+    if step.mode is not Mode.ONCE:
+        return step.mode in (Mode.COMPARE, Mode.REPLAY, Mode.SWAP)
+    paths = [s.path if isinstance(s, Request) else "" for s in step.statements]
+    return all(any(path.startswith(f"{index}/") for index in dropped) for path in paths)
 
 
 def _swapped(plan: Plan, observed: Observed) -> bool:

@@ -29,7 +29,13 @@ LOOK_SECONDS = 0.1
 
 _INDEX: Json = {
     "settings": {
-        "index": {"number_of_shards": "1", "number_of_replicas": "0", "auto_expand_replicas": "0-1", "hidden": "true"}
+        "index": {
+            "number_of_shards": "1",
+            "number_of_replicas": "0",
+            "auto_expand_replicas": "0-1",
+            "hidden": "true",
+            **render.WITHOUT_PIPELINES,
+        }
     },
     "mappings": {
         "dynamic": "false",

@@ -258,7 +258,7 @@ class SearchClient:
     def _take(self, owner: str, seconds: float, forced: str | None) -> books.SearchLease:
         self._lease = books.take(self._books, owner, seconds, forced)
         self._rebuilder = rebuilder.SearchRebuilder(
-            self._ask, self._line.bulk, self._books, self._lease, self._executing.execute
+            self._ask, self._line.bulk, self._books, self._lease, self._executing.execute, self._overlaid
         )
         return self._lease
 
@@ -292,6 +292,10 @@ class SearchClient:
         nodes = self._ask("GET", "/_nodes/stats/thread_pool", fine=(401, 403)).body.get("nodes") or {}
         pools = [node["thread_pool"].get("write") or {} for node in nodes.values()]
         return float(sum(pool.get("active", 0) + pool.get("queue", 0) for pool in pools))
+
+    def undivided(self) -> bool:
+        """See `toolkit.engines.online.Undivided`: the name moves in one request."""
+        return True
 
     def preflight(self, plan: Plan) -> tuple[Problem, ...]:
         """See `toolkit.engines.online.Checking.preflight`."""

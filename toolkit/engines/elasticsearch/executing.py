@@ -41,15 +41,20 @@ class Executing:
             except BaseException as error:
                 undone = number < len(requests) or isinstance(error, transport.Refusal)
                 if step.lock.blocks != "nobody" and undone and not isinstance(error, LockHeld):
-                    self._take_back(step)
+                    self._take_back(step, requests[: number - 1], error)
                 raise
             tick(number)
 
-    def _take_back(self, step: Step) -> None:
+    def _take_back(self, step: Step, done: list[Request], error: BaseException) -> None:
+        """Undo the step, writers first. EngineError that says so when its user may not even let them in."""
+        closed = next((_index(request) for request in done if blocking.refuses(request)), None)
         with contextlib.suppress(EngineError):
             for request in step.reverse:
                 if isinstance(request, Request):
                     self._plain(request, (404,))
+                    closed = None if blocking.lets_in(request) else closed
+        if closed is not None and isinstance(error, EngineError) and refusals.shut_out(error):
+            raise refusals.still_closed(error, closed) from None
 
     def _do(self, request: Request, check: Callable[[], None]) -> None:
         if request.path.startswith("/_reindex?"):

@@ -5,12 +5,12 @@ Every change goes through an alias that belongs to the holder of the lock, and c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from toolkit.catalog import Json
-from toolkit.engines.elasticsearch import rebuild, render, shadow
+from toolkit.engines.elasticsearch import inspect, rebuild, render, shadow
 from toolkit.engines.elasticsearch.books import Ask, Books, SearchLease
 from toolkit.engines.elasticsearch.names import WRITER
 from toolkit.engines.elasticsearch.refusals import failed, full
@@ -23,6 +23,8 @@ Bulk = Callable[[Iterable[dict[str, Any]]], Iterator[Written]]
 # Shard → the last sequence number that was followed.
 Positions = dict[str, int]
 
+# Settings that the steps of a rebuild give and take by themselves.
+_MANAGED = ("gc_deletes", "translog.durability", "write.wait_for_active_shards", *render.PIPELINES)
 _WAIT = (429, 503)
 _REFUSED = (400, 404, 409, 429, 500, 503)
 
@@ -45,7 +47,7 @@ def checkpoints(answer: Answer, index: str, shards: int) -> Positions:
 # Parts that change nothing.
 _SIDES = [
     f"{what} {side}"
-    for what in ("fingerprint", "slices", "list", "runs", "count", "refresh", "fields")
+    for what in ("fingerprint", "slices", "list", "runs", "count", "refresh", "flush", "fields", "settings")
     for side in ("source", "target")
 ]
 _LOOKS = frozenset([*_SIDES, "progress", "progress target", "changed", "arrived", "live"])
@@ -53,14 +55,17 @@ _LOOKS = frozenset([*_SIDES, "progress", "progress target", "changed", "arrived"
 
 @dataclass(slots=True)
 class Following:
-    """One pair of indices during one step."""
+    """One pair of indices during one step. `overlaid`: settings that an overlay decides; `shards`: how many each has;
+    `late`: those that do not put each write to disk at once."""
 
     statements: Sequence[Statement]
     ask: Ask
     bulk: Bulk
     books: Books
     lease: SearchLease
+    overlaid: Collection[str] = ()
     shards: dict[str, int] = field(default_factory=dict)
+    late: set[str] = field(default_factory=set)
     fields: dict[str, Json] = field(default_factory=dict)
 
     @property
@@ -102,7 +107,11 @@ class Following:
 
     def writers(self) -> list[str]:
         """The aliases through which holders of the lock, past or present, write to the target."""
-        found = self.ask("GET", f"{render.path(self.target)}/_alias", None, ()).body
+        answer = self.ask("GET", f"{render.path(self.target)}/_alias", None, (404,))
+        if answer.status == 404:
+            hint = "`schema rollback` ends an upgrade that was to fill it, and `schema finish` a rollback."
+            raise EngineError("TV4526", f"the index {self.target} is gone", hint)
+        found = answer.body
         return [name for facts in found.values() for name in facts["aliases"] if name.startswith(self.target + WRITER)]
 
     def progress(self, side: str = "source") -> Positions:
@@ -110,8 +119,20 @@ class Following:
         part, index = ("progress", self.source) if side == "source" else ("progress target", self.target)
         if index not in self.shards:
             found = self.ask("GET", f"{render.path(index)}/_settings?flat_settings=true", None, ()).body
-            self.shards[index] = next(int(facts["settings"]["index.number_of_shards"]) for facts in found.values())
+            [settings] = [facts["settings"] for facts in found.values()]
+            self.shards[index] = int(settings["index.number_of_shards"])
+            if str(settings.get("index.translog.durability")).lower() == "async":
+                self.late.add(index)
+        if side == "source" and index in self.late:
+            self._flush()
         return checkpoints(self.send(part), index, self.shards[index])
+
+    def _flush(self) -> None:
+        """A shard tells how far its disk is: what was written in the last seconds would not be followed."""
+        if shadow.has(self.statements, "flush source"):
+            shards = self.send("flush source").body.get("_shards") or {}
+            if shards.get("failed"):
+                raise TooBusy("TV4511", f"a shard of {self.source} was not put to disk", "Run the same command again.")
 
     def take_fields(self) -> None:
         """Give the target the fields, and forms of fields, that somebody has added to the source: after a look how far
@@ -122,12 +143,39 @@ class Following:
         both = rebuild.merged(self.fields, rebuild.added(self._mapped("source"), self.fields))
         added: dict[str, Json] = {n: f for n, f in both.items() if f != self.fields.get(n)}
         if added:
+            # Somebody may have raised the limit of fields for them.
+            self.take_settings()
             self.send("fields", fields=added)
             self.fields |= added
 
     def _mapped(self, side: str) -> dict[str, Json]:
         found = self.send(f"fields {side}").body
         return next((dict(facts["mappings"]["properties"]) for facts in found.values()), {})
+
+    def _settings(self, side: str) -> dict[str, Json]:
+        """Those of an index that are no business of ours."""
+        [facts] = self.send(f"settings {side}").body.values()
+        found = inspect.own_settings(inspect.flat_settings(facts["settings"]), self.overlaid)
+        return {name: value for name, value in found.items() if name not in _MANAGED}
+
+    def note_settings(self, side: str = "source", target: str | None = None) -> None:
+        """Note what the settings of a source are now, before somebody changes them."""
+        if shadow.has(self.statements, "settings"):
+            known = self._settings(side)
+            self.lease.check()
+            self.books.write(f"settings~{target or self.target}", known, None, kind="settings")
+
+    def take_settings(self) -> None:
+        """Give the target those that somebody has changed on the source since they were noted. What only a closed index
+        can be given, the server refuses: the target stays as it is."""
+        if not shadow.has(self.statements, "settings"):
+            return
+        page = self.books.read(f"settings~{self.target}")
+        now = self._settings("source")
+        names = {*page.body, *now} if page.seq >= 0 else ()
+        changed: dict[str, Json] = {n: now.get(n) for n in names if now.get(n) != page.body.get(n)}
+        if changed:
+            self.send("settings", (400,), settings=changed)
 
     def position(self) -> Positions:
         """How far the source was followed into this target; {} when it never was."""

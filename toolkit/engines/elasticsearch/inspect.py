@@ -48,12 +48,17 @@ def kept(answer: Mapping[str, Json], names: Names, more: Collection[str] = ()) -
     found = _map(answer.get("aliases"))
     return Kept(
         properties=_map(mappings.get("properties")),
-        settings={k: v for k, v in settings.items() if k not in (*SETTINGS, *more) and not belongs_to_one(k)},
+        settings=own_settings(settings, more),
         aliases={name: facts for name, facts in found.items() if name != names.index},
         meta={k: v for k, v in _map(mappings.get("_meta")).items() if k != render.NOTE},
         more={k: v for k, v in mappings.items() if k not in _OURS},
         named=_map(found.get(names.index)),
     )
+
+
+def own_settings(settings: Mapping[str, Json], more: Collection[str] = ()) -> dict[str, Json]:
+    """Those of an index's settings (flat) that are an operator's business, and may be another index's, too."""
+    return {k: v for k, v in settings.items() if k not in (*SETTINGS, *more) and not belongs_to_one(k)}
 
 
 def belongs_to_one(setting: str) -> bool:

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from fnmatch import fnmatch
 from typing import Any
 from urllib.parse import unquote
 
 from toolkit.catalog import Json
-from toolkit.engines.elasticsearch import render, rights, shadow
+from toolkit.engines.elasticsearch import forming, render, rights, shadow
 from toolkit.engines.elasticsearch.books import Ask
+from toolkit.engines.elasticsearch.forming import NEVER
 from toolkit.engines.elasticsearch.inspect import flat_settings
 from toolkit.engines.elasticsearch.rebuild import COMPUTED
+from toolkit.engines.elasticsearch.render import NO_PIPELINE
 from toolkit.engines.elasticsearch.store import SearchStore
 from toolkit.engines.elasticsearch.transport import Answer, forbidden
 from toolkit.engines.online import Problem
 from toolkit.plan import Observed, Plan, Request
 
 OLDEST = (7, 10)
+PLACES = "cluster.routing.allocation.enable"
 # A node that is fuller than this gets no new shards, unless the cluster says otherwise.
 FULL = 0.85
 RANGE: Json = {"size": 0, "query": {"range": {"RunId": {"gte": "0"}}}}
-_NEVER = (400, 401, 403, 404, 405, 500)
 
 
 def check(ask: Ask, plan: Plan, observed: Observed) -> tuple[Problem, ...]:
@@ -32,7 +33,7 @@ def check(ask: Ask, plan: Plan, observed: Observed) -> tuple[Problem, ...]:
     holder = render.path(observed.names.holder)
     found = [*rights.lacking(ask, plan, observed)]
     if policy := lifecycle(plan):
-        answer = ask("GET", f"/_ilm/policy{render.path(policy)}", None, _NEVER)
+        answer = ask("GET", f"/_ilm/policy{render.path(policy)}", None, NEVER)
         found += managed(policy, answer.status, answer.body)
     if observed.exists:
         state = ask("GET", f"/_cluster/health{holder}", None, (403, 408)).body
@@ -43,19 +44,19 @@ def check(ask: Ask, plan: Plan, observed: Observed) -> tuple[Problem, ...]:
         if _copied(plan):
             found += pages(facts, observed.names.holder)
             found += late(facts, observed.names.holder)
+            found += searched(facts, observed.names.holder)
+            found += source(facts, observed.names.holder) if observed.rows != 0 else ()
             found += rights.hidden(ask, observed)
-        if plan.kept:
-            found += source(facts, observed.names.holder)
         if plan.kept and state.get("status") != "red":
-            found += ranges(ask("POST", f"{holder}/_search", RANGE, _NEVER), observed.names.holder)
-        found += doubled(ask, plan, observed)
+            found += ranges(ask("POST", f"{holder}/_search", RANGE, NEVER), observed.names.holder)
+    found += forming.check(ask, plan, observed)
+    if forming.creating(plan):
+        found += placed(ask("GET", "/_cluster/settings?flat_settings=true", None, NEVER).body)
     found += forgotten(plan, observed)
     found += gone(ask, plan)
-    found += beside(ask, plan, observed)
     if plan.kept:
         found += [*version(observed.server), *taken(plan, observed)]
-        found += room(ask("GET", "/_nodes/stats/fs", None, _NEVER).body, observed.size, _shards(plan))
-        found += hidden(ask("GET", "/_index_template", None, _NEVER).body, plan, observed)
+        found += room(ask("GET", "/_nodes/stats/fs", None, NEVER).body, observed.size, _shards(plan))
     return tuple(sorted(found, key=lambda problem: not problem.fatal))
 
 
@@ -117,8 +118,7 @@ def mended(plan: Plan, store: SearchStore) -> frozenset[str]:
 
 def source(facts: Mapping[str, Any], index: str) -> Iterator[Problem]:
     """Documents are copied from `_source`: it must be whole."""
-    found = (facts.get("mappings") or {}).get("_source") or {}
-    if found.get("enabled", True) in (False, "false") or found.get("includes") or found.get("excludes"):
+    if forming.cut(facts):
         hint = "Its documents cannot be copied: fill a new index from another store, or from Temporal itself."
         yield Problem("TV4518", f"{index} does not keep the whole _source of its documents", hint)
 
@@ -143,6 +143,23 @@ def late(facts: Mapping[str, Any], index: str) -> Iterator[Problem]:
     if settings.get("replication.type") == "SEGMENT" and str(settings.get("number_of_replicas", "0")) != "0":
         hint = "Set its auto_expand_replicas to false and its number_of_replicas to 0 for the time of the run."
         yield Problem("TV4529", f"{index} has replicas that show writes late (index.replication.type SEGMENT)", hint)
+
+
+def searched(facts: Mapping[str, Any], index: str) -> Iterator[Problem]:
+    """A pipeline that all searches go through, those of a copy, too: it may leave out documents, or change them."""
+    name = flat_settings(facts.get("settings") or {}).get("search.default_pipeline", NO_PIPELINE)
+    if name != NO_PIPELINE:
+        hint = (
+            f"Set index.search.default_pipeline to {NO_PIPELINE} for the time of the run, and give it to the new index."
+        )
+        yield Problem("TV4532", f"searches of {index} go through the pipeline {name}, and so would a copy", hint)
+
+
+def placed(answer: Mapping[str, Any]) -> Iterator[Problem]:
+    """A cluster that gives no new shard a place, as during the restart of its nodes."""
+    found = [(answer.get(kind) or {}).get(PLACES) for kind in ("transient", "persistent")]
+    if next((value for value in found if value is not None), None) == "none":
+        yield Problem("TV4533", f"the cluster gives no shard a place ({PLACES} is none)", "Set it to all again.")
 
 
 def ranges(answer: Answer, index: str) -> Iterator[Problem]:
@@ -189,14 +206,9 @@ def forgotten(plan: Plan, store: SearchStore) -> Iterator[Problem]:
             yield Problem("TV4523", f"the new index will not compute {', '.join(left[:5])}", hint, fatal=False)
 
 
-def _creating(plan: Plan) -> list[Request]:
-    """The requests that make the plan's new indexes."""
-    return [s for p in plan.steps for s in p.statements if isinstance(s, Request) and s.part == "create"]
-
-
 def _created(plan: Plan) -> list[dict[str, Json]]:
-    """What they are made with."""
-    return [request.body for request in _creating(plan) if isinstance(request.body, dict)]
+    """What the plan's new indexes are made with."""
+    return [request.body for request in forming.creating(plan) if isinstance(request.body, dict)]
 
 
 def _names(fields: Json) -> list[str]:
@@ -241,58 +253,3 @@ def _shards(plan: Plan) -> int:
     """How many the new index has."""
     found = [flat_settings(body).get("settings.index.number_of_shards", 1) for body in _created(plan)]
     return max((int(str(number)) for number in found), default=1)
-
-
-def doubled(ask: Ask, plan: Plan, store: SearchStore) -> Iterator[Problem]:
-    """A template that gives the store's own name to the new index at once, as an alias: both indices would answer to it
-    before the copy is whole, and no write would know where to go."""
-    for name in map(_made, _creating(plan)):
-        path = f"/_index_template/_simulate_index{render.path(str(name))}"
-        templates: list[Any] = [ask("POST", path, None, _NEVER).body.get("template")]
-        if not templates[0]:
-            # Where no composable template applies, all legacy ones do.
-            answer = ask("GET", "/_template", None, _NEVER)
-            legacy = answer.body.values() if answer.status == 200 else ()
-            templates = [t for t in legacy if any(fnmatch(str(name), p) for p in t.get("index_patterns") or ())]
-        if any(store.names.index in (found.get("aliases") or {}) for found in templates):
-            text = f"a template makes the new index {name} answer to {store.names.index} as soon as it is there"
-            yield Problem("TV4528", text, "Take the alias out of that template: the upgrade gives the name by itself.")
-
-
-def beside(ask: Ask, plan: Plan, store: SearchStore) -> Iterator[Problem]:
-    """From 8 on Elasticsearch takes no new legacy template beside a composable one for some of the same names."""
-    product, _, number = store.server.partition(" ")
-    if product != "Elasticsearch" or number.partition(".")[0] in ("6", "7"):
-        return
-    requests = [s for step in plan.steps for s in step.statements if isinstance(s, Request) and s.method == "PUT"]
-    for put in (request for request in requests if request.path.startswith("/_template/")):
-        mine = put.body.get("index_patterns") if isinstance(put.body, dict) else None
-        old = ask("GET", put.path, None, _NEVER).body.get(store.names.template) or {}
-        if not isinstance(mine, list) or old.get("index_patterns") == mine:
-            return
-        for entry in ask("GET", "/_index_template", None, _NEVER).body.get("index_templates") or []:
-            theirs = entry["index_template"].get("index_patterns") or []
-            # One of the same name is no other to it.
-            if entry["name"] != store.names.template and any(_meet(str(a), b) for a in mine for b in theirs):
-                text = f"{product} takes no legacy template beside the composable one {entry['name']}"
-                hint = "Say `elasticsearch: {template: composable}` in an overlay, or give that template other names."
-                yield Problem("TV4530", text, hint)
-
-
-def _meet(name: str, pattern: str) -> bool:
-    """Whether an index may fit both: `name` is whole, or has a `*` at its end."""
-    start, star, _ = name.partition("*")
-    if not star or "*" not in pattern:
-        return fnmatch(start, pattern) if not star else fnmatch(pattern, name)
-    literal = pattern.partition("*")[0]
-    return literal.startswith(start) or start.startswith(literal)
-
-
-def hidden(answer: Mapping[str, Any], plan: Plan, store: SearchStore) -> Iterator[Problem]:
-    """Composable templates of others that would also form the new index."""
-    fresh = next((_made(s) for p in plan.steps for s in p.statements if isinstance(s, Request) and _made(s)), None)
-    for entry in answer.get("index_templates") or []:
-        patterns = entry["index_template"].get("index_patterns") or []
-        if fresh and entry["name"] != store.names.template and any(fnmatch(fresh, p) for p in patterns):
-            text = f"the template {entry['name']} ({', '.join(patterns[:3])}) also forms {fresh}"
-            yield Problem("TV4522", text, "What it adds to the mapping or the settings stays.", fatal=False)

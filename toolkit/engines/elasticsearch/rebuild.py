@@ -44,8 +44,10 @@ def rebuild(
     shadow = begun[-1]
     script = script_of(conversion, before, after, wanted, members(custom, after)) if conversion else None
     # Documents have been through the pipelines when they were written.
-    pipelines, none = render.pipelines(store.kept.settings), render.no_pipelines(store.kept.settings)
-    during: dict[str, Json] = {**store.kept.settings, **settings, **none, "refresh_interval": "-1"}
+    during: dict[str, Json] = {
+        **store.kept.settings, **settings, **render.WITHOUT_PIPELINES, "refresh_interval": "-1",
+    }  # fmt: skip
+    usual = {"refresh_interval": refresh_interval(store, settings), **render.usual_pipelines(store.kept.settings)}
     moved: list[Json] = [render.named(shadow, names.index, store.kept.named)]
     moved += [
         {"add": {"index": shadow, "alias": alias, **(facts if isinstance(facts, dict) else {})}}
@@ -60,7 +62,7 @@ def rebuild(
             shadow, render.index_body(properties, rules.dynamic, during, _meta(store), more(store, conversion))
         ),
         render.reindex(names.holder, shadow, script),
-        render.put_settings(shadow, {"refresh_interval": refresh_interval(store, settings), **pipelines}),
+        render.put_settings(shadow, usual),
         render.aliases([*dropped, *moved]),
     )
     return Rebuild(shadow, statements, cancel(store, begun))

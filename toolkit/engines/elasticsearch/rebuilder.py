@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
-from toolkit.engines.elasticsearch import blocking, inspect, render, shadow
+from toolkit.engines.elasticsearch import blocking, inspect, refusals, render, shadow
 from toolkit.engines.elasticsearch.books import Ask, Books, SearchLease
 from toolkit.engines.elasticsearch.comparing import Comparing
 from toolkit.engines.elasticsearch.following import Bulk, Following, Positions
-from toolkit.engines.elasticsearch.refusals import NO_RIGHT
 from toolkit.engines.elasticsearch.slices import grid
 from toolkit.engines.elasticsearch.transport import TooBusy
 from toolkit.engines.rebuilding import Busy, Compared, Copied, Key, Ran, Replayed, Swapped, Tick
@@ -54,9 +53,12 @@ Execute = Callable[[Step, Callable[[], None], Tick], None]
 
 
 class SearchRebuilder:
-    """`execute` runs the requests of a plain step, each after its check."""
+    """`execute` runs the requests of a plain step, each after its check. `overlaid`: settings an overlay decides."""
 
-    def __init__(self, ask: Ask, bulk: Bulk, books: Books, lease: SearchLease, execute: Execute) -> None:
+    def __init__(
+        self, ask: Ask, bulk: Bulk, books: Books, lease: SearchLease, execute: Execute, overlaid: Collection[str]
+    ) -> None:
+        self._overlaid = overlaid
         self._ask = ask
         self._bulk = bulk
         self._books = books
@@ -92,6 +94,7 @@ class SearchRebuilder:
         at = -1 if after is None else int(after[0])
         if after is None:
             goal = work.progress()
+            work.note_settings()
             work.take_fields()
             work.send("refresh source")
             work.remember(goal)
@@ -135,11 +138,12 @@ class SearchRebuilder:
         try:
             ready = self._caught_up(sides, most)
             if ready:
+                work.take_settings()
                 self._clone(work)
                 self._note_way_back(work)
                 self._move(work)
         except EngineError as error:
-            if error.code == NO_RIGHT:
+            if refusals.shut_out(error):
                 self._open_again(work, error)
             else:
                 self._let_writers_in(work)
@@ -167,7 +171,7 @@ class SearchRebuilder:
     def _comparing(self, step: Step) -> Comparing:
         if step.id not in self._known:
             prints = next((known.prints for known in self._known.values()), None)
-            work = Following(step.statements, self._ask, self._bulk, self._books, self._lease)
+            work = Following(step.statements, self._ask, self._bulk, self._books, self._lease, self._overlaid)
             work.claim()
             if shadow.has(step.statements, "unlock"):
                 # An attempt that was cut off may have left writes refused.
@@ -230,6 +234,7 @@ class SearchRebuilder:
         if shadow.has(work.statements, "clone"):
             kept = shadow.clone_name(shadow.part(work.statements, "clone"))
         work.remember(work.progress("target"), kept)
+        work.note_settings("target", kept)
 
     def _move(self, work: Following) -> None:
         if shadow.has(work.statements, "pipelines"):
@@ -250,14 +255,12 @@ class SearchRebuilder:
             )
 
     def _open_again(self, work: Following, refused: EngineError) -> None:
-        """After a swap for which a right was lost: it was not done, so nothing needs to be looked at, for which there
-        may be no right either. EngineError that says so when even this is refused."""
+        """After a swap for which a right, or the login, was lost: it was not done, so nothing needs to be looked at,
+        for which there may be no right either. EngineError that says so when even this is refused."""
         try:
             work.send("unlock", (404,))
         except EngineError:
-            hint = "Give the rights back: then the same command lets writers in and goes on, or `schema rollback` does."
-            text = f"{refused.message}; writes to {work.source} stay refused until then"
-            raise EngineError(NO_RIGHT, text, hint) from None
+            raise refusals.still_closed(refused, work.source) from None
 
     def _let_writers_in(self, work: Following) -> None:
         """After a swap that was not done. Where that fails, whoever goes on with the run does it. After one that was

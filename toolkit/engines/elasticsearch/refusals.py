@@ -21,6 +21,8 @@ _HINT = (
 # The code and the hint of errors for want of a right.
 NO_RIGHT = "TV4515"
 RIGHTS_HINT = "The rights are listed in docs/upgrading.md."
+# ... and of those for a login that is none (any more), as when a key has expired.
+NO_LOGIN = "TV4001"
 
 
 def full(reason: str, where: str) -> EngineError | None:
@@ -37,3 +39,14 @@ def failed(code: str, what: str, where: str, reason: str, hint: str) -> EngineEr
     if reason.startswith("security_exception"):
         return EngineError(NO_RIGHT, f"{what}: {reason[:500]}", RIGHTS_HINT)
     return EngineError(code, f"{what}: {reason[:500]}", hint)
+
+
+def shut_out(error: EngineError) -> bool:
+    """Whether it is the user who was refused, so that the request was surely not done."""
+    return error.code in (NO_RIGHT, NO_LOGIN)
+
+
+def still_closed(error: EngineError, index: str) -> EngineError:
+    """`error` of a user who may not even let writers in again."""
+    hint = "Give back the rights, or the login: then the same command lets writers in, or `schema rollback` does."
+    return EngineError(error.code, f"{error.message}; writes to {index} stay refused until then", hint)

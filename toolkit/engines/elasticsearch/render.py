@@ -19,6 +19,8 @@ NOTE = "temporal_visibility"
 SEARCH = "_search?allow_partial_search_results=false"
 PIPELINES = ("default_pipeline", "final_pipeline")
 NO_PIPELINE = "_none"
+# Said of an index that is to be filled, it keeps out those that a template of somebody else brings, too.
+WITHOUT_PIPELINES: Mapping[str, Json] = dict.fromkeys(PIPELINES, NO_PIPELINE)
 
 
 def path(*segments: str) -> str:
@@ -112,6 +114,12 @@ def allow_writes(name: str) -> Request:
 def pipelines(settings: Mapping[str, Json]) -> dict[str, Json]:
     """The pipelines through which an index with these settings sends what is written to it; {} when there are none."""
     return {name: settings[name] for name in PIPELINES if settings.get(name, NO_PIPELINE) != NO_PIPELINE}
+
+
+def usual_pipelines(settings: Mapping[str, Json]) -> dict[str, Json]:
+    """What a new index, which is made with none at all, gets back when it is filled: those of `settings`, or no word of
+    its own about them."""
+    return {name: settings.get(name) for name in PIPELINES}
 
 
 def no_pipelines(settings: Mapping[str, Json]) -> dict[str, Json]:

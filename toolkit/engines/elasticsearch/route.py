@@ -26,6 +26,8 @@ _HOLDER = ("index", "holder")
 _UUID = ("index", "uuid")
 # Settings that decide how many copies an index has.
 _COPIES = ("number_of_replicas", "auto_expand_replicas")
+# Whether a write is on disk when it is answered. What is filled must keep what was copied, whatever befalls its node.
+_DURABILITY = "translog.durability"
 # How many copies a write waits for.
 _WAITS = "write.wait_for_active_shards"
 
@@ -96,7 +98,7 @@ def _work(heavy: Step, store: SearchStore, wanted: Definition, overlay: Overlay,
     shards = (_shards(store.catalog.children(("settings",))), _shards(settings))
     during: dict[str, Json] = {
         **store.kept.settings, **settings, "number_of_replicas": "0", "auto_expand_replicas": "false",
-        "refresh_interval": "-1", "gc_deletes": shadow.REMEMBER, **render.no_pipelines(store.kept.settings),
+        "refresh_interval": "-1", "gc_deletes": shadow.REMEMBER, _DURABILITY: "request", **render.WITHOUT_PIPELINES,
         **dict.fromkeys(_waits(store, settings), "1"),
     }  # fmt: skip
     note = versions.note(label(wanted), (), store.uuid)
@@ -199,7 +201,11 @@ def _waits(store: SearchStore, settings: Mapping[str, Json]) -> dict[str, Json]:
 def _tidy(work: _Work, fresh: str) -> tuple[Request, ...]:
     """The new index remembers deletes as the old one did, and no longer what it was made for."""
     meta: Json = {**work.store.kept.meta, **versions.note(work.label)}
-    usual = {"gc_deletes": work.store.kept.settings.get("gc_deletes"), **_waits(work.store, work.copies)}
+    kept = work.store.kept.settings
+    usual = {
+        **{name: kept.get(name) for name in ("gc_deletes", _DURABILITY)},
+        **_waits(work.store, work.copies), **render.usual_pipelines(kept),
+    }  # fmt: skip
     return (
         render.put_settings(fresh, usual),
         render.put_mapping(fresh, {"_meta": meta}),
@@ -224,8 +230,11 @@ def _follow(pair: Pair, id: str) -> Step:
 def _back(work: _Work) -> tuple[Step, ...]:
     store, name = work.store, work.store.names.index
     pipelines, none = render.pipelines(store.kept.settings), render.no_pipelines(store.kept.settings)
-    opened: dict[str, Json] = {"blocks.write": None, "gc_deletes": shadow.REMEMBER, **none}
-    gc = {"gc_deletes": store.kept.settings.get("gc_deletes"), "blocks.write": None}
+    opened: dict[str, Json] = {
+        "blocks.write": None, "gc_deletes": shadow.REMEMBER, _DURABILITY: "request", **none,
+    }  # fmt: skip
+    usual = {name: store.kept.settings.get(name) for name in ("gc_deletes", _DURABILITY)}
+    gc: dict[str, Json] = {**usual, "blocks.write": None}
     return (
         Step(
             "rebuild.back.open", f"Let {work.kept} be written to", "", StepClass.METADATA, NO_LOCK,
@@ -235,7 +244,8 @@ def _back(work: _Work) -> tuple[Step, ...]:
         Step(
             "rebuild.back", f"Swap back: {name} becomes an alias of {work.kept} again",
             "it was kept, and gets what was written since", StepClass.REBUILD, SHORT,
-            shadow.swap(work.back, name, work.aliases, None, pipelines), (), (Expect(_HOLDER, work.kept),),
+            shadow.swap(work.back, name, work.aliases, None, pipelines), (render.allow_writes(work.fresh),),
+            (Expect(_HOLDER, work.kept),),
             mode=Mode.SWAP, needs=(Expect(_HOLDER, work.fresh),),
         ),
         Step(

@@ -41,12 +41,14 @@ class SearchScratch:
         self.client.request("PUT", f"{render.path(self.index)}/_mapping", {"_meta": versions.note(label)})
 
     def load(self, dump: Path) -> None:
-        """See `Scratch.load`: what `GET /INDEX` answers; settings that a cluster gives by itself are left out."""
+        """See `Scratch.load`: what `GET /INDEX` answers; settings that a cluster gives by itself are left out, as are
+        pipelines, which may not be there, and would make other records of ours."""
         try:
             (found,) = json.loads(script.read(dump)).values()
             flat = inspect.flat_settings(found["settings"])
             # Where its shards may lie depends on the cluster.
-            settings = {k: v for k, v in flat.items() if not (inspect.belongs_to_one(k) or k.startswith("routing."))}
+            kept = {k: v for k, v in flat.items() if not (inspect.belongs_to_one(k) or k.startswith("routing."))}
+            settings = {k: v for k, v in kept.items() if k not in (*render.PIPELINES, "search.default_pipeline")}
             body = {"mappings": found["mappings"], "settings": {"index": settings}}
         except (ValueError, KeyError, AttributeError, TypeError):
             raise UsageError("TV2083", f"{dump} is not the answer of GET /INDEX", "Save it with curl.") from None

@@ -89,7 +89,9 @@ def follow(pair: Pair) -> tuple[Request, ...]:
     mget, refresh = "_mget?_source=false", "_refresh"
     return (
         *_fields(pair),
+        *_settings(pair),
         render.aliases([{"add": {"index": pair.target, "alias": "%(writer)s"}}], "writer"),
+        Request("POST", f"{render.path(pair.source)}/_flush", None, "flush source"),
         Request("GET", f"{render.path(pair.source, '_stats', 'docs')}?level=shards", None, "progress"),
         Request("POST", f"{render.path(pair.source)}/{refresh}", None, "refresh source"),
         Request("POST", "/_reindex?require_alias=true&refresh=false&timeout=1m", body, "copy"),
@@ -114,6 +116,16 @@ def _fields(pair: Pair) -> tuple[Request, ...]:
         Request("GET", f"{source}?filter_path={wanted}", None, "fields source"),
         Request("GET", f"{target}?filter_path={one}", None, "fields target"),
         Request("PUT", target, {"properties": "%(fields)s"}, "fields"),
+    )
+
+
+def _settings(pair: Pair) -> tuple[Request, ...]:
+    """Give the target the settings that somebody changes on the source meanwhile."""
+    source, target = (render.path(index, "_settings") for index in (pair.source, pair.target))
+    return (
+        Request("GET", f"{source}?flat_settings=true", None, "settings source"),
+        Request("GET", f"{target}?flat_settings=true", None, "settings target"),
+        Request("PUT", target, {"index": "%(settings)s"}, "settings"),
     )
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from toolkit.catalog import Json
-from toolkit.engines.elasticsearch.refusals import NO_RIGHT, RIGHTS_HINT, full
+from toolkit.engines.elasticsearch.refusals import NO_LOGIN, NO_RIGHT, RIGHTS_HINT, full
 from toolkit.errors import ConnectionFailed, EngineError, TargetError, ToolkitError
 from toolkit.targets import Target
 
@@ -330,7 +330,7 @@ def refused(answer: Answer, target: Target) -> EngineError:
     reason = reason[:500]
     if answer.status == 401:
         return ConnectionFailed(
-            "TV4001",
+            NO_LOGIN,
             f"cannot connect to {target.shown}: the login was refused",
             "Are user and password, or the API key, right?",
         )
