@@ -407,10 +407,24 @@ def test_an_edited_or_missing_row_is_told_and_mended(chdb: EmbeddedHandle) -> No
                 "INSERT INTO schema_versions (version, md5, script) VALUES (100, 'mine', 'SELECT 1')",
             )
         )
-        assert client.observe().marks["clickhouse-migrations"] == "100 (without 2, other text in 4, 100)"
-        client.execute(step("ALTER TABLE schema_versions DELETE WHERE version = 100"))
+        assert client.observe().marks["clickhouse-migrations"] == "6 (without 2, other text in 4)"
         journeys.upgrade(chosen, client, NEWEST)
         assert client.observe().marks["clickhouse-migrations"] == "6"
+    assert (100, "mine", "SELECT 1") in books(chdb.url)
+
+
+@pytest.mark.parametrize("number", [1, 20260101])
+def test_the_book_of_another_project_is_left_alone(chdb: EmbeddedHandle, number: int) -> None:
+    with plain(chdb.url) as connection:
+        Migrator(ClickhouseConnectConnection(connection)).init_schema()
+        connection.command(f"INSERT INTO schema_versions (version, md5, script) VALUES ({number}, 'a', 'CREATE …')")
+    with journeys.opened(chdb.url) as (chosen, client):
+        journeys.upgrade(chosen, client, NEWEST)
+        journeys.at(chosen, client, NEWEST, ours)
+        journeys.upgrade(chosen, client, CHAIN[0])
+    assert books(chdb.url) == [(number, "a", "CREATE …")]
+    assert "clickhouse-migrations in this database is another project's" in temporal_visibility(
+        "schema", "status", chdb.url).out  # fmt: skip
 
 
 def test_an_install_script_makes_the_version(chdb: EmbeddedHandle) -> None:
