@@ -22,8 +22,6 @@ def server(**tables: Sequence[Mapping[str, Any]]) -> preflight.Ask:
     def ask(query: str) -> Sequence[Mapping[str, Any]]:
         if query.startswith("SELECT currentDatabase()"):
             return [{"v": "visibility"}]
-        if "name = 'projections'" in query:
-            return [{"n": 0}]
         return next((rows for word, rows in tables.items() if f"system.{word}" in query), ())
 
     return ask
@@ -50,6 +48,13 @@ def test_room_for_the_copy(free: int, wanted: list[tuple[str, bool]]) -> None:
     table = {"name": "executions_visibility", "bytes": 1 << 30, "views": [], "create_table_query": ""}
     # The question about disks names system.tables, too.
     assert codes(server(disks=[{"free": free}], tables=[table])) == wanted
+
+
+def test_what_a_swap_would_lose_is_found_on_servers_that_do_not_list_it() -> None:
+    create = "CREATE TABLE v.executions_visibility (`run_id` String, {}) ENGINE = MergeTree"
+    for lost in ("PROJECTION p (SELECT a, b ORDER BY a)", "CONSTRAINT `c d` CHECK run_id != ''"):
+        table = {"name": "executions_visibility", "bytes": 0, "views": [], "create_table_query": create.format(lost)}
+        assert codes(server(disks=[{"free": 1}], tables=[table])) == [("TV5206", True)], lost
 
 
 def test_a_server_that_is_too_old_and_a_database_that_cannot_exchange() -> None:

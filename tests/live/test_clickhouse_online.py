@@ -525,7 +525,7 @@ def test_what_a_swap_would_lose_is_refused_and_kept(chdb: EmbeddedHandle) -> Non
     plan = temporal_visibility("schema", "plan", url, "--output", "json").json("schema-plan")["plans"][0]
     found = {one["code"]: (one["fatal"], one["message"]) for one in plan["preflight"]}
     lost = [one["message"] for one in plan["preflight"] if (one["code"], one["fatal"]) == ("TV5206", True)]
-    assert ["own_projection, own_constraint" in lost[0], "column seen of" in lost[1], len(lost)] == [True, True, 2]
+    assert ["own_constraint, own_projection" in lost[0], "column seen of" in lost[1], len(lost)] == [True, True, 2]
     assert not found["TV4212"][0]
     assert "own_view" in found["TV4212"][1]
     ran = temporal_visibility("schema", "upgrade", url, "--yes")

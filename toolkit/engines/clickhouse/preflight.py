@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from toolkit.engines.clickhouse import clauses, replicas
-from toolkit.engines.clickhouse.inspect import STORING, has_projections
+from toolkit.engines.clickhouse.inspect import STORING
 from toolkit.engines.clickhouse.layout import Placement
 from toolkit.engines.clickhouse.names import OTHER
 from toolkit.engines.clickhouse.render import identifier, literal
@@ -180,7 +180,7 @@ def _rebuild(ask: Ask, table: str, policy: str | None) -> Iterator[Problem]:
     if live["views"]:
         text = f"materialized views read from {table} and follow its name: {', '.join(live['views'][:5])}"
         yield Problem("TV4212", text, "They see new rows only, as before; the copy does not pass through them.", False)
-    if lost := [*_projections(ask, table), *_constraints(str(live["create_table_query"]))]:
+    if lost := _lost(str(live["create_table_query"])):
         text = f"these belong to {table} and would be lost when it is swapped: {', '.join(lost)}"
         yield Problem(
             "TV5206", text, "Drop these projections and constraints before, and create them again afterwards."
@@ -218,15 +218,10 @@ def _name(element: str) -> str:
     return clauses.named(element)[0] or clauses.named(rest)[0] or rest.split()[0]
 
 
-def _projections(ask: Ask, table: str) -> list[str]:
-    place = f"database = currentDatabase() AND table = {literal(table)}"
-    found = ask(f"SELECT name FROM system.projections WHERE {place}") if has_projections(ask) else ()
-    return [str(row["name"]) for row in found]
-
-
-def _constraints(create: str) -> list[str]:
-    """A copy with them would refuse old rows that do not fulfil them."""
-    return [element.split()[1] for element in clauses.elements(create) if element.startswith("CONSTRAINT ")]
+def _lost(create: str) -> list[str]:
+    """Projections and constraints. A copy with the latter would refuse old rows that do not fulfil them; the server's
+    list of the former comes with 24.9."""
+    return [_name(element) for element in clauses.elements(create) if element.startswith(("PROJECTION ", "CONSTRAINT "))]
 
 
 def _hidden(ask: Ask, table: str) -> Iterator[Problem]:
