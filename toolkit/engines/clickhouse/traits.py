@@ -130,11 +130,18 @@ def decode(value: Json) -> TableTraits:
         extras={
             c[0]: Extra(c[0], told.get(c[0]) or _ddl(*c[1:]), _ddl(c[1], c[2], c[3], "")) for c in facts["columns"]
         },
-        indexes={name: f"{expr} TYPE {type} GRANULARITY {size}" for name, expr, type, size in facts["indexes"]},
+        indexes={
+            name: f"{_bracketed(expr)} TYPE {type} GRANULARITY {size}" for name, expr, type, size in facts["indexes"]
+        },
         comment=facts.get("comment", ""),
         comments={name: found["COMMENT"] for name, found in parts.items() if "COMMENT" in found},
         ttls={name: found["TTL"] for name, found in parts.items() if "TTL" in found},
     )
+
+
+def _bracketed(expr: str) -> str:
+    """The server tells an index over several columns without the brackets that it asks for."""
+    return f"({expr})" if len(clauses.split(expr)) > 1 else expr
 
 
 def _ddl(type: str, kind: str, value: str, codec: str) -> str:
