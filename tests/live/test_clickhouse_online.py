@@ -252,6 +252,7 @@ def test_columns_and_indexes_of_others_are_carried_over(clickhouse: Handle) -> N
 
 PROFILE = {
     "show_create_query_identifier_quoting_style": "DoubleQuotes",
+    "show_create_query_identifier_quoting_rule": "always",
     "do_not_merge_across_partitions_select_final": 1,
     "apply_deleted_mask": 0,
 }
