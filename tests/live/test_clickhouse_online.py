@@ -222,7 +222,7 @@ def test_columns_and_indexes_of_others_are_carried_over(clickhouse: Handle) -> N
     with plain(url) as connection:
         connection.command(
             f"ALTER TABLE {TABLE} ADD COLUMN mine String DEFAULT 'x', ADD INDEX by_mine mine TYPE minmax,"
-            " ADD INDEX by_two (mine, lower(run_id)) TYPE minmax"
+            " ADD INDEX by_two (mine, lower(run_id)) TYPE minmax, ADD COLUMN kind Nullable(Enum8('a)' = 1))"
         )
         connection.command(
             f"INSERT INTO {TABLE} (namespace_id, run_id, start_time, _version, mine) SELECT 'n', 'r', now(), 1, 'kept'"
@@ -239,8 +239,8 @@ def test_columns_and_indexes_of_others_are_carried_over(clickhouse: Handle) -> N
     with journeys.opened(url) as (_, client):
         left = {"/".join(d.path) for d in differences(client.observe().catalog, engine.catalog(find(LAST)))}
     assert left == {
-        f"tables/{TABLE}/columns/mine", f"tables/{TABLE}/indexes/by_mine", f"tables/{TABLE}/indexes/by_two",
-        "tables/reports", "materialized_views",
+        f"tables/{TABLE}/columns/mine", f"tables/{TABLE}/columns/kind", "tables/reports", "materialized_views",
+        f"tables/{TABLE}/indexes/by_mine", f"tables/{TABLE}/indexes/by_two",
     }  # fmt: skip
     assert rows(url, f"SELECT mine FROM {TABLE} FINAL WHERE run_id = 'r'") == [("kept",)]
     with plain(url) as connection:

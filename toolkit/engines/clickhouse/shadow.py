@@ -233,9 +233,8 @@ def _hashable(name: str, pair: Pair) -> str:
         value = f"if(ifNull({pair.gone[name]}, 0), {_EMPTY.format(literal(type))}, {value})"
     if "Nullable(" not in type:
         return value
-    inner = type.removeprefix("LowCardinality(").removeprefix("Nullable(").rstrip(")")
-    inner += ")" * (inner.count("(") - inner.count(")"))
-    return f"isNull({value}), ifNull({value}, {_EMPTY.format(literal(inner))})"
+    empty = f"defaultValueOfArgumentType(assumeNotNull({value}))"
+    return f"isNull({value}), ifNull({value}, {empty})"
 
 
 def _chunk(pair: Pair) -> str:
