@@ -10,7 +10,7 @@ import pytest
 
 from toolkit.engines.clickhouse import preflight
 from toolkit.engines.clickhouse.layout import Placement
-from toolkit.plan import Expect, Lock, Plan, Step, StepClass
+from toolkit.plan import Expect, Lock, Mode, Plan, Step, StepClass
 
 STEP = Step("a", "A", "", StepClass.REBUILD, Lock("none", "nobody"), (), (), ())
 KEPT = Plan("clickhouse", (), None, "1.14", "", "", (STEP,), (), rollback=(STEP,), abandon=(), finish=(STEP,))
@@ -72,6 +72,28 @@ def test_a_table_that_each_server_of_a_database_would_have_for_itself(
     plan = replace(KEPT, steps=(made,), rollback=(), abandon=(), finish=())
     assert codes(ask, plan=plan) == wanted
     assert codes(ask, plan=replace(plan, steps=(STEP,))) == []
+
+
+@pytest.mark.parametrize(
+    ("ttls", "made", "wanted"),
+    [
+        (("a + 9", "a + 9"), "", []),
+        (("a + 9", "a + 5"), "TTL a + 9", []),
+        (("a + 9", "a + 5"), "", [("TV5213", True)]),
+        (("", "a + 5"), "", [("TV5213", True)]),
+    ],
+)
+def test_a_time_to_live_is_the_plans_own_or_was_chosen_since(
+    ttls: tuple[str, str], made: str, wanted: list[tuple[str, bool]]
+) -> None:
+    names = ("executions_visibility", "temporal_visibility_other")
+    tables = [
+        {"name": name, "create_table_query": "CREATE TABLE x (`a` Date)", "engine_full": f"M ORDER BY a TTL {ttl}"}
+        for name, ttl in zip(names, ttls, strict=True)
+    ]
+    back = replace(STEP, id=f"rebuild.{names[0]}.back", objects=("a", made), mode=Mode.SWAP)
+    plan = replace(KEPT, steps=(back,), rollback=(), abandon=(), finish=())
+    assert codes(server(tables=tables), plan=plan) == wanted
 
 
 def test_a_mutation_under_way_is_a_note_and_a_failing_one_is_not() -> None:

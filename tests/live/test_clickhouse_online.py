@@ -235,6 +235,14 @@ def test_columns_and_indexes_of_others_are_carried_over(clickhouse: Handle) -> N
         ran = temporal_visibility("schema", "rollback", url, "--yes")
         assert (ran.code, "TV5213" in ran.err, "in them: a, b, late" in ran.err) == (1, True, True), ran.err
         connection.command(f"ALTER TABLE {TABLE} DROP INDEX late, DROP COLUMN `a, b`")
+        # What the older time to live took from the table beside it, a swap would take from this one.
+        connection.command(f"ALTER TABLE {TABLE} MODIFY COLUMN mine TTL toDateTime(start_time) + toIntervalYear(60)")
+        connection.command(f"ALTER TABLE {TABLE} MODIFY SETTING merge_with_ttl_timeout = 60")
+        ran = temporal_visibility("schema", "rollback", url, "--dry-run", "--output", "json")
+        told = [(p["fatal"], p["message"]) for p in ran.json("schema-rollback")["runs"][0]["preflight"]]
+        assert [(fatal, "TTL of mine" in text, "merge_with" in text) for fatal, text in told] == [
+            (True, True, False), (False, False, True),
+        ]  # fmt: skip
     command("finish", url)
     with journeys.opened(url) as (_, client):
         left = {"/".join(d.path) for d in differences(client.observe().catalog, engine.catalog(find(LAST)))}

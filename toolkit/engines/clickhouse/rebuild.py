@@ -30,7 +30,8 @@ _TABLE = ("traits", "table")
 @dataclass(frozen=True, slots=True)
 class _Work:
     """One rebuild. `moved`: the table stands on one server and goes to a cluster; `passing`: what the distributed table
-    gets there of columns that others have added, `foreign`: where these will be; `why`: what differs, in words."""
+    gets there of columns that others have added, `foreign`: where these will be; `why`: what differs, in words;
+    `ttl`: the time to live that the copy gets, where that is another one."""
 
     placed: Placed
     live: str
@@ -46,6 +47,7 @@ class _Work:
     foreign: tuple[Path, ...]
     engine: str
     why: str
+    ttl: str
 
 
 def route(
@@ -113,6 +115,7 @@ def _work(
     indexes = carrying.indexes(known, placed.table, mine) if moved else []
     passing = tuple(render.add_plain_column(x.name, x.passing) for x in added)
     there: Path = ("tables", placed.table.name)
+    ttl = str(shadowed.table.catalog.get("ttl", ""))
     return _Work(
         placed=placed, live=live, moved=moved, facts=facts, uuid=known.uuid,
         rows=_number(sizes["rows"]), bytes=_number(sizes["bytes"]),
@@ -120,6 +123,7 @@ def _work(
         passing=passing,
         foreign=(*((*there, "columns", x.name) for x in added), *((*there, "indexes", n) for n in indexes)),
         light=shadow.NEEDED[:-1], engine="ENGINE = MergeTree" if moved else versions.everywhere(placement), why=why,
+        ttl="" if ttl == known.ttl else ttl,
     )  # fmt: skip
 
 
@@ -319,11 +323,12 @@ def _turned(pair: shadow.Pair) -> shadow.Pair:
 
 def _back(work: _Work) -> tuple[Step, ...]:
     table = work.placed.table
+    made = (*(c.name for c in table.columns), *(i.name for i in table.indexes), *shadow.named(work.ttl))
     swap = Step(
         f"rebuild.{work.live}.back", f"Swap back: {OTHER} becomes {work.live} again", "the view kept it current",
         StepClass.REBUILD, SHORT,
         (*shadow.pending(work.pair), *_swapping(work.pair, "swapping back")), (),
-        (Expect((*_TABLE, "uuid"), work.uuid),), (*(c.name for c in table.columns), *(i.name for i in table.indexes)),
+        (Expect((*_TABLE, "uuid"), work.uuid),), made,
         mode=Mode.SWAP, needs=(Expect(_OTHER, work.uuid),),
     )  # fmt: skip
     return (swap, *_divided(work, "swapped.back", "swapping back"))

@@ -281,6 +281,11 @@ def exchange(pair: Pair) -> Sql:
     return Sql(f"EXCHANGE TABLES {identifier(pair.live)} AND {OTHER}{on_cluster(pair.cluster)}", part="swap")
 
 
+def named(ttl: str) -> tuple[str, ...]:
+    """How a time to live of the table is named among the things that a version has; () for "", which is none."""
+    return (f"TTL {ttl}",) if ttl else ()
+
+
 def drop(cluster: str | None) -> tuple[Sql, ...]:
     """The view first: an insert that finds it must find its target, too."""
     place = on_cluster(cluster)
