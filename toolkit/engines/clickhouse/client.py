@@ -38,6 +38,7 @@ from toolkit.engines.clickhouse.render import identifier, literal
 from toolkit.engines.clickhouse.typemap import Profile
 from toolkit.engines.clickhouse.waiting import Background
 from toolkit.engines.online import Holder, Problem
+from toolkit.engines.version_tables import FOREIGN
 from toolkit.errors import EngineError
 from toolkit.plan import Estimate, Observed, Plan, Sql, Step
 from toolkit.records import Record, Write
@@ -129,6 +130,8 @@ class ClickHouseClient:
     def _mark(self, seen: inspect.Look) -> str | None:
         if versions.MIGRATIONS_TABLE not in seen.tables:
             return None
+        if not versions.is_book(row for row in seen.columns if row["table"] == versions.MIGRATIONS_TABLE):
+            return FOREIGN
         shipped = versions.shipped(self._placement.cluster is not None)
         return versions.mark(self._ask(versions.APPLIED), shipped)
 

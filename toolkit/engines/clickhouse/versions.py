@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -69,6 +69,12 @@ def shipped(clustered: bool) -> tuple[Migration, ...]:
             script = path.read_bytes().decode("utf-8")
             found.append(Migration(int(match[1]), match[2].replace("_", "."), script))
     return tuple(sorted(found, key=lambda migration: migration.number))
+
+
+def is_book(columns: Iterable[Mapping[str, object]]) -> bool:
+    """Whether a table with these columns, as system.columns tells them, is one of clickhouse-migrations."""
+    types = {row["name"]: str(row["type"]) for row in columns}
+    return types.keys() >= {"md5", "script"} and types.get("version", "").startswith("UInt")
 
 
 def mark(rows: Sequence[Mapping[str, object]], migrations: Sequence[Migration]) -> str | None:
