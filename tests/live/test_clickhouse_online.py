@@ -41,6 +41,7 @@ from toolkit.engines import clickhouse as engine
 from toolkit.engines.clickhouse import locks
 from toolkit.engines.clickhouse.client import ClickHouseClient
 from toolkit.engines.clickhouse.names import OTHER
+from toolkit.engines.clickhouse.traits import PATCHED
 from toolkit.engines.online import Coordinated
 from toolkit.errors import EngineError, LockHeld, ToolkitError, Unsupported
 from toolkit.overlay import NO_OVERLAY
@@ -578,6 +579,20 @@ def test_rows_that_a_policy_hides_are_not_left_behind(
         run(chdb.url, Options())
     assert refused.value.code == "TV4216"
     assert leftovers(chdb.url) == []
+
+
+def test_a_server_where_deletions_leave_no_mutation(
+    chdb: EmbeddedHandle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was deleted during the copy would be back. The table need not say so itself."""
+    account(monkeypatch, tmp_path, tables="".join(f"<{name}>1</{name}>" for name in PATCHED))
+    laid_out_otherwise(chdb.url, 20, "key")
+    with pytest.raises(Unsupported, match="no mutation") as refused:
+        run(chdb.url, Options())
+    with plain(chdb.url) as connection:
+        connection.command(refused.value.hint.partition("(")[2].partition(")")[0])
+    run(chdb.url, Options())
+    at(chdb.url, LAST)
 
 
 def test_a_failing_mutation_is_killed_with_consent_only(chdb: EmbeddedHandle) -> None:

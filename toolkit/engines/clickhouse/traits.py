@@ -21,6 +21,9 @@ _POLICIES = (
     "SELECT policy_name AS policy, groupUniqArrayArray(disks) AS disks FROM system.storage_policies"
     " GROUP BY policy_name"
 )
+# With both of them rows are taken away by parts of their own (`lightweight_delete_mode = 'lightweight_update'`).
+PATCHED = ("enable_block_number_column", "enable_block_offset_column")
+_USUAL = f"SELECT name, value FROM system.{{}}merge_tree_settings WHERE name IN {PATCHED} AND value != '0'"
 # What may follow a column's name, and that part of it which no other table of the server tells.
 _WORDS = ("DEFAULT", "MATERIALIZED", "ALIAS", "EPHEMERAL", "COMMENT", "CODEC", "STATISTICS", "TTL", "SETTINGS")
 _UNTOLD = ("COMMENT", "STATISTICS", "TTL", "SETTINGS")
@@ -40,10 +43,10 @@ class Extra:
 @dataclass(frozen=True, slots=True)
 class TableTraits:
     """One live table. `distributed`: it keeps nothing and passes rows on to a cluster. `columns`: name → type of those
-    that hold values; `settings`: those of its own; `views`: materialized views that read from it; `projections` would
-    be lost by a swap; `ttl`: as the server spells it, "" when there is none; `policy`: the storage policy of its own,
-    None: the usual one; `comment`: the table's own; `comments` and `ttls`: of columns that have one, the former as
-    literals."""
+    that hold values; `settings`: those of its own; `usual`: what the server's configuration says of PATCHED; `views`:
+    materialized views that read from it; `projections` would be lost by a swap; `ttl`: as the server spells it, ""
+    when there is none; `policy`: the storage policy of its own, None: the usual one; `comment`: the table's own;
+    `comments` and `ttls`: of columns that have one, the former as literals."""
 
     uuid: str
     replicated: bool
@@ -52,6 +55,7 @@ class TableTraits:
     policy: str | None
     columns: Mapping[str, str]
     settings: Mapping[str, str]
+    usual: Mapping[str, str]
     views: tuple[str, ...]
     projections: tuple[str, ...]
     extras: Mapping[str, Extra]
@@ -90,6 +94,7 @@ def read(ask: Ask, seen: Look, table: str) -> dict[str, Json]:
         **({"ttl": parts["TTL"]} if "TTL" in parts else {}),
         **({"comment": row["comment"]} if row["comment"] else {}),
         **({"told": told} if (told := _told(row["create_table_query"])) else {}),
+        **({"usual": usual} if (usual := _usual(ask, row["engine"])) else {}),
     }
     return {
         "table": facts,
@@ -98,6 +103,11 @@ def read(ask: Ask, seen: Look, table: str) -> dict[str, Json]:
         "sizes": {"rows": int(row["total_rows"] or 0), "bytes": int(row["total_bytes"] or 0)},
         "policies": {r["policy"]: sorted(r["disks"]) for r in ask(_POLICIES)},
     }
+
+
+def _usual(ask: Ask, engine: str) -> dict[str, Json]:
+    kind = "replicated_" if engine.startswith("Replicated") else ""
+    return {row["name"]: row["value"] for row in ask(_USUAL.format(kind))}
 
 
 def _told(create: str) -> dict[str, Json]:
@@ -125,6 +135,7 @@ def decode(value: Json) -> TableTraits:
         policy=clauses.unquoted(policy) if policy else None,
         columns={name: type for name, type, kind, _, _ in facts["columns"] if kind not in _COMPUTED},
         settings=facts["settings"],
+        usual=facts.get("usual", {}),
         views=tuple(facts["views"]),
         projections=tuple(facts["projections"]),
         extras={
