@@ -10,7 +10,7 @@ import pytest
 
 from toolkit.engines.clickhouse import preflight
 from toolkit.engines.clickhouse.layout import Placement
-from toolkit.plan import Expect, Lock, Mode, Plan, Step, StepClass
+from toolkit.plan import Expect, Lock, Mode, Plan, Sql, Step, StepClass
 
 STEP = Step("a", "A", "", StepClass.REBUILD, Lock("none", "nobody"), (), (), ())
 KEPT = Plan("clickhouse", (), None, "1.14", "", "", (STEP,), (), rollback=(STEP,), abandon=(), finish=(STEP,))
@@ -94,6 +94,16 @@ def test_a_time_to_live_is_the_plans_own_or_was_chosen_since(
     back = replace(STEP, id=f"rebuild.{names[0]}.back", objects=("a", made), mode=Mode.SWAP)
     plan = replace(KEPT, steps=(back,), rollback=(), abandon=(), finish=())
     assert codes(server(tables=tables), plan=plan) == wanted
+
+
+@pytest.mark.parametrize(("more", "wanted"), [("", []), ("INDEX own (lower(`set`), x) TYPE minmax,", ["TV4219"])])
+def test_words_of_the_server_are_no_columns_that_go(more: str, wanted: list[str]) -> None:
+    kept = f"`x` String DEFAULT set(1) COMMENT 'set' CODEC(ZSTD(1)), {more} INDEX by_x x TYPE set(256)"
+    create = f"CREATE TABLE t (`set` Int64, {kept}) ENGINE = M"
+    table = {"name": "t", "create_table_query": create, "engine_full": "M", "as_select": ""}
+    drop = replace(STEP, statements=(Sql("ALTER TABLE `t`\n  DROP COLUMN IF EXISTS `set`"),))
+    plan = replace(KEPT, steps=(drop,), rollback=(), abandon=(), finish=())
+    assert codes(server(tables=[table]), plan=plan) == [(code, True) for code in wanted]
 
 
 def test_a_mutation_under_way_is_a_note_and_a_failing_one_is_not() -> None:

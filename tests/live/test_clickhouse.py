@@ -25,6 +25,7 @@ from tests.support import journeys
 from tests.support.catalogs import released
 from tests.support.clickhouse import profiled
 from tests.support.command import temporal_visibility
+from toolkit.apply.runner import plan_store
 from toolkit.attributes import AttributeType, Group
 from toolkit.catalog import Catalog, differences
 from toolkit.definition import USUAL_STORES, Definition, SearchAttribute
@@ -32,6 +33,7 @@ from toolkit.engines import clickhouse as engine
 from toolkit.engines.clickhouse.client import ClickHouseClient
 from toolkit.engines.clickhouse.connection import opener
 from toolkit.errors import ConnectionFailed, EngineError, LockHeld, TargetError, Unsupported
+from toolkit.overlay import NO_OVERLAY
 from toolkit.plan import NO_LOCK, Observed, Sql, Step, StepClass
 from toolkit.records import MEMBERS, Deletion, Moment, Record, Write
 from toolkit.resources import schema_dir
@@ -504,6 +506,15 @@ def test_objects_of_others_are_left_alone(chdb: EmbeddedHandle) -> None:
         assert body["materialized_views"]["watch"]["to"] == "reports"  # type: ignore[index, call-overload]
         assert body["other_tables"] == {"notes": "Memory"}
         assert "mine" in client.observe().catalog.children(("tables", TABLE, "columns"))
+        down = plan_store(chosen, client, CHAIN[-2], CHAIN, NO_OVERLAY)
+        assert client.preflight(down) == ()  # type: ignore[attr-defined]
+        used = "temporalexternalpayloadcount"
+        more = f"ADD COLUMN more Int64 ALIAS ifNull({used}, 0), ADD CONSTRAINT sane CHECK ifNull(`{used}`, 0) >= 0"
+        view = f"CREATE MATERIALIZED VIEW sizes TO reports AS SELECT {used} > 0 AS id FROM {TABLE}"
+        client.execute(step(f"ALTER TABLE {TABLE} {more}, COMMENT COLUMN mine '{used}'", view))
+        parts, views = client.preflight(down)  # type: ignore[attr-defined]
+        assert (parts.fatal, parts.message.partition(": ")[2]) == (True, "more, sane")
+        assert (views.fatal, views.message.partition(": ")[2]) == (False, "sizes")
 
 
 def test_a_broken_catalog_is_seen_and_mended(chdb: EmbeddedHandle) -> None:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from toolkit.engines.clickhouse import clauses, replicas, shadow
+from toolkit.engines.clickhouse import clauses, dropping, replicas, shadow
 from toolkit.engines.clickhouse.inspect import STORING
 from toolkit.engines.clickhouse.layout import Placement
 from toolkit.engines.clickhouse.names import OTHER
@@ -63,7 +63,7 @@ def check(
     if not plan.steps:
         return ()
     found = [*_server(ask, version, plan), *_rights(ask, granted, plan), *_mutations(ask, table, kills, plan)]
-    found += _taken(ask, plan)
+    found += [*_taken(ask, plan), *_used(ask, plan)]
     if placement.cluster is None:
         found += _alone(ask, plan)
     else:
@@ -117,6 +117,17 @@ def _taken(ask: Ask, plan: Plan) -> Iterator[Problem]:
             text = f"{row['name']} is there already, and no table with rows ({row['engine']})"
             hint = "Rename it (RENAME TABLE), or drop it if nobody needs it; or make the store in another database."
             yield Problem("TV5209", text, hint)
+
+
+def _used(ask: Ask, plan: Plan) -> Iterator[Problem]:
+    """The server may let a constraint stay, at which each insert then fails; on a cluster it refuses in the middle."""
+    parts, views = dropping.users(ask, plan)
+    hint = "Drop them before, and make them again without these columns."
+    if parts:
+        yield Problem("TV4219", f"columns go on this way that these use: {', '.join(parts)}", hint)
+    if views:
+        text = f"columns go on this way that materialized views name: {', '.join(views)}"
+        yield Problem("TV4219", text, f"If they read them: {hint[0].lower()}{hint[1:]}", fatal=False)
 
 
 def _alone(ask: Ask, plan: Plan) -> Iterator[Problem]:
@@ -245,20 +256,16 @@ def _settings(row: Mapping[str, Any]) -> set[tuple[str, str]]:
 
 
 def _names(row: Mapping[str, Any]) -> set[str]:
-    return {_name(part) for part in clauses.elements(row["create_table_query"])}
-
-
-def _name(element: str) -> str:
-    """Of a column, an index, a projection or a constraint: all but the first have a word before it."""
-    rest = element.partition(" ")[2]
-    return clauses.named(element)[0] or clauses.named(rest)[0] or rest.split()[0]
+    return {clauses.name(part) for part in clauses.elements(row["create_table_query"])}
 
 
 def _lost(create: str) -> list[str]:
     """Projections and constraints. A copy with the latter would refuse old rows that do not fulfil them; the server's
     list of the former comes with 24.9."""
     return [
-        _name(element) for element in clauses.elements(create) if element.startswith(("PROJECTION ", "CONSTRAINT "))
+        clauses.name(element)
+        for element in clauses.elements(create)
+        if element.startswith(("PROJECTION ", "CONSTRAINT "))
     ]
 
 

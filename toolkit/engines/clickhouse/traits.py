@@ -25,7 +25,7 @@ _POLICIES = (
 PATCHED = ("enable_block_number_column", "enable_block_offset_column")
 _USUAL = f"SELECT name, value FROM system.{{}}merge_tree_settings WHERE name IN {PATCHED} AND value != '0'"
 # What may follow a column's name, and that part of it which no other table of the server tells.
-_WORDS = ("DEFAULT", "MATERIALIZED", "ALIAS", "EPHEMERAL", "COMMENT", "CODEC", "STATISTICS", "TTL", "SETTINGS")
+WORDS = ("DEFAULT", "MATERIALIZED", "ALIAS", "EPHEMERAL", "COMMENT", "CODEC", "STATISTICS", "TTL", "SETTINGS")
 _UNTOLD = ("COMMENT", "STATISTICS", "TTL", "SETTINGS")
 _COMPUTED = ("ALIAS", "MATERIALIZED", "EPHEMERAL")
 
@@ -113,7 +113,7 @@ def _usual(ask: Ask, engine: str) -> dict[str, Json]:
 def _told(create: str) -> dict[str, Json]:
     """Columns with something that only the table's own statement tells, as it says them."""
     columns = dict(clauses.named(element) for element in clauses.elements(create))
-    return {name: ddl for name, ddl in columns.items() if name and clauses.parts(ddl, _WORDS).keys() & set(_UNTOLD)}
+    return {name: ddl for name, ddl in columns.items() if name and clauses.parts(ddl, WORDS).keys() & set(_UNTOLD)}
 
 
 def _of(rows: Sequence[Row], table: str) -> list[Row]:
@@ -126,7 +126,7 @@ def decode(value: Json) -> TableTraits:
     facts: dict[str, Any] = dict(value)
     policy = facts["settings"].get("storage_policy")
     told: dict[str, str] = facts.get("told", {})
-    parts = {name: clauses.parts(ddl, _WORDS) for name, ddl in told.items()}
+    parts = {name: clauses.parts(ddl, WORDS) for name, ddl in told.items()}
     return TableTraits(
         uuid=facts["uuid"],
         replicated=facts["engine"].startswith("Replicated"),
