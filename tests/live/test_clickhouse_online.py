@@ -106,10 +106,14 @@ def test_another_key_is_rebuilt_on_every_version(clickhouse: Handle) -> None:
     """Without a writer: what answers for the older versions takes one statement at a time."""
     url = clickhouse.url
     laid_out_otherwise(url, 500, "key")
+    ttl = "TTL toDateTime(start_time) + toIntervalYear(60)"
+    with plain(url) as connection:
+        connection.command(f"ALTER TABLE {TABLE} MODIFY COLUMN keyword01 Nullable(String) {ttl}")
     before = stored(url)
     for words in ("upgrade", "rollback", "upgrade", "finish"):
         command(words, url)
         assert stored(url) == before
+    assert ttl in rows(url, f"SHOW CREATE TABLE {TABLE}")[0][0]
     at(url, LAST)
     assert leftovers(url) == []
 
@@ -237,7 +241,9 @@ def test_columns_and_indexes_of_others_are_carried_over(clickhouse: Handle) -> N
         assert (ran.code, "TV5213" in ran.err, "in them: a, b, late" in ran.err) == (1, True, True), ran.err
         connection.command(f"ALTER TABLE {TABLE} DROP INDEX late, DROP COLUMN `a, b`")
         # What the older time to live took from the table beside it, a swap would take from this one.
-        connection.command(f"ALTER TABLE {TABLE} MODIFY COLUMN mine TTL toDateTime(start_time) + toIntervalYear(60)")
+        connection.command(
+            f"ALTER TABLE {TABLE} MODIFY COLUMN mine String TTL toDateTime(start_time) + toIntervalYear(60)"
+        )
         connection.command(f"ALTER TABLE {TABLE} MODIFY SETTING merge_with_ttl_timeout = 60")
         ran = temporal_visibility("schema", "rollback", url, "--dry-run", "--output", "json")
         told = [(p["fatal"], p["message"]) for p in ran.json("schema-rollback")["runs"][0]["preflight"]]

@@ -34,11 +34,11 @@ def kept(known: TableTraits, placement: Placement) -> Placement:
 
 def actions(known: TableTraits, wanted: Table, mine: Mapping[str, Json]) -> list[str]:
     """What the copy, made as `wanted`, gets in one ALTER. `mine`: that part of the live table that versions have."""
-    names = {column.name for column in wanted.columns}
+    types = {column.name: planner.type_of(column.catalog) for column in wanted.columns}
     found = [render.add_plain_column(x.name, x.ddl) for x in columns(known, wanted, mine)]
     found += [render.add_plain_index(n, known.indexes[n]) for n in indexes(known, wanted, mine)]
-    found += [render.comment_column(n, text) for n, text in known.comments.items() if n in names]
-    found += [render.modify_column_ttl(n, ttl) for n, ttl in known.ttls.items() if n in names]
+    found += [render.comment_column(n, text) for n, text in known.comments.items() if n in types]
+    found += [render.modify_column_ttl(n, types[n], ttl) for n, ttl in known.ttls.items() if n in types]
     return [*found, *([render.modify_comment(known.comment)] if known.comment else [])]
 
 
