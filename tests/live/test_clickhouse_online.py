@@ -673,7 +673,7 @@ def test_a_lock_in_a_table_and_one_in_keeper_are_one(clickhouse_keeper: Handle) 
     with journeys.opened(f"{url}?lock=table") as (_, old), journeys.opened(url) as (_, new):
         assert isinstance(old, ClickHouseClient)
         assert isinstance(new, ClickHouseClient)
-        claims = old._store()
+        claims = old.locking.store()
         lease = old.take_lock("old@elsewhere:1", 60)
         holder = new.holder()
         assert holder is not None
@@ -693,7 +693,7 @@ def test_a_lock_in_a_table_and_one_in_keeper_are_one(clickhouse_keeper: Handle) 
             old.take_lock("old@elsewhere:1", 60)
         # Began before there was a lock in Keeper, and sees it after its own claim.
         with pytest.raises(LockHeld):
-            locks.take(claims, "old@elsewhere:1", 60, None, lambda: old._elsewhere(claims))
+            locks.take(claims, "old@elsewhere:1", 60, None, lambda: old.locking.elsewhere(claims))
         assert not claims.held().owner
         second.check()
 
@@ -741,7 +741,7 @@ def test_of_two_who_claim_at_once_one_has_the_lock(engine: Handle | EmbeddedHand
 def test_two_claims_with_one_number_count_for_nobody(chdb: EmbeddedHandle) -> None:
     with journeys.opened(chdb.url) as (_, client):
         client.take_lock("first", 60).release()  # type: ignore[attr-defined]
-        store = client._store()  # type: ignore[attr-defined]
+        store = client.locking.store()  # type: ignore[attr-defined]
         before = store.held()
         store.claim(before, "a", "one", 60)
         store.claim(before, "b", "two", 60)
@@ -753,7 +753,7 @@ def test_two_claims_with_one_number_count_for_nobody(chdb: EmbeddedHandle) -> No
 def test_the_newest_claim_alone_holds(chdb: EmbeddedHandle) -> None:
     with journeys.opened(chdb.url) as (_, client):
         client.take_lock("first", 60).release()  # type: ignore[attr-defined]
-        store = client._store()  # type: ignore[attr-defined]
+        store = client.locking.store()  # type: ignore[attr-defined]
         store.claim(store.held(), "a", "one", 60)
         mine = store.held()
         store.renew(mine, 1, 60)
