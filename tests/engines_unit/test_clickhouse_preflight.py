@@ -10,7 +10,7 @@ import pytest
 
 from toolkit.engines.clickhouse import preflight
 from toolkit.engines.clickhouse.layout import Placement
-from toolkit.plan import Expect, Lock, Plan, Step, StepClass
+from toolkit.plan import Expect, Lock, Mode, Plan, Sql, Step, StepClass
 
 STEP = Step("a", "A", "", StepClass.REBUILD, Lock("none", "nobody"), (), (), ())
 KEPT = Plan("clickhouse", (), None, "1.14", "", "", (STEP,), (), rollback=(STEP,), abandon=(), finish=(STEP,))
@@ -22,8 +22,6 @@ def server(**tables: Sequence[Mapping[str, Any]]) -> preflight.Ask:
     def ask(query: str) -> Sequence[Mapping[str, Any]]:
         if query.startswith("SELECT currentDatabase()"):
             return [{"v": "visibility"}]
-        if "name = 'projections'" in query:
-            return [{"n": 0}]
         return next((rows for word, rows in tables.items() if f"system.{word}" in query), ())
 
     return ask
@@ -52,6 +50,13 @@ def test_room_for_the_copy(free: int, wanted: list[tuple[str, bool]]) -> None:
     assert codes(server(disks=[{"free": free}], tables=[table])) == wanted
 
 
+def test_what_a_swap_would_lose_is_found_on_servers_that_do_not_list_it() -> None:
+    create = "CREATE TABLE v.executions_visibility (`run_id` String, {}) ENGINE = MergeTree"
+    for lost in ("PROJECTION p (SELECT a, b ORDER BY a)", "CONSTRAINT `c d` CHECK run_id != ''"):
+        table = {"name": "executions_visibility", "bytes": 0, "views": [], "create_table_query": create.format(lost)}
+        assert codes(server(disks=[{"free": 1}], tables=[table])) == [("TV5206", True)], lost
+
+
 def test_a_server_that_is_too_old_and_a_database_that_cannot_exchange() -> None:
     assert codes(server(), version="24.3.1") == [("TV5204", True)]
     assert codes(server(databases=[{"name": "visibility", "engine": "Ordinary"}])) == [("TV4208", True)]
@@ -67,6 +72,38 @@ def test_a_table_that_each_server_of_a_database_would_have_for_itself(
     plan = replace(KEPT, steps=(made,), rollback=(), abandon=(), finish=())
     assert codes(ask, plan=plan) == wanted
     assert codes(ask, plan=replace(plan, steps=(STEP,))) == []
+
+
+@pytest.mark.parametrize(
+    ("ttls", "made", "wanted"),
+    [
+        (("a + 9", "a + 9"), "", []),
+        (("a + 9", "a + 5"), "TTL a + 9", []),
+        (("a + 9", "a + 5"), "", [("TV5213", True)]),
+        (("", "a + 5"), "", [("TV5213", True)]),
+    ],
+)
+def test_a_time_to_live_is_the_plans_own_or_was_chosen_since(
+    ttls: tuple[str, str], made: str, wanted: list[tuple[str, bool]]
+) -> None:
+    names = ("executions_visibility", "temporal_visibility_other")
+    tables = [
+        {"name": name, "create_table_query": "CREATE TABLE x (`a` Date)", "engine_full": f"M ORDER BY a TTL {ttl}"}
+        for name, ttl in zip(names, ttls, strict=True)
+    ]
+    back = replace(STEP, id=f"rebuild.{names[0]}.back", objects=("a", made), mode=Mode.SWAP)
+    plan = replace(KEPT, steps=(back,), rollback=(), abandon=(), finish=())
+    assert codes(server(tables=tables), plan=plan) == wanted
+
+
+@pytest.mark.parametrize(("more", "wanted"), [("", []), ("INDEX own (lower(`set`), x) TYPE minmax,", ["TV4219"])])
+def test_words_of_the_server_are_no_columns_that_go(more: str, wanted: list[str]) -> None:
+    kept = f"`x` String DEFAULT set(1) COMMENT 'set' CODEC(ZSTD(1)), {more} INDEX by_x x TYPE set(256)"
+    create = f"CREATE TABLE t (`set` Int64, {kept}) ENGINE = M"
+    table = {"name": "t", "create_table_query": create, "engine_full": "M", "as_select": ""}
+    drop = replace(STEP, statements=(Sql("ALTER TABLE `t`\n  DROP COLUMN IF EXISTS `set`"),))
+    plan = replace(KEPT, steps=(drop,), rollback=(), abandon=(), finish=())
+    assert codes(server(tables=[table]), plan=plan) == [(code, True) for code in wanted]
 
 
 def test_a_mutation_under_way_is_a_note_and_a_failing_one_is_not() -> None:

@@ -25,6 +25,7 @@ from tests.support import journeys
 from tests.support.catalogs import released
 from tests.support.clickhouse import profiled
 from tests.support.command import temporal_visibility
+from toolkit.apply.runner import plan_store
 from toolkit.attributes import AttributeType, Group
 from toolkit.catalog import Catalog, differences
 from toolkit.definition import USUAL_STORES, Definition, SearchAttribute
@@ -32,6 +33,7 @@ from toolkit.engines import clickhouse as engine
 from toolkit.engines.clickhouse.client import ClickHouseClient
 from toolkit.engines.clickhouse.connection import opener
 from toolkit.errors import ConnectionFailed, EngineError, LockHeld, TargetError, Unsupported
+from toolkit.overlay import NO_OVERLAY
 from toolkit.plan import NO_LOCK, Observed, Sql, Step, StepClass
 from toolkit.records import MEMBERS, Deletion, Moment, Record, Write
 from toolkit.resources import schema_dir
@@ -407,10 +409,28 @@ def test_an_edited_or_missing_row_is_told_and_mended(chdb: EmbeddedHandle) -> No
                 "INSERT INTO schema_versions (version, md5, script) VALUES (100, 'mine', 'SELECT 1')",
             )
         )
-        assert client.observe().marks["clickhouse-migrations"] == "100 (without 2, other text in 4, 100)"
-        client.execute(step("ALTER TABLE schema_versions DELETE WHERE version = 100"))
+        assert client.observe().marks["clickhouse-migrations"] == "6 (without 2, other text in 4)"
         journeys.upgrade(chosen, client, NEWEST)
         assert client.observe().marks["clickhouse-migrations"] == "6"
+    assert (100, "mine", "SELECT 1") in books(chdb.url)
+
+
+@pytest.mark.parametrize("number", [1, 20260101])
+def test_the_book_of_another_project_is_left_alone(chdb: EmbeddedHandle, number: int) -> None:
+    with plain(chdb.url) as connection:
+        Migrator(ClickhouseConnectConnection(connection)).init_schema()
+        connection.command(f"INSERT INTO schema_versions (version, md5, script) VALUES ({number}, 'a', 'CREATE …')")
+    with journeys.opened(chdb.url) as (chosen, client):
+        journeys.upgrade(chosen, client, NEWEST)
+        journeys.at(chosen, client, NEWEST, ours)
+        journeys.upgrade(chosen, client, CHAIN[0])
+    assert books(chdb.url) == [(number, "a", "CREATE …")]
+    # Nor is another tool's table of that name read as a book.
+    sql(chdb.url, "DROP TABLE schema_versions", "CREATE VIEW schema_versions AS SELECT 'v1' AS version", "SELECT 1")
+    with journeys.opened(chdb.url) as (chosen, client):
+        journeys.upgrade(chosen, client, NEWEST)
+    told = temporal_visibility("schema", "status", chdb.url).out
+    assert "clickhouse-migrations in this database is another project's" in told
 
 
 def test_an_install_script_makes_the_version(chdb: EmbeddedHandle) -> None:
@@ -486,6 +506,15 @@ def test_objects_of_others_are_left_alone(chdb: EmbeddedHandle) -> None:
         assert body["materialized_views"]["watch"]["to"] == "reports"  # type: ignore[index, call-overload]
         assert body["other_tables"] == {"notes": "Memory"}
         assert "mine" in client.observe().catalog.children(("tables", TABLE, "columns"))
+        down = plan_store(chosen, client, CHAIN[-2], CHAIN, NO_OVERLAY)
+        assert client.preflight(down) == ()  # type: ignore[attr-defined]
+        used = "temporalexternalpayloadcount"
+        more = f"ADD COLUMN more Int64 ALIAS ifNull({used}, 0), ADD CONSTRAINT sane CHECK ifNull(`{used}`, 0) >= 0"
+        view = f"CREATE MATERIALIZED VIEW sizes TO reports AS SELECT {used} > 0 AS id FROM {TABLE}"
+        client.execute(step(f"ALTER TABLE {TABLE} {more}, COMMENT COLUMN mine '{used}'", view))
+        parts, views = client.preflight(down)  # type: ignore[attr-defined]
+        assert (parts.fatal, parts.message.partition(": ")[2]) == (True, "more, sane")
+        assert (views.fatal, views.message.partition(": ")[2]) == (False, "sizes")
 
 
 def test_a_broken_catalog_is_seen_and_mended(chdb: EmbeddedHandle) -> None:

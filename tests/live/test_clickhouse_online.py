@@ -41,6 +41,7 @@ from toolkit.engines import clickhouse as engine
 from toolkit.engines.clickhouse import locks
 from toolkit.engines.clickhouse.client import ClickHouseClient
 from toolkit.engines.clickhouse.names import OTHER
+from toolkit.engines.clickhouse.traits import PATCHED
 from toolkit.engines.online import Coordinated
 from toolkit.errors import EngineError, LockHeld, ToolkitError, Unsupported
 from toolkit.overlay import NO_OVERLAY
@@ -105,10 +106,14 @@ def test_another_key_is_rebuilt_on_every_version(clickhouse: Handle) -> None:
     """Without a writer: what answers for the older versions takes one statement at a time."""
     url = clickhouse.url
     laid_out_otherwise(url, 500, "key")
+    ttl = "TTL toDateTime(start_time) + toIntervalYear(60)"
+    with plain(url) as connection:
+        connection.command(f"ALTER TABLE {TABLE} MODIFY COLUMN keyword01 Nullable(String) {ttl}")
     before = stored(url)
     for words in ("upgrade", "rollback", "upgrade", "finish"):
         command(words, url)
         assert stored(url) == before
+    assert ttl in rows(url, f"SHOW CREATE TABLE {TABLE}")[0][0]
     at(url, LAST)
     assert leftovers(url) == []
 
@@ -221,7 +226,8 @@ def test_columns_and_indexes_of_others_are_carried_over(clickhouse: Handle) -> N
     laid_out_otherwise(url, 100, "key")
     with plain(url) as connection:
         connection.command(
-            f"ALTER TABLE {TABLE} ADD COLUMN mine String DEFAULT 'x', ADD INDEX by_mine mine TYPE minmax"
+            f"ALTER TABLE {TABLE} ADD COLUMN mine String DEFAULT 'x', ADD INDEX by_mine mine TYPE minmax,"
+            " ADD INDEX by_two (mine, lower(run_id)) TYPE minmax, ADD COLUMN kind Nullable(Enum8('a)' = 1))"
         )
         connection.command(
             f"INSERT INTO {TABLE} (namespace_id, run_id, start_time, _version, mine) SELECT 'n', 'r', now(), 1, 'kept'"
@@ -234,11 +240,22 @@ def test_columns_and_indexes_of_others_are_carried_over(clickhouse: Handle) -> N
         ran = temporal_visibility("schema", "rollback", url, "--yes")
         assert (ran.code, "TV5213" in ran.err, "in them: a, b, late" in ran.err) == (1, True, True), ran.err
         connection.command(f"ALTER TABLE {TABLE} DROP INDEX late, DROP COLUMN `a, b`")
+        # What the older time to live took from the table beside it, a swap would take from this one.
+        connection.command(
+            f"ALTER TABLE {TABLE} MODIFY COLUMN mine String TTL toDateTime(start_time) + toIntervalYear(60)"
+        )
+        connection.command(f"ALTER TABLE {TABLE} MODIFY SETTING merge_with_ttl_timeout = 60")
+        ran = temporal_visibility("schema", "rollback", url, "--dry-run", "--output", "json")
+        told = [(p["fatal"], p["message"]) for p in ran.json("schema-rollback")["runs"][0]["preflight"]]
+        assert [(fatal, "TTL of mine" in text, "merge_with" in text) for fatal, text in told] == [
+            (True, True, False), (False, False, True),
+        ]  # fmt: skip
     command("finish", url)
     with journeys.opened(url) as (_, client):
         left = {"/".join(d.path) for d in differences(client.observe().catalog, engine.catalog(find(LAST)))}
     assert left == {
-        f"tables/{TABLE}/columns/mine", f"tables/{TABLE}/indexes/by_mine", "tables/reports", "materialized_views",
+        f"tables/{TABLE}/columns/mine", f"tables/{TABLE}/columns/kind", "tables/reports", "materialized_views",
+        f"tables/{TABLE}/indexes/by_mine", f"tables/{TABLE}/indexes/by_two",
     }  # fmt: skip
     assert rows(url, f"SELECT mine FROM {TABLE} FINAL WHERE run_id = 'r'") == [("kept",)]
     with plain(url) as connection:
@@ -250,6 +267,7 @@ def test_columns_and_indexes_of_others_are_carried_over(clickhouse: Handle) -> N
 
 PROFILE = {
     "show_create_query_identifier_quoting_style": "DoubleQuotes",
+    "show_create_query_identifier_quoting_rule": "always",
     "do_not_merge_across_partitions_select_final": 1,
     "apply_deleted_mask": 0,
 }
@@ -525,7 +543,7 @@ def test_what_a_swap_would_lose_is_refused_and_kept(chdb: EmbeddedHandle) -> Non
     plan = temporal_visibility("schema", "plan", url, "--output", "json").json("schema-plan")["plans"][0]
     found = {one["code"]: (one["fatal"], one["message"]) for one in plan["preflight"]}
     lost = [one["message"] for one in plan["preflight"] if (one["code"], one["fatal"]) == ("TV5206", True)]
-    assert ["own_projection, own_constraint" in lost[0], "column seen of" in lost[1], len(lost)] == [True, True, 2]
+    assert ["own_constraint, own_projection" in lost[0], "column seen of" in lost[1], len(lost)] == [True, True, 2]
     assert not found["TV4212"][0]
     assert "own_view" in found["TV4212"][1]
     ran = temporal_visibility("schema", "upgrade", url, "--yes")
@@ -567,6 +585,20 @@ def test_rows_that_a_policy_hides_are_not_left_behind(
         run(chdb.url, Options())
     assert refused.value.code == "TV4216"
     assert leftovers(chdb.url) == []
+
+
+def test_a_server_where_deletions_leave_no_mutation(
+    chdb: EmbeddedHandle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was deleted during the copy would be back. The table need not say so itself."""
+    account(monkeypatch, tmp_path, tables="".join(f"<{name}>1</{name}>" for name in PATCHED))
+    laid_out_otherwise(chdb.url, 20, "key")
+    with pytest.raises(Unsupported, match="no mutation") as refused:
+        run(chdb.url, Options())
+    with plain(chdb.url) as connection:
+        connection.command(refused.value.hint.partition("(")[2].partition(")")[0])
+    run(chdb.url, Options())
+    at(chdb.url, LAST)
 
 
 def test_a_failing_mutation_is_killed_with_consent_only(chdb: EmbeddedHandle) -> None:
@@ -641,7 +673,7 @@ def test_a_lock_in_a_table_and_one_in_keeper_are_one(clickhouse_keeper: Handle) 
     with journeys.opened(f"{url}?lock=table") as (_, old), journeys.opened(url) as (_, new):
         assert isinstance(old, ClickHouseClient)
         assert isinstance(new, ClickHouseClient)
-        claims = old._store()
+        claims = old.locking.store()
         lease = old.take_lock("old@elsewhere:1", 60)
         holder = new.holder()
         assert holder is not None
@@ -661,7 +693,7 @@ def test_a_lock_in_a_table_and_one_in_keeper_are_one(clickhouse_keeper: Handle) 
             old.take_lock("old@elsewhere:1", 60)
         # Began before there was a lock in Keeper, and sees it after its own claim.
         with pytest.raises(LockHeld):
-            locks.take(claims, "old@elsewhere:1", 60, None, lambda: old._elsewhere(claims))
+            locks.take(claims, "old@elsewhere:1", 60, None, lambda: old.locking.elsewhere(claims))
         assert not claims.held().owner
         second.check()
 
@@ -709,7 +741,7 @@ def test_of_two_who_claim_at_once_one_has_the_lock(engine: Handle | EmbeddedHand
 def test_two_claims_with_one_number_count_for_nobody(chdb: EmbeddedHandle) -> None:
     with journeys.opened(chdb.url) as (_, client):
         client.take_lock("first", 60).release()  # type: ignore[attr-defined]
-        store = client._store()  # type: ignore[attr-defined]
+        store = client.locking.store()  # type: ignore[attr-defined]
         before = store.held()
         store.claim(before, "a", "one", 60)
         store.claim(before, "b", "two", 60)
@@ -721,7 +753,7 @@ def test_two_claims_with_one_number_count_for_nobody(chdb: EmbeddedHandle) -> No
 def test_the_newest_claim_alone_holds(chdb: EmbeddedHandle) -> None:
     with journeys.opened(chdb.url) as (_, client):
         client.take_lock("first", 60).release()  # type: ignore[attr-defined]
-        store = client._store()  # type: ignore[attr-defined]
+        store = client.locking.store()  # type: ignore[attr-defined]
         store.claim(store.held(), "a", "one", 60)
         mine = store.held()
         store.renew(mine, 1, 60)

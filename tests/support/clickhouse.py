@@ -103,12 +103,13 @@ USERS = """<clickhouse><profiles><default>{profile}</default></profiles><quotas>
 <quota>default</quota><databases>{databases}</databases></default></users></clickhouse>"""
 
 
-def account(patch: pytest.MonkeyPatch, folder: Path, profile: str = "", databases: str = "") -> None:
+def account(patch: pytest.MonkeyPatch, folder: Path, profile: str = "", databases: str = "", tables: str = "") -> None:
     """From now on chDB's only account has the settings of `profile`, and the row policies of `databases`: both as in
-    a server's users.xml."""
+    a server's users.xml. `tables`: settings that tables have unless they choose their own, as in its config.xml."""
     real = clickhouse_connect.get_client
     (folder / "users.xml").write_text(USERS.format(profile=profile, databases=databases))
-    (folder / "server.xml").write_text(f"<clickhouse><users_config>{folder}/users.xml</users_config></clickhouse>")
+    server = f"<users_config>{folder}/users.xml</users_config><merge_tree>{tables}</merge_tree>"
+    (folder / "server.xml").write_text(f"<clickhouse>{server}</clickhouse>")
 
     def opened(**options: Any) -> Any:
         return real(**options, chdb_options={"config-file": str(folder / "server.xml")})

@@ -14,7 +14,7 @@ from toolkit.catalog import Catalog, same
 from toolkit.definition import version_key
 from toolkit.engines import Engine
 from toolkit.engines import engine as engine_called
-from toolkit.engines.version_tables import SHARED, foreign_mark
+from toolkit.engines.version_tables import FOREIGN, SHARED, foreign_mark
 from toolkit.lineage import LIKELY, Identity, Known, identify, members
 from toolkit.overlay import NO_OVERLAY, Overlay
 from toolkit.plan import Observed, Plan
@@ -98,4 +98,6 @@ def remarks(observed: Observed) -> tuple[str, ...]:
             f"alembic_version has revision {mark[:60]!r}, which is none of ours: the table is another project's, and "
             "is not written"
         )
+    books = [tool for tool, mark in observed.marks.items() if mark == FOREIGN]
+    found += [f"the book of {tool} in this database is {FOREIGN}: it is not written" for tool in books]
     return tuple(found)

@@ -22,6 +22,8 @@ MAIN_STORE = frozenset({"executions", "current_executions", "history_node", "his
 SHARED = "shared"
 # In `Observed.traits`: the history is not there, though a version is recorded. Somebody dropped it, or never made it.
 NO_HISTORY = "no history"
+# In `Observed.marks`: the book of a migration tool is kept by another project, in the same database, and left alone.
+FOREIGN = "another project's"
 _SURE = 3
 # The history's column is no longer; Temporal's own descriptions are short.
 MAX_DESCRIPTION = 255

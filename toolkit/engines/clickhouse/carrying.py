@@ -13,7 +13,7 @@ from dataclasses import replace
 from toolkit.catalog import Json
 from toolkit.engines.clickhouse import planner, render, shadow, ttl
 from toolkit.engines.clickhouse.layout import Placement
-from toolkit.engines.clickhouse.traits import Extra, TableTraits
+from toolkit.engines.clickhouse.traits import PATCHED, Extra, TableTraits
 from toolkit.engines.physical import Table
 from toolkit.errors import Unsupported
 
@@ -21,8 +21,6 @@ from toolkit.errors import Unsupported
 _GRANULARITY = ("index_granularity", "8192")
 # What the row that proves the view can have as its run.
 _TEXT = re.compile(r"(LowCardinality\()?(Nullable\()?(Fixed)?String\b")
-# With both of them rows are taken away by parts of their own (`lightweight_delete_mode = 'lightweight_update'`).
-_PATCHED = ("enable_block_number_column", "enable_block_offset_column")
 
 
 def kept(known: TableTraits, placement: Placement) -> Placement:
@@ -36,11 +34,11 @@ def kept(known: TableTraits, placement: Placement) -> Placement:
 
 def actions(known: TableTraits, wanted: Table, mine: Mapping[str, Json]) -> list[str]:
     """What the copy, made as `wanted`, gets in one ALTER. `mine`: that part of the live table that versions have."""
-    names = {column.name for column in wanted.columns}
+    types = {column.name: planner.type_of(column.catalog) for column in wanted.columns}
     found = [render.add_plain_column(x.name, x.ddl) for x in columns(known, wanted, mine)]
     found += [render.add_plain_index(n, known.indexes[n]) for n in indexes(known, wanted, mine)]
-    found += [render.comment_column(n, text) for n, text in known.comments.items() if n in names]
-    found += [render.modify_column_ttl(n, ttl) for n, ttl in known.ttls.items() if n in names]
+    found += [render.comment_column(n, text) for n, text in known.comments.items() if n in types]
+    found += [render.modify_column_ttl(n, types[n], ttl) for n, ttl in known.ttls.items() if n in types]
     return [*found, *([render.modify_comment(known.comment)] if known.comment else [])]
 
 
@@ -77,9 +75,9 @@ def _reasons(known: TableTraits, live: str, moved: bool, placement: Placement) -
     if odd := [name for name in shadow.IDENTITY if not _TEXT.match(known.columns.get(name, "String"))]:
         text = f"{odd[0]} of type {known.columns[odd[0]]}, which is no text"
         found.append((text, "Make a new store and move the data."))
-    if all(known.settings.get(name, "0") not in ("0", "false") for name in _PATCHED):
-        text = f"the settings {' and '.join(_PATCHED)}: what a DELETE or UPDATE takes then leaves no mutation to see"
-        away = f"Take them away (ALTER TABLE {live} RESET SETTING {', '.join(_PATCHED)})"
+    if all({**known.usual, **known.settings}.get(name, "0") not in ("0", "false") for name in PATCHED):
+        text = f"the settings {' and '.join(PATCHED)}: what a DELETE or UPDATE takes then leaves no mutation to see"
+        away = f"Take them away (ALTER TABLE {live} MODIFY SETTING {', '.join(f'{name} = 0' for name in PATCHED)})"
         found.append((text, f"{away} and give them back after `schema finish`."))
     if placement.cluster is None and (known.replicated or known.distributed):
         is_ = "is replicated" if known.replicated else "passes rows on to a cluster"

@@ -69,6 +69,19 @@ def named(element: str) -> tuple[str, str]:
     return (_unescaped(found[1]), element[found.end() :].strip()) if found else ("", "")
 
 
+def name(element: str) -> str:
+    """The name of a column, an index, a projection or a constraint: all but the first have a word before it."""
+    rest = element.partition(" ")[2]
+    return named(element)[0] or named(rest)[0] or rest.split()[0]
+
+
+def words(text: str) -> set[str]:
+    """All words and quoted names in `text`, but for functions and what stands in literals."""
+    tokens = _TOKEN.findall(text)
+    pairs = zip(tokens, [*tokens[1:], ""], strict=False)
+    return {named(token)[0] or token for token, then in pairs if then != "(" and not token.startswith("'")}
+
+
 def split(text: str) -> list[str]:
     """`text` at its outermost commas; () for nothing."""
     parts, depth = [""], 0

@@ -1,13 +1,11 @@
-"""The only module that talks to ClickHouse: observe, run statements, write and read records.
+"""What a store on ClickHouse can do: observe, run statements, write and read records.
 
 It decides nothing; what to run comes as Steps, what to store as Records.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -23,7 +21,6 @@ from toolkit.engines.clickhouse import (
     locks,
     measure,
     preflight,
-    refusals,
     replicas,
     rows,
     traits,
@@ -32,13 +29,15 @@ from toolkit.engines.clickhouse import (
 from toolkit.engines.clickhouse.books import ClickHouseJournal
 from toolkit.engines.clickhouse.connection import Connection, Open, opener, own_option
 from toolkit.engines.clickhouse.layout import Placement, stored_table
-from toolkit.engines.clickhouse.names import CAPTURE, CLAIMS, LOCK, OTHER
+from toolkit.engines.clickhouse.locking import Locking
+from toolkit.engines.clickhouse.names import CAPTURE, OTHER
 from toolkit.engines.clickhouse.rebuilder import ClickHouseRebuilder
 from toolkit.engines.clickhouse.render import identifier, literal
+from toolkit.engines.clickhouse.session import Session, Values
 from toolkit.engines.clickhouse.typemap import Profile
 from toolkit.engines.clickhouse.waiting import Background
 from toolkit.engines.online import Holder, Problem
-from toolkit.errors import EngineError
+from toolkit.engines.version_tables import FOREIGN
 from toolkit.plan import Estimate, Observed, Plan, Sql, Step
 from toolkit.records import Record, Write
 from toolkit.targets import Target
@@ -50,7 +49,6 @@ EXACT_BELOW = 2_000_000
 _SKIP, _EXACT = "use_skip_indexes_if_final", "use_skip_indexes_if_final_exact_mode"
 _OTHERS = "SELECT count() AS n FROM system.processes WHERE is_initial_query"
 _ENGINE = "SELECT engine FROM system.tables WHERE database = currentDatabase() AND name = {}"
-LockStore = locks.KeeperStore | locks.ClaimStore
 # Read whole ticks and bytes instead of texts and datetimes cut to microseconds.
 _FORMATS = {"DateTime64*": "int"}
 
@@ -68,26 +66,15 @@ class ClickHouseClient:
     def __init__(self, open_connection: Open, connection: Connection, target: Target, rules: Profile) -> None:
         self._open = open_connection
         self._connection = connection
+        self._session = Session(connection, target)
         self._target = target
         self._rules = rules
         self._placement = Placement.of(target.overlay.clickhouse)
         self._byte_columns = dict.fromkeys((*rows.byte_columns(rules), rows.GROUPED), "bytes")
         self._lease: locks.ClickHouseLease | None = None
 
-    def _ask(self, query: str, values: Mapping[str, str | int] | None = None) -> list[dict[str, Any]]:
-        return self._ask_on(self._connection, query, values)
-
-    def _ask_on(
-        self, connection: Connection, query: str, values: Mapping[str, str | int] | None = None
-    ) -> list[dict[str, Any]]:
-        try:
-            answer = connection.query(query, dict(values) if values else None)
-        except (ClickHouseError, OSError) as error:
-            raise self._failed(error) from None
-        return [dict(zip(answer.column_names, row, strict=True)) for row in answer.result_rows]
-
-    def _failed(self, error: Exception) -> EngineError:
-        return refusals.coded(error, self._target)
+    def _ask(self, query: str, values: Values | None = None) -> list[dict[str, Any]]:
+        return self._session.ask(query, values)
 
     def observe(self) -> Observed:
         """See `toolkit.engines.Client.observe`."""
@@ -129,6 +116,8 @@ class ClickHouseClient:
     def _mark(self, seen: inspect.Look) -> str | None:
         if versions.MIGRATIONS_TABLE not in seen.tables:
             return None
+        if not versions.is_book(row for row in seen.columns if row["table"] == versions.MIGRATIONS_TABLE):
+            return FOREIGN
         shipped = versions.shipped(self._placement.cluster is not None)
         return versions.mark(self._ask(versions.APPLIED), shipped)
 
@@ -149,16 +138,10 @@ class ClickHouseClient:
             assert isinstance(statement, Sql)
             self._run(statement.text)
 
-    def _run(self, text: str, values: Mapping[str, str | int] | None = None) -> None:
+    def _run(self, text: str, values: Values | None = None) -> None:
         """One statement, and all it starts here and on the other servers."""
-        self._command_on(self._connection, text, values)
+        self._session.command(text, values)
         self._background.after(text)
-
-    def _command_on(self, connection: Connection, text: str, values: Mapping[str, str | int] | None = None) -> None:
-        try:
-            connection.command(text, dict(values) if values else None)
-        except (ClickHouseError, OSError) as error:
-            raise self._failed(error) from None
 
     @cached_property
     def _database(self) -> str:
@@ -169,7 +152,7 @@ class ClickHouseClient:
         stored = stored_table(self._rules, self._placement)
         return Background(
             ask=self._ask,
-            command=lambda text: self._command_on(self._connection, text),
+            command=self._session.command,
             shown=self._target.shown,
             redact=self._target.redact,
             kills=self._kills(),
@@ -197,23 +180,26 @@ class ClickHouseClient:
                 )
                 yield len(batch)
         except (ClickHouseError, OSError) as error:
-            raise self._failed(error) from None
+            raise self._session.failed(error) from None
 
     def read(self, definition: Definition) -> Iterator[Record]:
         """See `toolkit.engines.Client.read`: block by block, on a connection of its own, so that others stay usable."""
         form = rows.Form.of(definition, self._rules)
-        connection = self._open()
+        session = self._another()
         try:
-            stream = connection.query_row_block_stream(
+            stream = session.connection.query_row_block_stream(
                 form.select, query_formats=_FORMATS, column_formats=self._byte_columns
             )
             with stream:
                 for block in stream:
                     yield from map(form.record, block)
         except (ClickHouseError, OSError) as error:
-            raise self._failed(error) from None
+            raise session.failed(error) from None
         finally:
-            _close(connection)
+            session.close()
+
+    def _another(self) -> Session:
+        return Session(self._open(), self._target)
 
     def count(self) -> int:
         """See `toolkit.engines.Client.count`: the newest version of each run, deleted runs left out."""
@@ -222,17 +208,13 @@ class ClickHouseClient:
     def ask(self, statement: BoundSql) -> list[dict[str, Any]]:
         """See `toolkit.engines.filtering.Asking`. Times come as whole ticks of their columns."""
         parameters = dict(statement.parameters) if isinstance(statement.parameters, Mapping) else {}
-        try:
-            answer = self._connection.query(
-                statement.text,
-                parameters,
-                settings=self._read_settings(),
-                query_formats=_FORMATS,
-                column_formats=self._byte_columns,
-            )
-        except (ClickHouseError, OSError) as error:
-            raise self._failed(error) from None
-        return [dict(zip(answer.column_names, row, strict=True)) for row in answer.result_rows]
+        return self._session.asked(
+            statement.text,
+            parameters,
+            settings=self._read_settings(),
+            query_formats=_FORMATS,
+            column_formats=self._byte_columns,
+        )
 
     def _read_settings(self) -> dict[str, str | int]:
         """Skip indexes under FINAL only where the engine takes care that they hide no newer version of a row."""
@@ -254,52 +236,19 @@ class ClickHouseClient:
         self._take("temporal-visibility schema unlock", 0.0, owner).release()
 
     def _take(self, owner: str, seconds: float, forced: str | None) -> locks.ClickHouseLease:
-        store = self._store()
-        held = locks.take(store, owner, seconds, forced, lambda: self._elsewhere(store))
-        self._lease = locks.ClickHouseLease(store, held, seconds, lambda: self._beating(store))
+        self._lease = self.locking.take(owner, seconds, forced)
         self.journal().create()
         return self._lease
 
-    def _beating(self, store: LockStore) -> tuple[locks.Store, Callable[[], None]]:
-        """The same store as the lease's: another one may have come since."""
-        connection = self._open()
-        return replace(store, **self._asking(connection)), lambda: _close(connection)
-
-    def _asking(self, connection: Connection) -> dict[str, Any]:
-        def ask(query: str) -> list[dict[str, Any]]:
-            return self._ask_on(connection, query)
-
-        def run(text: str) -> None:
-            self._command_on(connection, text)
-
-        return {"ask": ask, "run": run}
-
-    def _store(self) -> LockStore:
-        """Where the lock is: in Keeper, unless the engine is embedded or the URL says that there is one server only.
-        A lock that is in Keeper already is honoured in any case."""
-        embedded = self._target.transport == "chdb"
-        if embedded or (own_option(self._target, "lock") == "table" and not self._has(LOCK)):
-            return locks.ClaimStore(**self._asking(self._connection), embedded=embedded)
-        return self._keeper()
-
-    def _keeper(self) -> locks.KeeperStore:
-        asking = self._asking(self._connection)
-        return locks.KeeperStore(**asking, database=self._database, cluster=self._placement.cluster)
-
-    def _elsewhere(self, store: LockStore) -> LockStore | None:
-        """Where a run would have the lock whose URL differs in `lock`, if there has been one."""
-        if isinstance(store, locks.KeeperStore):
-            claims = locks.ClaimStore(**self._asking(self._connection), embedded=False)
-            return claims if self._has(CLAIMS) else None
-        return self._keeper() if not store.embedded and self._has(LOCK) else None
+    @cached_property
+    def locking(self) -> Locking:
+        """Where the lock is."""
+        cluster = self._placement.cluster
+        return Locking(self._session, self._another, self._has, lambda: self._database, cluster)
 
     def holder(self) -> Holder | None:
         """See `toolkit.engines.online.Coordinated.holder`."""
-        store = self._store()
-        there = self._has(LOCK if isinstance(store, locks.KeeperStore) else CLAIMS)
-        found = locks.holder(store) if there else None
-        other = self._elsewhere(store) if found is None or found.expired else None
-        return (locks.holder(other) if other else None) or found
+        return self.locking.holder()
 
     def journal(self) -> ClickHouseJournal:
         """See `toolkit.engines.online.Coordinated.journal`."""
@@ -335,39 +284,12 @@ class ClickHouseClient:
         """See `toolkit.engines.online.Checking.preflight`."""
         version = str(self._connection.server_version)
         live, placement = self._live_table(self._engine(self._rules.table)), self._placement
-        return preflight.check(self._ask, self._granted, version, plan, live, placement, self._kills())
-
-    def _granted(self, text: str) -> str:
-        try:
-            return str(self._connection.command(text))
-        except (ClickHouseError, OSError) as error:
-            raise self._failed(error) from None
+        return preflight.check(self._ask, self._session.command, version, plan, live, placement, self._kills())
 
     def losses(self, plan: Plan) -> dict[str, int]:
         """See `toolkit.engines.online.Counting.losses`: no other column has the values of one that is dropped."""
-        found = self._ask(
-            "SELECT name, type FROM system.columns WHERE database = currentDatabase()"
-            f" AND table = {literal(self._rules.table)}"
-        )
-        types = {row["name"]: row["type"] for row in found}
-        dropped = {name for step in plan.steps if ".drop" in step.id for name in step.objects}
-        names = sorted(dropped & set(types))
-        if not names:
-            return {}
-        counts = ", ".join(f"countIf({_given(name, types[name])}) AS {identifier(name)}" for name in names)
-        row = self._ask(f"SELECT {counts} FROM {identifier(self._rules.table)} FINAL")[0]
-        return {name: int(row[name]) for name in names if row[name]}
+        return measure.losses(self._ask, plan, self._rules.table)
 
     def close(self) -> None:
         """See `toolkit.engines.Client.close`."""
-        _close(self._connection)
-
-
-def _close(connection: Connection) -> None:
-    with suppress(Exception):
-        connection.close()
-
-
-def _given(name: str, type: str) -> str:
-    """Whether a column has a value: an empty list is the same as none."""
-    return f"notEmpty({identifier(name)})" if type.startswith("Array(") else f"isNotNull({identifier(name)})"
+        self._session.close()

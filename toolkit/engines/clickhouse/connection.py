@@ -101,6 +101,8 @@ _WHERE_KNOWN: Mapping[str, str | int] = {
     "use_skip_indexes_for_disjunctions": 0,
     # What is read of a table's own statement begins with names in such quotes.
     "show_create_query_identifier_quoting_style": "Backticks",
+    # And it has quotes where catalogs expect them: engines and keys are compared as text.
+    "show_create_query_identifier_quoting_rule": "when_necessary",
 }
 _ALONE: Mapping[str, str | int] = {"alter_sync": 0}
 _CLUSTER: Mapping[str, str | int] = {

@@ -1,4 +1,5 @@
-"""How large the table of a ClickHouse store is, and how fast this server reads its rows: queries that change nothing.
+"""How large the table of a ClickHouse store is, how fast this server reads its rows, and how many of them would lose a
+value: queries that change nothing.
 
 Copying and indexing are told from reading: the factors were measured, and are rough.
 """
@@ -12,7 +13,7 @@ from typing import Any
 from toolkit.engines.clickhouse.render import identifier, literal
 from toolkit.engines.measuring import SAMPLE_SECONDS, Measures, Pace, Table, Work, built
 from toolkit.errors import EngineError
-from toolkit.plan import Mode, Step, StepClass
+from toolkit.plan import Mode, Plan, Step, StepClass
 
 Ask = Callable[[str], Sequence[Mapping[str, Any]]]
 
@@ -57,6 +58,24 @@ def _pace(ask: Ask, table: str, trip: float) -> tuple[Pace | None, int]:
         return None, 0
     read = max(1e-9, time.monotonic() - began - trip) / number
     return Pace(read, read * COPY, read * INDEX), number
+
+
+def losses(ask: Ask, plan: Plan, table: str) -> dict[str, int]:
+    """How many rows have a value in each column that `plan` drops."""
+    place = f"database = currentDatabase() AND table = {literal(table)}"
+    types = {row["name"]: row["type"] for row in ask(f"SELECT name, type FROM system.columns WHERE {place}")}
+    dropped = {name for step in plan.steps if ".drop" in step.id for name in step.objects}
+    names = sorted(dropped & set(types))
+    if not names:
+        return {}
+    counts = ", ".join(f"countIf({_given(name, types[name])}) AS {identifier(name)}" for name in names)
+    row = ask(f"SELECT {counts} FROM {identifier(table)} FINAL")[0]
+    return {name: int(row[name]) for name in names if row[name]}
+
+
+def _given(name: str, type: str) -> str:
+    """Whether a column has a value: an empty list is the same as none."""
+    return f"notEmpty({identifier(name)})" if type.startswith("Array(") else f"isNotNull({identifier(name)})"
 
 
 def work(step: Step, table: str) -> Work | None:

@@ -9,8 +9,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from toolkit.engines.clickhouse import clauses, replicas
-from toolkit.engines.clickhouse.inspect import STORING, has_projections
+from toolkit.engines.clickhouse import clauses, dropping, replicas, shadow
+from toolkit.engines.clickhouse.inspect import STORING
 from toolkit.engines.clickhouse.layout import Placement
 from toolkit.engines.clickhouse.names import OTHER
 from toolkit.engines.clickhouse.render import identifier, literal
@@ -36,13 +36,15 @@ _DATABASE = "SELECT name, engine FROM system.databases WHERE name = currentDatab
 _SERVERS = "SELECT count() AS n FROM system.clusters WHERE cluster = currentDatabase()"
 _NAMED = "SELECT name, engine FROM system.tables WHERE database = currentDatabase() AND name IN ({})"
 _CREATED = """
-SELECT name, create_table_query FROM system.tables WHERE database = currentDatabase() AND name IN ({}, {})
+SELECT name, create_table_query, engine_full FROM system.tables WHERE database = currentDatabase() AND name IN ({}, {})
 """
 _MATERIALIZED = """
 SELECT name, type, default_expression AS value FROM system.columns
 WHERE database = currentDatabase() AND table = {} AND default_kind = 'MATERIALIZED'
 """
 _SAMPLE = 1000
+# Settings that an upgrade may choose itself.
+_PLANNED = {"storage_policy", "disk", "index_granularity"}
 _MUTATIONS = """
 SELECT table, mutation_id AS id, command, latest_fail_reason AS reason FROM system.mutations
 WHERE database = currentDatabase() AND NOT is_done AND startsWith(table, {})
@@ -61,7 +63,7 @@ def check(
     if not plan.steps:
         return ()
     found = [*_server(ask, version, plan), *_rights(ask, granted, plan), *_mutations(ask, table, kills, plan)]
-    found += _taken(ask, plan)
+    found += [*_taken(ask, plan), *_used(ask, plan)]
     if placement.cluster is None:
         found += _alone(ask, plan)
     else:
@@ -115,6 +117,17 @@ def _taken(ask: Ask, plan: Plan) -> Iterator[Problem]:
             text = f"{row['name']} is there already, and no table with rows ({row['engine']})"
             hint = "Rename it (RENAME TABLE), or drop it if nobody needs it; or make the store in another database."
             yield Problem("TV5209", text, hint)
+
+
+def _used(ask: Ask, plan: Plan) -> Iterator[Problem]:
+    """The server may let a constraint stay, at which each insert then fails; on a cluster it refuses in the middle."""
+    parts, views = dropping.users(ask, plan)
+    hint = "Drop them before, and make them again without these columns."
+    if parts:
+        yield Problem("TV4219", f"columns go on this way that these use: {', '.join(parts)}", hint)
+    if views:
+        text = f"columns go on this way that materialized views name: {', '.join(views)}"
+        yield Problem("TV4219", text, f"If they read them: {hint[0].lower()}{hint[1:]}", fatal=False)
 
 
 def _alone(ask: Ask, plan: Plan) -> Iterator[Problem]:
@@ -180,7 +193,7 @@ def _rebuild(ask: Ask, table: str, policy: str | None) -> Iterator[Problem]:
     if live["views"]:
         text = f"materialized views read from {table} and follow its name: {', '.join(live['views'][:5])}"
         yield Problem("TV4212", text, "They see new rows only, as before; the copy does not pass through them.", False)
-    if lost := [*_projections(ask, table), *_constraints(str(live["create_table_query"]))]:
+    if lost := _lost(str(live["create_table_query"])):
         text = f"these belong to {table} and would be lost when it is swapped: {', '.join(lost)}"
         yield Problem(
             "TV5206", text, "Drop these projections and constraints before, and create them again afterwards."
@@ -203,30 +216,57 @@ def _computed(ask: Ask, table: str) -> Iterator[Problem]:
 def _returned(ask: Ask, back: Step) -> Iterator[Problem]:
     """What a swap back would lose. `back` names what the version has; a run of an earlier release did not note it."""
     table = back.id.removeprefix("rebuild.").removesuffix(".back")
-    rows = ask(_CREATED.format(literal(table), literal(OTHER)))
-    names = {row["name"]: {_name(part) for part in clauses.elements(row["create_table_query"])} for row in rows}
-    if not back.objects or names.keys() != {table, OTHER}:
+    rows = {row["name"]: row for row in ask(_CREATED.format(literal(table), literal(OTHER)))}
+    if not back.objects or rows.keys() != {table, OTHER}:
         return
-    if new := sorted(names[table] - names[OTHER] - set(back.objects)):
+    live, kept = rows[table], rows[OTHER]
+    yield from _aged(table, live, kept, back)
+    if new := sorted(_names(live) - _names(kept) - set(back.objects)):
         text = f"these were made on {table} since the upgrade, and would go with all that is in them: {', '.join(new)}"
         yield Problem("TV5213", text, "Drop them. Or: `schema finish` keeps the table as it is.")
 
 
-def _name(element: str) -> str:
-    """Of a column, an index, a projection or a constraint: all but the first have a word before it."""
-    rest = element.partition(" ")[2]
-    return clauses.named(element)[0] or clauses.named(rest)[0] or rest.split()[0]
+def _aged(table: str, live: Mapping[str, Any], kept: Mapping[str, Any], back: Step) -> Iterator[Problem]:
+    """Rows or values may have gone by a time to live that was chosen anew since. Settings lose none."""
+    if live["engine_full"].startswith("Distributed"):
+        return
+    now, then = _ttls(live), _ttls(kept)
+    changed = {name for name in now.keys() & then.keys() if now[name] != then[name]}
+    if set(shadow.named(now[""])) & set(back.objects):
+        changed.discard("")
+    if changed:
+        what = ", ".join(sorted(name or table for name in changed))
+        text = f"the TTL of {what} was changed since the upgrade: {OTHER} may lack what {table} has kept"
+        hint = f"Choose the TTL again that it has in {OTHER}. Or: `schema finish` keeps the table as it is."
+        yield Problem("TV5213", text, hint)
+    if other := sorted({name for name, _ in _settings(live) ^ _settings(kept)} - _PLANNED):
+        text = f"settings of {table} would be those of before the upgrade: {', '.join(other)}"
+        yield Problem("TV5213", text, "Set them again after the rollback.", fatal=False)
 
 
-def _projections(ask: Ask, table: str) -> list[str]:
-    place = f"database = currentDatabase() AND table = {literal(table)}"
-    found = ask(f"SELECT name FROM system.projections WHERE {place}") if has_projections(ask) else ()
-    return [str(row["name"]) for row in found]
+def _ttls(row: Mapping[str, Any]) -> dict[str, str]:
+    """By column; that of the table itself by ""."""
+    columns = dict(clauses.named(element) for element in clauses.elements(row["create_table_query"]))
+    found = {name: clauses.parts(ddl, ("TTL", "SETTINGS")).get("TTL", "") for name, ddl in columns.items()}
+    return {**found, "": clauses.clauses(row["engine_full"]).get("TTL", "")}
 
 
-def _constraints(create: str) -> list[str]:
-    """A copy with them would refuse old rows that do not fulfil them."""
-    return [element.split()[1] for element in clauses.elements(create) if element.startswith("CONSTRAINT ")]
+def _settings(row: Mapping[str, Any]) -> set[tuple[str, str]]:
+    return set(clauses.settings(clauses.clauses(row["engine_full"]).get("SETTINGS", "")))
+
+
+def _names(row: Mapping[str, Any]) -> set[str]:
+    return {clauses.name(part) for part in clauses.elements(row["create_table_query"])}
+
+
+def _lost(create: str) -> list[str]:
+    """Projections and constraints. A copy with the latter would refuse old rows that do not fulfil them; the server's
+    list of the former comes with 24.9."""
+    return [
+        clauses.name(element)
+        for element in clauses.elements(create)
+        if element.startswith(("PROJECTION ", "CONSTRAINT "))
+    ]
 
 
 def _hidden(ask: Ask, table: str) -> Iterator[Problem]:

@@ -131,9 +131,9 @@ def remove_from_column(name: str, what: str) -> str:
     return f"MODIFY COLUMN {identifier(name)} REMOVE {what}"
 
 
-def modify_column_ttl(name: str, expression: str) -> str:
-    """An action of `alter`: when a column's values go by themselves."""
-    return f"MODIFY COLUMN {identifier(name)} TTL {expression}"
+def modify_column_ttl(name: str, type: str, expression: str) -> str:
+    """An action of `alter`: when a column's values go by themselves. 24.8 asks for its type again."""
+    return f"MODIFY COLUMN {identifier(name)} {type} TTL {expression}"
 
 
 def comment_column(name: str, text: str) -> str:

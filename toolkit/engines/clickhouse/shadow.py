@@ -233,9 +233,8 @@ def _hashable(name: str, pair: Pair) -> str:
         value = f"if(ifNull({pair.gone[name]}, 0), {_EMPTY.format(literal(type))}, {value})"
     if "Nullable(" not in type:
         return value
-    inner = type.removeprefix("LowCardinality(").removeprefix("Nullable(").rstrip(")")
-    inner += ")" * (inner.count("(") - inner.count(")"))
-    return f"isNull({value}), ifNull({value}, {_EMPTY.format(literal(inner))})"
+    empty = f"defaultValueOfArgumentType(assumeNotNull({value}))"
+    return f"isNull({value}), ifNull({value}, {empty})"
 
 
 def _chunk(pair: Pair) -> str:
@@ -280,6 +279,11 @@ def pending(pair: Pair) -> tuple[Sql, ...]:
 def exchange(pair: Pair) -> Sql:
     """The swap: on one server in one act, after which the view runs the other way."""
     return Sql(f"EXCHANGE TABLES {identifier(pair.live)} AND {OTHER}{on_cluster(pair.cluster)}", part="swap")
+
+
+def named(ttl: str) -> tuple[str, ...]:
+    """How a time to live of the table is named among the things that a version has; () for "", which is none."""
+    return (f"TTL {ttl}",) if ttl else ()
 
 
 def drop(cluster: str | None) -> tuple[Sql, ...]:

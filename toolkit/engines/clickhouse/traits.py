@@ -21,8 +21,11 @@ _POLICIES = (
     "SELECT policy_name AS policy, groupUniqArrayArray(disks) AS disks FROM system.storage_policies"
     " GROUP BY policy_name"
 )
+# With both of them rows are taken away by parts of their own (`lightweight_delete_mode = 'lightweight_update'`).
+PATCHED = ("enable_block_number_column", "enable_block_offset_column")
+_USUAL = f"SELECT name, value FROM system.{{}}merge_tree_settings WHERE name IN {PATCHED} AND value != '0'"
 # What may follow a column's name, and that part of it which no other table of the server tells.
-_WORDS = ("DEFAULT", "MATERIALIZED", "ALIAS", "EPHEMERAL", "COMMENT", "CODEC", "STATISTICS", "TTL", "SETTINGS")
+WORDS = ("DEFAULT", "MATERIALIZED", "ALIAS", "EPHEMERAL", "COMMENT", "CODEC", "STATISTICS", "TTL", "SETTINGS")
 _UNTOLD = ("COMMENT", "STATISTICS", "TTL", "SETTINGS")
 _COMPUTED = ("ALIAS", "MATERIALIZED", "EPHEMERAL")
 
@@ -40,10 +43,10 @@ class Extra:
 @dataclass(frozen=True, slots=True)
 class TableTraits:
     """One live table. `distributed`: it keeps nothing and passes rows on to a cluster. `columns`: name → type of those
-    that hold values; `settings`: those of its own; `views`: materialized views that read from it; `projections` would
-    be lost by a swap; `ttl`: as the server spells it, "" when there is none; `policy`: the storage policy of its own,
-    None: the usual one; `comment`: the table's own; `comments` and `ttls`: of columns that have one, the former as
-    literals."""
+    that hold values; `settings`: those of its own; `usual`: what the server's configuration says of PATCHED; `views`:
+    materialized views that read from it; `projections` would be lost by a swap; `ttl`: as the server spells it, ""
+    when there is none; `policy`: the storage policy of its own, None: the usual one; `comment`: the table's own;
+    `comments` and `ttls`: of columns that have one, the former as literals."""
 
     uuid: str
     replicated: bool
@@ -52,6 +55,7 @@ class TableTraits:
     policy: str | None
     columns: Mapping[str, str]
     settings: Mapping[str, str]
+    usual: Mapping[str, str]
     views: tuple[str, ...]
     projections: tuple[str, ...]
     extras: Mapping[str, Extra]
@@ -90,6 +94,7 @@ def read(ask: Ask, seen: Look, table: str) -> dict[str, Json]:
         **({"ttl": parts["TTL"]} if "TTL" in parts else {}),
         **({"comment": row["comment"]} if row["comment"] else {}),
         **({"told": told} if (told := _told(row["create_table_query"])) else {}),
+        **({"usual": usual} if (usual := _usual(ask, row["engine"])) else {}),
     }
     return {
         "table": facts,
@@ -100,10 +105,15 @@ def read(ask: Ask, seen: Look, table: str) -> dict[str, Json]:
     }
 
 
+def _usual(ask: Ask, engine: str) -> dict[str, Json]:
+    kind = "replicated_" if engine.startswith("Replicated") else ""
+    return {row["name"]: row["value"] for row in ask(_USUAL.format(kind))}
+
+
 def _told(create: str) -> dict[str, Json]:
     """Columns with something that only the table's own statement tells, as it says them."""
     columns = dict(clauses.named(element) for element in clauses.elements(create))
-    return {name: ddl for name, ddl in columns.items() if name and clauses.parts(ddl, _WORDS).keys() & set(_UNTOLD)}
+    return {name: ddl for name, ddl in columns.items() if name and clauses.parts(ddl, WORDS).keys() & set(_UNTOLD)}
 
 
 def _of(rows: Sequence[Row], table: str) -> list[Row]:
@@ -116,7 +126,7 @@ def decode(value: Json) -> TableTraits:
     facts: dict[str, Any] = dict(value)
     policy = facts["settings"].get("storage_policy")
     told: dict[str, str] = facts.get("told", {})
-    parts = {name: clauses.parts(ddl, _WORDS) for name, ddl in told.items()}
+    parts = {name: clauses.parts(ddl, WORDS) for name, ddl in told.items()}
     return TableTraits(
         uuid=facts["uuid"],
         replicated=facts["engine"].startswith("Replicated"),
@@ -125,16 +135,24 @@ def decode(value: Json) -> TableTraits:
         policy=clauses.unquoted(policy) if policy else None,
         columns={name: type for name, type, kind, _, _ in facts["columns"] if kind not in _COMPUTED},
         settings=facts["settings"],
+        usual=facts.get("usual", {}),
         views=tuple(facts["views"]),
         projections=tuple(facts["projections"]),
         extras={
             c[0]: Extra(c[0], told.get(c[0]) or _ddl(*c[1:]), _ddl(c[1], c[2], c[3], "")) for c in facts["columns"]
         },
-        indexes={name: f"{expr} TYPE {type} GRANULARITY {size}" for name, expr, type, size in facts["indexes"]},
+        indexes={
+            name: f"{_bracketed(expr)} TYPE {type} GRANULARITY {size}" for name, expr, type, size in facts["indexes"]
+        },
         comment=facts.get("comment", ""),
         comments={name: found["COMMENT"] for name, found in parts.items() if "COMMENT" in found},
         ttls={name: found["TTL"] for name, found in parts.items() if "TTL" in found},
     )
+
+
+def _bracketed(expr: str) -> str:
+    """The server tells an index over several columns without the brackets that it asks for."""
+    return f"({expr})" if len(clauses.split(expr)) > 1 else expr
 
 
 def _ddl(type: str, kind: str, value: str, codec: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -17,6 +17,7 @@ from toolkit.definition import Definition
 from toolkit.engines.clickhouse.layout import Placement
 from toolkit.engines.clickhouse.names import PREFIX
 from toolkit.engines.clickhouse.render import identifier, literal, on_cluster
+from toolkit.engines.version_tables import FOREIGN
 from toolkit.plan import NO_LOCK, Expect, Observed, Sql, Step, StepClass
 from toolkit.resources import schema_dir
 
@@ -29,7 +30,12 @@ IGNORED_TABLES = (MIGRATIONS_TABLE, f"{MIGRATIONS_TABLE}_lock")
 IGNORED_PREFIX = PREFIX
 
 RECORDED = f"SELECT argMax(version, sequence) AS v FROM {VERSION_TABLE}"
-APPLIED = f"SELECT DISTINCT version, md5 FROM {MIGRATIONS_TABLE} ORDER BY version"
+# How every shipped migration begins, and one that somebody has edited, too.
+TITLE = "-- Visibility schema"
+APPLIED = (
+    f"SELECT DISTINCT version, md5, startsWith(script, {literal(TITLE)}) AS titled FROM {MIGRATIONS_TABLE}"
+    " ORDER BY version"
+)
 
 _FILE = re.compile(r"([0-9]+)_version_([0-9_]+)\.sql")
 
@@ -65,13 +71,23 @@ def shipped(clustered: bool) -> tuple[Migration, ...]:
     return tuple(sorted(found, key=lambda migration: migration.number))
 
 
+def is_book(columns: Iterable[Mapping[str, object]]) -> bool:
+    """Whether a table with these columns, as system.columns tells them, is one of clickhouse-migrations."""
+    types = {row["name"]: str(row["type"]) for row in columns}
+    return types.keys() >= {"md5", "script"} and types.get("version", "").startswith("UInt")
+
+
 def mark(rows: Sequence[Mapping[str, object]], migrations: Sequence[Migration]) -> str | None:
     """What `schema_versions` says, as one word: the last number when all shipped migrations up to it are there as
-    shipped, else which are missing or other. None when it holds nothing."""
+    shipped, else which are missing or other; FOREIGN when another project has the table for its own migrations. None
+    when it holds nothing. Migrations that somebody runs besides ours, with numbers of their own, are not counted."""
     if not rows:
         return None
-    applied = {int(str(row["version"])): row["md5"] for row in rows}
     known = {m.number: m.md5 for m in migrations}
+    found = [(int(str(row["version"])), row["md5"], bool(row["titled"])) for row in rows]
+    applied = {number: md5 for number, md5, titled in found if titled or known.get(number) == md5}
+    if not applied or known.keys() & {number for number, *_ in found} - applied.keys():
+        return FOREIGN
     last = max(applied)
     missing = [n for n in known if n < last and n not in applied]
     other = [n for n, md5 in applied.items() if known.get(n) != md5]
@@ -88,13 +104,13 @@ def record_steps(
     observed: Observed, wanted: Definition, migrations: Sequence[Migration], placement: Placement
 ) -> tuple[Step, ...]:
     """The last steps of every plan: say which version the database now has, in our own table and to
-    clickhouse-migrations, as far as there is a shipped migration for it."""
+    clickhouse-migrations, as far as there is a shipped migration for it and the book is no other project's."""
     label = wanted.labels.clickhouse or wanted.version
     found = []
     if observed.recorded != label:
         found.append(_record(observed.recorded, label, wanted.summary, placement))
     number = next((m.number for m in migrations if m.version == wanted.version), None)
-    if number is not None and observed.marks.get(MARK) != str(number):
+    if number is not None and observed.marks.get(MARK) not in (str(number), FOREIGN):
         found.append(_mark(number, migrations, placement, is_first=MARK not in observed.marks))
     return tuple(found)
 

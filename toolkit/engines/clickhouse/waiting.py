@@ -16,7 +16,7 @@ from toolkit.engines.clickhouse.render import everywhere, literal, on_cluster
 from toolkit.errors import EngineError
 
 Ask = Callable[[str], Sequence[Mapping[str, Any]]]
-Command = Callable[[str], None]
+Command = Callable[[str], object]
 
 _POLL_SECONDS = 0.1
 # How long a server of the cluster may take to do its part before the run stops and says which.

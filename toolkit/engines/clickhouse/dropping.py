@@ -1,0 +1,63 @@
+"""What of others stands in the way of columns that go: the server refuses to drop a column that something uses.
+
+It asks for the tables' own statements and reads them; what follows from it is the check's business.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from toolkit.engines.clickhouse import clauses
+from toolkit.engines.clickhouse.names import CAPTURE
+from toolkit.engines.clickhouse.render import literal
+from toolkit.engines.clickhouse.traits import WORDS
+from toolkit.plan import Plan, Sql
+
+Ask = Callable[[str], Sequence[Mapping[str, Any]]]
+
+_TABLE = re.compile(r"^ALTER TABLE `((?:[^`\\]|\\.)*)`")
+_DROP = re.compile(r"DROP (COLUMN|INDEX|PROJECTION) (?:IF EXISTS )?`((?:[^`\\]|\\.)*)`")
+_TABLES = """
+SELECT name, create_table_query, engine_full FROM system.tables WHERE database = currentDatabase() AND name = {}
+"""
+_VIEWS = """
+SELECT name, as_select FROM system.tables WHERE engine = 'MaterializedView' AND (database, name) IN (
+  SELECT arrayJoin(arrayZip(dependencies_database, dependencies_table)) FROM system.tables
+  WHERE database = currentDatabase() AND name = {})
+"""
+
+
+def users(ask: Ask, plan: Plan) -> tuple[list[str], list[str]]:
+    """What uses columns that `plan` drops, and goes by no step of it: parts of the table itself, and materialized views
+    that name such a column."""
+    parts: list[str] = []
+    views: list[str] = []
+    for table, (columns, gone) in _dropped(plan).items():
+        for row in ask(_TABLES.format(literal(table))):
+            parts += [name for name, text in _elements(row) if name not in gone and clauses.words(text) & columns]
+        found = ask(_VIEWS.format(literal(table)))
+        views += [row["name"] for row in found if row["name"] != CAPTURE and clauses.words(row["as_select"]) & columns]
+    return sorted(parts), sorted(views)
+
+
+def _dropped(plan: Plan) -> dict[str, tuple[set[str], set[str]]]:
+    """By table: the columns that go, and all that goes."""
+    found: dict[str, tuple[set[str], set[str]]] = {}
+    for text in (s.text for step in plan.steps for s in step.statements if isinstance(s, Sql)):
+        table = "".join(_TABLE.findall(text)[:1])
+        for what, name in _DROP.findall(text) if table else ():
+            columns, gone = found.setdefault(table, (set(), set()))
+            gone.add(name)
+            columns.update((name,) if what == "COLUMN" else ())
+    return {table: both for table, both in found.items() if both[0]}
+
+
+def _elements(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What a table consists of, by name, and in which words: columns, indexes and the like, and its time to live."""
+    for element in clauses.elements(row["create_table_query"]):
+        parts = clauses.parts(element, ("TYPE",) if element.startswith("INDEX ") else WORDS)
+        told = [text for word, text in parts.items() if word or not element.startswith("`")]
+        yield clauses.name(element), " ".join(told[:1] if element.startswith("INDEX ") else told)
+    yield "its TTL", clauses.clauses(row["engine_full"]).get("TTL", "")
