@@ -398,7 +398,8 @@ def test_inspect_reads_what_servers_answer() -> None:
             "D": {"type": "scaled_float", "scaling_factor": 10000.0, "fields": {"x": {"type": "long"}}},
             "O": {"properties": {"k": {"type": "keyword"}}},
         }},
-        "settings": {"index": {"number_of_shards": "1", "number_of_replicas": "2", "auto_expand_replicas": "0-2",
+        "settings": {"archived": {"index": {"shard.check_on_startup": "fix"}},
+                     "index": {"number_of_shards": "1", "number_of_replicas": "2", "auto_expand_replicas": "0-2",
                                "sort": {"field": "A"}, "codec": "x", "uuid": "u", "verified_read_only": "true",
                                "remote_store": {"enabled": "true", "translog": {"buffer_interval": "1s"}}}},
     }  # fmt: skip

@@ -13,10 +13,11 @@ from toolkit.engines.elasticsearch import render
 from toolkit.engines.elasticsearch.layout import NAME, SETTINGS, settled
 from toolkit.engines.elasticsearch.store import Kept, Names
 
-# Settings that belong to one index only, and never to the one that follows it: what it is, ...
+# Settings that belong to one index only, and never to the one that follows it: what it is, what no server knows since
+# an upgrade of its cluster, ...
 _IDENTITY = (
     "uuid", "history.uuid", "creation_date", "provided_name", "version.", "blocks.", "resize.", "replication.type",
-    "routing.allocation.initial_recovery",
+    "routing.allocation.initial_recovery", "archived.",
 )  # fmt: skip
 # ... and what servers keep in it themselves: they refuse an index that is made with one (Elasticsearch 7.17 to 9.4 and
 # OpenSearch 2.19 to 3.6: every built-in index setting with the property PrivateIndex or InternalIndex).
