@@ -25,13 +25,13 @@ from toolkit.attributes import Family
 from toolkit.catalog import differences
 from toolkit.engines import clickhouse as engine
 from toolkit.engines.bound import BoundSql
-from toolkit.engines.clickhouse import filters, inspect, rebuild, replicas, traits
+from toolkit.engines.clickhouse import filters, inspect, rebuild, replicas, shadow, traits
 from toolkit.engines.clickhouse.drift import examine
 from toolkit.engines.clickhouse.layout import Placement
 from toolkit.engines.clickhouse.rebuilder import ClickHouseRebuilder
 from toolkit.engines.clickhouse.typemap import profile
 from toolkit.engines.filtering import Question
-from toolkit.engines.rebuilding import Compared, Copied, Key, Ran
+from toolkit.engines.rebuilding import Busy, Compared, Copied, Key, Ran
 from toolkit.errors import Unsupported
 from toolkit.overlay import ClickHouseSettings, Overlay
 from toolkit.plan import Mode, Observed, Sql, Step
@@ -66,7 +66,7 @@ class Solo:
     def __init__(self, connection: Any) -> None:
         self._connection = connection
         lease: Any = _Alone()
-        self._rebuilder = ClickHouseRebuilder(self.ask, self.run, lease, least=500)
+        self.rebuilder = ClickHouseRebuilder(self.ask, self.run, lease, least=500)
 
     def ask(self, query: str, values: Any = None) -> list[dict[str, Any]]:
         answer = self._connection.query(query, dict(values) if values else None)
@@ -89,7 +89,7 @@ class Solo:
         match step.mode:
             case Mode.COPY | Mode.COMPARE:
                 after: Key | None = None
-                act = self._rebuilder.copy if step.mode is Mode.COPY else self._rebuilder.compare
+                act = self.rebuilder.copy if step.mode is Mode.COPY else self.rebuilder.compare
                 while True:
                     outcome = act(step, after, 50)
                     assert isinstance(outcome, Copied | Compared)
@@ -101,9 +101,9 @@ class Solo:
             case Mode.SWAP:
                 # An embedded engine has no queue of DDL.
                 step = replace(step, statements=tuple(s for s in step.statements if s.part != "wait"))  # type: ignore[union-attr]
-                self._rebuilder.swap(step, 1, 1)
+                self.rebuilder.swap(step, 1, 1)
             case _:
-                assert self._rebuilder.attempt(step, 1, lambda _: None) == Ran()
+                assert self.rebuilder.attempt(step, 1, lambda _: None) == Ran()
 
     def fill(self) -> None:
         self.run(
@@ -220,6 +220,28 @@ def test_chunks_go_on_where_clocks_go_back(solo: Solo) -> None:
     assert any(step.mode is Mode.COPY for step in plan.steps)
     solo.do(plan.steps)
     assert solo.count() == NUMBER
+
+
+def test_a_replica_that_is_behind_is_waited_for(solo: Solo) -> None:
+    """What it lacks of the time before the view would be in no chunk that is read from it."""
+    side = shadow.side(LOCAL, CLUSTER, "rand()", final=True)
+    pair = shadow.Pair(LOCAL, CLUSTER, side, side, {}, frozenset(), {}, (), {})
+    solo.run(shadow.marks("ENGINE = MergeTree", None).text)
+    marked, behind = shadow.arrived(pair, "captured")
+    solo.run(marked.text.replace("now64(6, 'UTC')", "now64(6, 'UTC') - INTERVAL 1 MINUTE"))
+    # An embedded engine has no replicas of its own to tell of.
+    solo.run("CREATE TABLE told (database String, table String, absolute_delay UInt64) ENGINE = Memory")
+    step = replace(
+        route(solo, TABLE).steps[0],
+        statements=(replace(behind, text=behind.text.replace("system.replicas", "v.told")),),
+    )
+    outcomes = []
+    for delay in (0, 30, 90, 1_700_000_000):
+        solo.run(f"INSERT INTO told SELECT 'v', '{LOCAL}', {delay}")
+        outcomes.append(solo.rebuilder.attempt(step, 1, lambda _: None))
+        solo.run("TRUNCATE TABLE told")
+    late = Busy("1 replicas do not have yet what was written before")
+    assert outcomes == [Ran(), Ran(), late, late]
 
 
 def test_what_the_copy_cannot_have_is_refused(solo: Solo) -> None:

@@ -118,9 +118,10 @@ def _forward(work: Work, placement: Placement) -> tuple[Step, ...]:
 
 
 def _settled(work: Work, what: str, title: str) -> Step:
+    pair = work.pair
     return Step(
         f"rebuild.{work.live}.{what}", title, "after the inserts that began before; the proof is one deleted row",
-        StepClass.ONLINE, NO_LOCK, (shadow.wait(work.pair, what), *shadow.prove(work.pair)), (), (),
+        StepClass.ONLINE, NO_LOCK, (shadow.wait(pair, what), *shadow.arrived(pair, what), *shadow.prove(pair)), (), (),
     )  # fmt: skip
 
 

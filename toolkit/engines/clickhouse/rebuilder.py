@@ -56,6 +56,9 @@ class ClickHouseRebuilder:
                 case "wait":
                     if (running := self._number(statement, {})) > 0:
                         return Busy(f"{running} inserts that began before are still under way")
+                case "behind":
+                    if (behind := self._number(statement, {})) > 0:
+                        return Busy(f"{behind} replicas do not have yet what was written before")
                 case "prove":
                     self._prove(statement, step)
                 case _:

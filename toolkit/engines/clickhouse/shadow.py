@@ -90,6 +90,24 @@ def wait(pair: Pair, what: str) -> Sql:
     )
 
 
+def arrived(pair: Pair, what: str) -> tuple[Sql, ...]:
+    """Write down that what `wait` waits for has ended; then: how many replicas do not have all of it yet. A chunk is
+    read from one replica of each shard, and so is a comparison: what that one lacks, neither would find."""
+    if pair.cluster is None:
+        return ()
+    ended = f"{what} ended"
+    return (
+        mark(ended),
+        Sql(
+            f"SELECT count() AS n FROM {everywhere(pair.cluster, 'system.replicas')}\n"
+            f"WHERE database = currentDatabase() AND table IN ({literal(pair.live)}, {literal(OTHER)})\n"
+            "  AND absolute_delay > 0 AND now64(6, 'UTC') - toIntervalSecond(absolute_delay)\n"
+            f"      <= (SELECT min(at) FROM {MARKS} WHERE what = {literal(ended)})",
+            part="behind",
+        ),
+    )
+
+
 def meddled(pair: Pair, what: str) -> Sql:
     """How many mutations have taken or changed rows of the live table since `what`: no view passes them on. Where that
     happened, a row that only the other table has may be one that somebody deleted."""
