@@ -130,7 +130,7 @@ def test_waiting_for_a_table_ends(mysql: Handle) -> None:
                 perform(client, task, lambda *_: None, time.monotonic, few)
             assert waited.value.code == "TV5103"
             assert "is in a transaction since" in waited.value.message
-            assert "end the long transactions" in waited.value.hint
+            assert "end long transactions" in waited.value.hint
         journeys.upgrade(chosen, client, at("1.1"))
         journeys.at(chosen, client, at("1.1"), temporal)
 

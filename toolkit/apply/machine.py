@@ -166,8 +166,8 @@ def _retry(step: int, attempt: int, busy: Busy, limits: Limits, again: Running |
     if attempt >= limits.attempts:
         return Failed(
             "TV5103",
-            f"a lock was not granted in {attempt + 1} attempts of {limits.lock_seconds:g} s: {busy.reason}",
-            "Nothing is lost: end the long transactions, or try at a quieter hour. The same command goes on from here.",
+            f"what it waits for did not come in {attempt + 1} attempts of {limits.lock_seconds:g} s: {busy.reason}",
+            "Nothing is lost: end long transactions or inserts, or try later. The same command goes on from here.",
             Looking(step),
         )
     pause = 0.0 if busy.at_once else min(limits.longest_pause, 0.05 * 1.5**attempt)
