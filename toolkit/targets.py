@@ -36,6 +36,7 @@ SCHEMES: Mapping[str, tuple[str, str]] = {
     "chdb": ("clickhouse", "chdb"),
 }
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_ODD = re.compile(r"\$\{(?![A-Za-z_][A-Za-z0-9_]*\})")
 _PORT = re.compile(r".*:(\$\{[A-Za-z_][A-Za-z0-9_]*\})")
 _SHORT = 4
 _ENCODE = "Example: postgresql://user:${PASSWORD}@host:5432/db. Written out, / is %2F, # is %23, ? is %3F, @ is %40."
@@ -91,6 +92,9 @@ def parse_url(
     if not colon or scheme not in SCHEMES:
         known = ", ".join(f"{known}://" for known in SCHEMES)
         raise TargetError("TV3002", f"{shown(scheme)!r} is not a kind of store this tool knows", f"Known: {known}")
+    if _ODD.search(text):
+        hint = "Write ${NAME} and nothing more: defaults are a shell's. A '$' that is meant as such is %24."
+        raise TargetError("TV3003", "what stands between ${ and } in the URL is not the name of a variable", hint)
     try:
         parts = urlsplit(text)
         port = _port(parts, environment)

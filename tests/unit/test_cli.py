@@ -257,6 +257,9 @@ def test_a_question_is_not_part_of_the_answer(
         ("{main: {url: 'mysql://temporal:12345?s3cret@db/t'}}", "TV3003"),
         ("{main: {url: 'mysql://temporal:12345@s3/cret@db/t'}}", "TV3003"),
         ("{main: {url: 'mysql://temporal:12345#s3cret@db/t'}}", "TV3003"),
+        # What only a shell knows would be a password as it stands.
+        ("{main: {url: 'mysql://temporal:${PW:-s3cret}@db/t'}}", "TV3003"),
+        ("{main: {url: 'mysql://temporal@db/t?socket=${}s3cret'}}", "TV3003"),
         ("{}", "TV3007"),
         ("{}", "TV3006"),
     ],
