@@ -172,7 +172,10 @@ def test_who_may_only_look_sees_everything_and_begins_nothing(store: Handle, use
 CLUSTER = ("cluster_monitor", "cluster_composite_ops", "indices:admin/template/*", "indices:admin/index_template/*")
 INDEX = (
     *("indices:data/*", "indices:monitor/*"),
-    *(f"indices:admin/{kind}" for kind in ("create", "delete", "get", "aliases*", "mapping*", "resize", "refresh*")),
+    *(
+        f"indices:admin/{kind}"
+        for kind in ("create", "delete", "get", "aliases*", "mapping*", "resize", "refresh*", "flush*")
+    ),
     *(f"indices:admin/{kind}" for kind in ("settings/*", "block/*")),
 )
 
