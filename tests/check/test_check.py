@@ -159,6 +159,7 @@ def test_aliases_where_attributes_have_the_names_themselves() -> None:
     assert "version 1.14 on postgresql or version 1.14 on elasticsearch" in refused.value.message
 
 
+@pytest.mark.needs("scaled_float")  # the newest version
 def test_saved_filters_of_a_search_engine(elasticsearch: Handle, sqlite: EmbeddedHandle, tmp_path: Path) -> None:
     """`Customer` is an attribute of its own there, and a field with an alias in the other store."""
     for url in (elasticsearch.url, sqlite.url):

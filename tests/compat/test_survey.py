@@ -76,6 +76,7 @@ def store(engine: Handle | EmbeddedHandle) -> Iterator[Store]:
         yield found
 
 
+@pytest.mark.needs("scaled_float")  # attributes of every type
 @pytest.mark.engines("postgresql", "mysql", "elasticsearch", "opensearch", "sqlite", "chdb")
 def test_a_store_counts_what_would_not_survive(store: Store) -> None:
     asked = probes(store.engine.NAME)

@@ -37,6 +37,7 @@ SCHEMA = json.loads((SCHEMAS / "query.json").read_text())
 
 
 @ALL
+@pytest.mark.needs("scaled_float")  # attributes of every type
 def test_query(engine: Handle | EmbeddedHandle, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     with journeys.opened(engine.url) as (chosen, client):
         prepare(chosen, client, list(records(150)), engine.url)
