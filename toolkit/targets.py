@@ -35,9 +35,10 @@ SCHEMES: Mapping[str, tuple[str, str]] = {
     "clickhouse+https": ("clickhouse", "https"),
     "chdb": ("clickhouse", "chdb"),
 }
-_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-_ODD = re.compile(r"\$\{(?![A-Za-z_][A-Za-z0-9_]*\})")
-_PORT = re.compile(r".*:(\$\{[A-Za-z_][A-Za-z0-9_]*\})")
+_NAME = "[A-Za-z_][A-Za-z0-9_]*"
+_VARIABLE = re.compile(rf"\$\{{({_NAME})\}}")
+_ODD = re.compile(rf"\$\{{(?!{_NAME}\}})")
+_PORT = re.compile(rf".*:(\$\{{{_NAME}\}})")
 _SHORT = 4
 _ENCODE = "Example: postgresql://user:${PASSWORD}@host:5432/db. Written out, / is %2F, # is %23, ? is %3F, @ is %40."
 _HOSTS = f"Several hosts with ports are options: postgresql://user@/db?host=a,b&port=5432,5433. {_ENCODE}"

@@ -44,9 +44,9 @@ class Extra:
 class TableTraits:
     """One live table. `distributed`: it keeps nothing and passes rows on to a cluster. `columns`: name → type of those
     that hold values; `settings`: those of its own; `usual`: what the server's configuration says of PATCHED; `views`:
-    materialized views that read from it; `projections` would be lost by a swap; `ttl`: as the server spells it, ""
-    when there is none; `policy`: the storage policy of its own, None: the usual one; `comment`: the table's own;
-    `comments` and `ttls`: of columns that have one, the former as literals."""
+    materialized views that read from it; `ttl`: as the server spells it, "" when there is none; `policy`: the storage
+    policy of its own, None: the usual one; `comment`: the table's own; `comments` and `ttls`: of columns that have one,
+    the former as literals."""
 
     uuid: str
     replicated: bool
@@ -57,7 +57,6 @@ class TableTraits:
     settings: Mapping[str, str]
     usual: Mapping[str, str]
     views: tuple[str, ...]
-    projections: tuple[str, ...]
     extras: Mapping[str, Extra]
     indexes: Mapping[str, str]
     comment: str
@@ -137,7 +136,6 @@ def decode(value: Json) -> TableTraits:
         settings=facts["settings"],
         usual=facts.get("usual", {}),
         views=tuple(facts["views"]),
-        projections=tuple(facts["projections"]),
         extras={
             c[0]: Extra(c[0], told.get(c[0]) or _ddl(*c[1:]), _ddl(c[1], c[2], c[3], "")) for c in facts["columns"]
         },

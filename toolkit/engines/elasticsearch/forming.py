@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from typing import Any
@@ -54,14 +54,14 @@ def check(ask: Ask, plan: Plan, store: SearchStore) -> Iterator[Problem]:
     yield from beside(known, plan, store)
 
 
-def creating(plan: Plan) -> list[Request]:
-    """The requests that make the plan's new indexes."""
-    return [s for p in plan.steps for s in p.statements if isinstance(s, Request) and s.part == "create"]
+def creating(plan: Plan, parts: Collection[str] = ("create",)) -> list[Request]:
+    """The requests that make the plan's new indexes; with the part `clone`, those that clone one, too."""
+    return [s for p in plan.steps for s in p.statements if isinstance(s, Request) and s.part in parts]
 
 
-def made(plan: Plan) -> list[str]:
+def made(plan: Plan, parts: Collection[str] = ("create",)) -> list[str]:
     """The names of those."""
-    return [unquote(request.path.rpartition("/")[2]) for request in creating(plan)]
+    return [unquote(request.path.rpartition("/")[2]) for request in creating(plan, parts)]
 
 
 def cut(facts: Mapping[str, Any]) -> bool:

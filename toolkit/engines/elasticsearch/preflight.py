@@ -179,8 +179,7 @@ def version(server: str) -> Iterator[Problem]:
 
 def taken(plan: Plan, store: SearchStore) -> Iterator[Problem]:
     """Names that the plan wants to give to new indices."""
-    made = {_made(s) for step in plan.steps for s in step.statements if isinstance(s, Request)} - {None}
-    for name in sorted(str(n) for n in made & {*store.taken}):
+    for name in sorted({*forming.made(plan, ("create", "clone"))} & {*store.taken}):
         yield Problem("TV4520", f"there is an index or alias {name} already", "Make a new plan, or rename it.")
 
 
@@ -213,14 +212,6 @@ def _created(plan: Plan) -> list[dict[str, Json]]:
 
 def _names(fields: Json) -> list[str]:
     return sorted(fields) if isinstance(fields, dict) else []
-
-
-def _made(request: Request) -> str | None:
-    match request.part:
-        case "create" | "clone":
-            return unquote(request.path.rpartition("/")[2])
-        case _:
-            return None
 
 
 def room(answer: Mapping[str, Any], size: int | None, shards: int = 1) -> Iterator[Problem]:

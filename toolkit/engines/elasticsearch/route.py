@@ -198,14 +198,19 @@ def _waits(store: SearchStore, settings: Mapping[str, Json]) -> dict[str, Json]:
     return {_WAITS: wanted} if wanted.isdigit() and 1 < int(wanted) <= int(copies) + 1 else {}
 
 
+def _usual(store: SearchStore) -> dict[str, Json]:
+    """How long an index remembers deletes, and when it puts writes to disk, as before it was filled."""
+    return {name: store.kept.settings.get(name) for name in ("gc_deletes", _DURABILITY)}
+
+
 def _tidy(work: _Work, fresh: str) -> tuple[Request, ...]:
     """The new index remembers deletes as the old one did, and no longer what it was made for."""
     meta: Json = {**work.store.kept.meta, **versions.note(work.label)}
-    kept = work.store.kept.settings
     usual = {
-        **{name: kept.get(name) for name in ("gc_deletes", _DURABILITY)},
-        **_waits(work.store, work.copies), **render.usual_pipelines(kept),
-    }  # fmt: skip
+        **_usual(work.store),
+        **_waits(work.store, work.copies),
+        **render.usual_pipelines(work.store.kept.settings),
+    }
     return (
         render.put_settings(fresh, usual),
         render.put_mapping(fresh, {"_meta": meta}),
@@ -233,8 +238,7 @@ def _back(work: _Work) -> tuple[Step, ...]:
     opened: dict[str, Json] = {
         "blocks.write": None, "gc_deletes": shadow.REMEMBER, _DURABILITY: "request", **none,
     }  # fmt: skip
-    usual = {name: store.kept.settings.get(name) for name in ("gc_deletes", _DURABILITY)}
-    gc: dict[str, Json] = {**usual, "blocks.write": None}
+    gc: dict[str, Json] = {**_usual(store), "blocks.write": None}
     return (
         Step(
             "rebuild.back.open", f"Let {work.kept} be written to", "", StepClass.METADATA, NO_LOCK,

@@ -9,7 +9,7 @@ import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeGuard
 
 import pymysql
 from pymysql.constants import CR
@@ -157,7 +157,7 @@ def session(connection: Connection) -> int:
     return int(connection.thread_id())  # type: ignore[no-untyped-call]
 
 
-def answers(connection: Connection | None) -> bool:
+def answers(connection: Connection | None) -> TypeGuard[Connection]:
     """Whether there is a connection whose server still knows it; it may have ended an idle session without a word."""
     if connection is None or not connection.open:
         return False

@@ -34,7 +34,7 @@ class Watcher:
 
     def helper(self) -> Connection:
         """One more connection, for a lock that is held while another is asked for."""
-        if self._helping is None or not answers(self._helping):
+        if not answers(self._helping):
             self._helping = self._open()
         return self._helping
 

@@ -124,6 +124,10 @@ def log(schema: str, key: Mapping[str, str], owner: str) -> tuple[Sql, ...]:
     # A schema that was renamed takes the log along; a table that was moved alone does not.
     moved = f"TG_TABLE_SCHEMA <> {literal(schema)} AND to_regclass(format('%I.{LOG}', TG_TABLE_SCHEMA)) IS NOT NULL"
     there = f"EXECUTE format('INSERT INTO %I.{LOG} ({names}) VALUES ($1, $2)', TG_TABLE_SCHEMA) USING"
+
+    def insert(row: str) -> str:
+        return f"    IF {moved} THEN\n      {there} {row};\n    ELSE\n      {here} ({row});\n    END IF;\n"
+
     return (
         PLACE,
         Sql(f"CREATE TABLE IF NOT EXISTS {LOG} (id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, {columns})"),
@@ -134,10 +138,9 @@ def log(schema: str, key: Mapping[str, str], owner: str) -> tuple[Sql, ...]:
             "    RAISE EXCEPTION 'this table is being changed by temporal-visibility and cannot be truncated'\n"
             "      USING HINT = 'Use DELETE, or end the change with schema finish or schema rollback.';\n"
             "  END IF;\n"
-            f"  IF TG_OP <> 'DELETE' THEN\n    IF {moved} THEN\n      {there} {new};\n"
-            f"    ELSE\n      {here} ({new});\n    END IF;\n  END IF;\n"
+            f"  IF TG_OP <> 'DELETE' THEN\n{insert(new)}  END IF;\n"
             f"  IF TG_OP = 'DELETE' OR (TG_OP = 'UPDATE' AND ({old}) IS DISTINCT FROM ({new})) THEN\n"
-            f"    IF {moved} THEN\n      {there} {old};\n    ELSE\n      {here} ({old});\n    END IF;\n  END IF;\n"
+            f"{insert(old)}  END IF;\n"
             "  RETURN NULL;\nEND\n"
             "$$ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp"
         ),
