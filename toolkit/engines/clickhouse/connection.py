@@ -206,10 +206,16 @@ def _embedded(target: Target, settings: Mapping[str, str | int]) -> Open:
     def open_embedded() -> Connection:
         try:
             directory.mkdir(parents=True, exist_ok=True)
-            # The driver opens a database only when it is there.
-            with _closing(_chdb(directory)) as first:
-                first.command(f"CREATE DATABASE IF NOT EXISTS {identifier(database)}")
-                return _careful(_chdb(directory, database, settings))
+            connection = _chdb(directory, settings)
+            try:
+                connection.command(f"CREATE DATABASE IF NOT EXISTS {identifier(database)}")
+                # The driver opens a database only when it is there, and uses a later one from the next statement on.
+                connection.database = database
+                return _careful(connection)
+            except BaseException:
+                with suppress(Exception):
+                    connection.close()
+                raise
         except ImportError:
             raise Unsupported(
                 "TV4202", "chDB is not installed here", "pip install 'temporal-visibility-toolkit[chdb]'"
@@ -220,10 +226,8 @@ def _embedded(target: Target, settings: Mapping[str, str | int]) -> Open:
     return open_embedded
 
 
-def _chdb(directory: Path, database: str | None = None, settings: Mapping[str, str | int] | None = None) -> Connection:
-    return clickhouse_connect.get_client(
-        interface="chdb", path=str(directory), database=database, settings=dict(settings or {})
-    )
+def _chdb(directory: Path, settings: Mapping[str, str | int]) -> Connection:
+    return clickhouse_connect.get_client(interface="chdb", path=str(directory), settings=dict(settings))
 
 
 def _careful(connection: Connection) -> Connection:
@@ -231,20 +235,6 @@ def _careful(connection: Connection) -> Connection:
         if name in connection.server_settings:
             connection.set_client_setting(name, value)
     return connection
-
-
-class _closing:
-    """Closes the client at the end, whatever happened."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-
-    def __enter__(self) -> Connection:
-        return self._connection
-
-    def __exit__(self, *_: object) -> None:
-        with suppress(Exception):
-            self._connection.close()
 
 
 def _directory(target: Target) -> Path:
