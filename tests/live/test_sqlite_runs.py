@@ -228,6 +228,23 @@ def test_every_version_up_down_and_up_again(sqlite: EmbeddedHandle) -> None:
     assert (ran.code, "TV5109" in ran.err) == (1, True), ran.err
 
 
+@pytest.mark.parametrize("command", [("upgrade",), ("drift", "--repair")], ids=["upgrade", "repair"])
+def test_what_was_written_without_a_trigger_is_found_and_can_be_changed(
+    sqlite: EmbeddedHandle, command: tuple[str, ...]
+) -> None:
+    """A full-text table that lacks a row refuses to forget it: "database disk image is malformed", for the writer."""
+    url = sqlite.url
+    prepared(url, 1, "1.13" if command == ("upgrade",) else "1.14")
+    with closing(sqlite3.connect(path_of(url), isolation_level=None)) as connection:
+        connection.execute("DROP TRIGGER executions_visibility_ai")
+        SqliteWriter(url).insert(connection, "a run", "x")
+        assert temporal_visibility("schema", *command, url, "--yes").code == 0
+        found = connection.execute("SELECT count(*) FROM executions_visibility_fts_text ('Text01: b')")
+        assert found.fetchall() == [(1,)]
+        SqliteWriter(url).update(connection, "a run", "y")
+    sound(url)
+
+
 def test_what_a_downgrade_loses_is_counted(sqlite: EmbeddedHandle) -> None:
     prepared(sqlite.url, 60, "1.14")
     data = temporal_visibility("schema", "downgrade", sqlite.url, "--to", "1.1", "--dry-run", "--output", "json").json(

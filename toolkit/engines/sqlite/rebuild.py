@@ -10,9 +10,10 @@ from collections.abc import Iterator, Sequence
 
 from toolkit.catalog import Catalog, Json
 from toolkit.engines.physical import Table
-from toolkit.engines.sqlite import render
+from toolkit.engines.sqlite import render, triggers
 from toolkit.engines.sqlite.layout import PRIMARY_KEY, SqliteLayout
 from toolkit.engines.sqlite.render import identifier, literal
+from toolkit.engines.sqlite.search import SearchTable
 from toolkit.plan import Observed, Sql
 
 _STRANGERS = (
@@ -40,7 +41,7 @@ def rebuild(table: Table, goal: SqliteLayout, seen: Observed, plan: Catalog) -> 
         render.drop_table(table.name),
         render.rename_table(render.SHADOW, table.name),
         *(render.create_index(table.name, index) for index in table.indexes),
-        *search_changes(table, goal, observed, plan, altered),
+        *search_changes(table, goal, seen, plan, altered),
         *(Sql(_closed(text)) for text in own.values()),
     )
 
@@ -84,19 +85,31 @@ def _texts(names: Sequence[str]) -> str:
 
 
 def search_changes(
-    table: Table, goal: SqliteLayout, observed: Catalog, plan: Catalog, altered: frozenset[str]
+    table: Table, goal: SqliteLayout, seen: Observed, plan: Catalog, altered: frozenset[str]
 ) -> tuple[Sql, ...]:
-    """Full-text tables made anew where they or a column in `altered` differ, and all triggers."""
+    """Full-text tables made anew where they or a column in `altered` differ, and all triggers. One that was not kept in
+    step is filled anew: no search finds what it lacks, and a change of such a row is refused, as of a damaged file."""
+    observed = seen.catalog
     have, want = observed.children(("virtual_tables",)), plan.children(("virtual_tables",))
     stale = {name for name in have if have[name] != want.get(name)}
     stale |= {s.name for s in goal.searches if s.name not in have or altered.intersection(s.columns)}
-    triggers = (*dict.fromkeys((*observed.children(("triggers",)), *goal.triggers)),)
+    ours = dict.fromkeys((*observed.children(("triggers",)), *goal.triggers))
     return (
-        *(render.drop_trigger(name) for name in triggers),
+        *(render.drop_trigger(name) for name in ours),
         *(render.drop_table(name) for name in sorted(stale & have.keys())),
         *(sql for search in goal.searches if search.name in stale for sql in render.create_search_table(search)),
+        *(render.refill_search_table(s) for s in _unkept(table, goal, seen, plan) if s.name not in stale),
         *_triggers(table, goal),
     )
+
+
+def _unkept(table: Table, goal: SqliteLayout, seen: Observed, plan: Catalog) -> list[SearchTable]:
+    if not goal.searches:
+        return []
+    insert, update, delete = goal.triggers
+    wanted = plan.children(("triggers",))
+    names = triggers.unkept(seen, wanted, (insert, update, delete), table.name, goal.searches)
+    return [search for search in goal.searches if search.name in names]
 
 
 def _triggers(table: Table, goal: SqliteLayout) -> Iterator[Sql]:
