@@ -368,3 +368,22 @@ def test_a_shipped_script_beside_a_writer(sqlite: EmbeddedHandle, tmp_path: Path
         writer.wait_for(5)
     assert stored(sqlite.url) == (writer.truth, 400)
     at_version(sqlite.url, "1.10")
+
+
+@pytest.mark.skipif(not shutil.which("sqlite3"), reason="it is about SQLite's own shell")
+@pytest.mark.parametrize(
+    ("done", "script"),
+    [
+        ("DROP TRIGGER executions_visibility_ai", "1.9-1.10"),
+        ("UPDATE schema_version SET curr_version = '1.13'", "1.13-1.14"),
+    ],
+)
+def test_a_shipped_script_stops_where_parts_are_missing(
+    sqlite: EmbeddedHandle, tmp_path: Path, done: str, script: str
+) -> None:
+    """As where a downgrade was cut off before its record: triggers would not fit their full-text tables."""
+    prepared(sqlite.url, 0)
+    with closing(sqlite3.connect(path_of(sqlite.url), isolation_level=None)) as connection:
+        connection.execute(done)
+    with pytest.raises(RuntimeError, match="full-text tables of the version are missing"):
+        run_script(sqlite.url, (schema_dir() / f"sql/sqlite/upgrade/{script}.sql").read_text(), tmp_path)

@@ -20,6 +20,7 @@ _STRANGERS = (
     "the table has columns, indexes or triggers that a rebuild would lose; "
     "drop them first and make them again afterwards"
 )
+_LACKING = "columns, triggers or full-text tables of the version are missing; see temporal-visibility schema drift"
 
 
 def rebuild(table: Table, goal: SqliteLayout, seen: Observed, plan: Catalog) -> tuple[Sql, ...]:
@@ -36,6 +37,7 @@ def rebuild(table: Table, goal: SqliteLayout, seen: Observed, plan: Catalog) -> 
     altered = frozenset(name for name in have.keys() | want.keys() if have.get(name) != want.get(name))
     return (
         *render.check(_STRANGERS, _no_strangers(table, observed, sorted({*known, *own}))),
+        *render.check(_LACKING, _all_there(table, observed)),
         render.create_table(table, PRIMARY_KEY, render.SHADOW),
         _copy(table, have),
         render.drop_table(table.name),
@@ -78,6 +80,18 @@ def _no_strangers(table: Table, observed: Catalog, others: Sequence[str]) -> str
         f"  SELECT 1 FROM sqlite_master WHERE tbl_name = {literal(table.name)} COLLATE NOCASE\n"
         f"    AND type IN ('index', 'trigger') AND sql IS NOT NULL AND name NOT IN ({_texts(others)})\n)"
     )
+
+
+def _all_there(table: Table, observed: Catalog) -> str:
+    """What the statements take for granted: a full-text table that has other columns, or was not kept in step, would
+    stay so, and refuse what is written to its records. A recorded version alone, which scripts go by, does not tell."""
+    columns = sorted(observed.children(("tables", table.name, "columns")))
+    others = sorted({*observed.children(("triggers",)), *observed.children(("virtual_tables",))})
+    found = (
+        f"SELECT count(*) FROM pragma_table_xinfo({literal(table.name)}) WHERE name IN ({_texts(columns)})",
+        f"SELECT count(*) FROM sqlite_master WHERE type IN ('table', 'trigger') AND name IN ({_texts(others)})",
+    )
+    return f"({found[0]}) = {len(columns)}\n  AND ({found[1]}) = {len(others)}"
 
 
 def _texts(names: Sequence[str]) -> str:
