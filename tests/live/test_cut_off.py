@@ -213,3 +213,17 @@ def test_a_run_whose_journal_somebody_has_dropped_goes_on(sqlite: EmbeddedHandle
         assert (ran.code, code in ran.err) == (1, True), ran
     assert temporal_visibility("schema", "upgrade", url, "--to", "1.12", "--yes").code == 0
     assert temporal_visibility("schema", "upgrade", url, "--yes").code == 0
+
+
+def test_a_trigger_that_was_dropped_while_a_run_was_cut_off_is_told(sqlite: EmbeddedHandle) -> None:
+    """The plan was made with the trigger: its rebuild would fill no full-text table anew."""
+    url = sqlite.url
+    prepared(url, 5)
+    assert until(2, "schema", "upgrade", url, "--yes") is None
+    with journeys.opened(url) as (_, client):
+        client.execute(replace(NOTHING, statements=(Sql("DROP TRIGGER executions_visibility_ai"),)))
+    ran = temporal_visibility("schema", "upgrade", url, "--yes")
+    assert (ran.code, "TV4409" in ran.err) == (1, True), ran
+    # The trigger is still missing, but the run is over.
+    assert "TV5002" in temporal_visibility("schema", "rollback", url, "--yes").err
+    assert temporal_visibility("schema", "upgrade", url, "--yes").code == 0
