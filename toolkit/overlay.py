@@ -102,6 +102,9 @@ class Overlay:
     def _more(self, definition: Definition) -> list[SearchAttribute]:
         have = {a.name for a in definition.attributes}
         group = Group.CUSTOM
+        # No SQL store had attributes, nor where to keep them, before 1.2.
+        if all(a.group is not group for a in definition.attributes):
+            return []
         return [
             SearchAttribute(name, kind, group, default_index_name(name), USUAL_STORES[group])
             for kind, number in self.preallocated.items()

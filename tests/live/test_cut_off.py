@@ -199,3 +199,31 @@ def test_a_run_whose_last_look_failed_ends_as_failed_wherever_it_is_cut_off(
     again = temporal_visibility(*up)
     assert (again.code, "TV5002" in again.err) == (1, True), again.err
     assert runs(url)[-1] in (("upgrade", "failed"), ("upgrade", "kept"))
+
+
+def test_a_run_whose_journal_somebody_has_dropped_goes_on(sqlite: EmbeddedHandle) -> None:
+    """Nothing tells how far it was: each step is looked at before it is done."""
+    url = sqlite.url
+    prepared(url, 20)
+    assert until(6, "schema", "upgrade", url, "--to", "1.12", "--yes") is None
+    with journeys.opened(url) as (_, client):
+        client.execute(replace(NOTHING, statements=(Sql("DROP TABLE temporal_visibility_journal"),)))
+    for command, code in (("upgrade", "TV5106"), ("rollback", "TV5110")):
+        ran = temporal_visibility("schema", command, url, "--yes")
+        assert (ran.code, code in ran.err) == (1, True), ran
+    assert temporal_visibility("schema", "upgrade", url, "--to", "1.12", "--yes").code == 0
+    assert temporal_visibility("schema", "upgrade", url, "--yes").code == 0
+
+
+def test_a_trigger_that_was_dropped_while_a_run_was_cut_off_is_told(sqlite: EmbeddedHandle) -> None:
+    """The plan was made with the trigger: its rebuild would fill no full-text table anew."""
+    url = sqlite.url
+    prepared(url, 5)
+    assert until(2, "schema", "upgrade", url, "--yes") is None
+    with journeys.opened(url) as (_, client):
+        client.execute(replace(NOTHING, statements=(Sql("DROP TRIGGER executions_visibility_ai"),)))
+    ran = temporal_visibility("schema", "upgrade", url, "--yes")
+    assert (ran.code, "TV4409" in ran.err) == (1, True), ran
+    # The trigger is still missing, but the run is over.
+    assert "TV5002" in temporal_visibility("schema", "rollback", url, "--yes").err
+    assert temporal_visibility("schema", "upgrade", url, "--yes").code == 0

@@ -228,6 +228,23 @@ def test_every_version_up_down_and_up_again(sqlite: EmbeddedHandle) -> None:
     assert (ran.code, "TV5109" in ran.err) == (1, True), ran.err
 
 
+@pytest.mark.parametrize("command", [("upgrade",), ("drift", "--repair")], ids=["upgrade", "repair"])
+def test_what_was_written_without_a_trigger_is_found_and_can_be_changed(
+    sqlite: EmbeddedHandle, command: tuple[str, ...]
+) -> None:
+    """A full-text table that lacks a row refuses to forget it: "database disk image is malformed", for the writer."""
+    url = sqlite.url
+    prepared(url, 1, "1.13" if command == ("upgrade",) else "1.14")
+    with closing(sqlite3.connect(path_of(url), isolation_level=None)) as connection:
+        connection.execute("DROP TRIGGER executions_visibility_ai")
+        SqliteWriter(url).insert(connection, "a run", "x")
+        assert temporal_visibility("schema", *command, url, "--yes").code == 0
+        found = connection.execute("SELECT count(*) FROM executions_visibility_fts_text ('Text01: b')")
+        assert found.fetchall() == [(1,)]
+        SqliteWriter(url).update(connection, "a run", "y")
+    sound(url)
+
+
 def test_what_a_downgrade_loses_is_counted(sqlite: EmbeddedHandle) -> None:
     prepared(sqlite.url, 60, "1.14")
     data = temporal_visibility("schema", "downgrade", sqlite.url, "--to", "1.1", "--dry-run", "--output", "json").json(
@@ -351,3 +368,22 @@ def test_a_shipped_script_beside_a_writer(sqlite: EmbeddedHandle, tmp_path: Path
         writer.wait_for(5)
     assert stored(sqlite.url) == (writer.truth, 400)
     at_version(sqlite.url, "1.10")
+
+
+@pytest.mark.skipif(not shutil.which("sqlite3"), reason="it is about SQLite's own shell")
+@pytest.mark.parametrize(
+    ("done", "script"),
+    [
+        ("DROP TRIGGER executions_visibility_ai", "1.9-1.10"),
+        ("UPDATE schema_version SET curr_version = '1.13'", "1.13-1.14"),
+    ],
+)
+def test_a_shipped_script_stops_where_parts_are_missing(
+    sqlite: EmbeddedHandle, tmp_path: Path, done: str, script: str
+) -> None:
+    """As where a downgrade was cut off before its record: triggers would not fit their full-text tables."""
+    prepared(sqlite.url, 0)
+    with closing(sqlite3.connect(path_of(sqlite.url), isolation_level=None)) as connection:
+        connection.execute(done)
+    with pytest.raises(RuntimeError, match="full-text tables of the version are missing"):
+        run_script(sqlite.url, (schema_dir() / f"sql/sqlite/upgrade/{script}.sql").read_text(), tmp_path)

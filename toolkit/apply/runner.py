@@ -15,7 +15,7 @@ from toolkit.apply.lock import Heartbeat
 from toolkit.apply.machine import start
 from toolkit.apply.ongoing import unfinished, ways_on
 from toolkit.apply.planning import beside, make_plan, meant, unlike
-from toolkit.apply.states import Done, Working, from_json, resumable, to_json
+from toolkit.apply.states import Done, Working, last, to_json
 from toolkit.apply.task import Clock, Options, Report, Result, Task
 from toolkit.catalog import fingerprint
 from toolkit.definition import Definition
@@ -130,7 +130,8 @@ def _begin(client: Client, journal: Journal, task: Task) -> tuple[Run, Working |
     """The run to go on with, and where; a new one when none is open."""
     known = _standing(journal.runs(), task)
     if known is not None:
-        return known, resumable(from_json(known.state))
+        # Every step is looked at before it is done, so that a run whose journal was dropped may go on from its first.
+        return known, last(known.state) or start(plan_json.load(known.plan).steps)
     _unchanged(client, task.plan)
     if isinstance(client, Checking):
         refuse(client.preflight(task.plan))

@@ -147,6 +147,11 @@ def resumable(state: State) -> Working | Done:
             assert_never(state)
 
 
+def last(value: Json) -> Working | Done | None:
+    """Where a run goes on whose journal ends with `value`; None: somebody has dropped the journal, nothing tells."""
+    return None if value is None else resumable(from_json(value))
+
+
 def step_of(state: Working | Done | None) -> int | None:
     """The number of the step a state belongs to; None when all are done."""
     match state:

@@ -12,7 +12,7 @@ from toolkit.apply import plan_json
 from toolkit.apply.ongoing import begun, going_on, kept, unfinished, ways_on
 from toolkit.apply.planning import beside, recognise
 from toolkit.apply.runner import Task
-from toolkit.apply.states import from_json, resumable, step_of
+from toolkit.apply.states import last, step_of
 from toolkit.catalog import ABSENT, Absent, fingerprint
 from toolkit.definition import Definition
 from toolkit.engines import Client, Engine
@@ -129,7 +129,7 @@ def _whole(client: Client) -> bool:
 def _untouched(run: Run, old: Run, observed: Observed) -> bool:
     """Whether `run` is a rollback of `old` that has changed nothing but what `old` has kept, and has not swapped: live
     tables are as `old` left them, or others in a store that was restored from a dump."""
-    at = step_of(resumable(from_json(run.state))) if run.kind == "rollback" and run.of == old.id else None
+    at = step_of(last(run.state)) if run.kind == "rollback" and run.of == old.id else None
     if at is None:
         return False
     plan = plan_json.load(run.plan)
@@ -155,7 +155,7 @@ def _way_back(run: Run, plan: Plan, observed: Observed) -> tuple[Step, ...]:
     """After the swap the plan's rollback, before it its abandon; without a rebuild the reverse of what was done."""
     if _swapped(plan, observed):
         return plan.rollback
-    at, view = step_of(resumable(from_json(run.state))), observed.view()
+    at, view = step_of(last(run.state)), observed.view()
     if any(step.mode is Mode.SWAP for step in (plan.steps if at is None else plan.steps[:at])):
         raise _not_kept(run)
     if plan.abandon:

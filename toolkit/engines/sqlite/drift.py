@@ -11,9 +11,8 @@ from toolkit.catalog import Json, Path
 from toolkit.definition import Definition
 from toolkit.engines.drifting import Fault
 from toolkit.engines.sqlite import layout as layouts
-from toolkit.engines.sqlite import render
+from toolkit.engines.sqlite import render, triggers
 from toolkit.engines.sqlite.search import SearchTable
-from toolkit.engines.sqlite.tokens import Token, canonical, enclosed, groups, tokens
 from toolkit.engines.sqlite.typemap import profile
 from toolkit.overlay import Overlay
 from toolkit.plan import Lock, Observed, Sql, Step, StepClass
@@ -61,13 +60,12 @@ def _triggers(observed: Observed, wanted: Definition) -> Iterator[Fault]:
     for statement in made:
         name = next(name for name in goal.triggers if f'"{name}"' in statement.text)
         text = texts.get(name)
-        if isinstance(text, str) and not _as_made(text, statement.text, name) and _does(text) != _does(statement.text):
+        if (
+            isinstance(text, str)
+            and not triggers.as_made(text, statement.text, name)
+            and (triggers.does(text) != triggers.does(statement.text))
+        ):
             yield _other(name, statement, table.name, goal.searches)
-
-
-def _as_made(text: str, made: str, name: str) -> bool:
-    """Whether the trigger is in our own words; SQLite keeps them, but for an IF NOT EXISTS before the name."""
-    return text.partition(f'"{name}"')[2] == made.partition(f'"{name}"')[2] != ""
 
 
 def _other(name: str, statement: Sql, table: str, searches: Sequence[SearchTable]) -> Fault:
@@ -76,29 +74,3 @@ def _other(name: str, statement: Sql, table: str, searches: Sequence[SearchTable
                 "what was written meanwhile may be missing in searches", StepClass.REBUILD, WRITE,
                 (render.drop_trigger(name), statement, *again), (), ())  # fmt: skip
     return Fault("TV6116", ("triggers", name, "text"), f"trigger {name} does something else than it should", (step,))
-
-
-def _does(text: str) -> dict[str, list[str]]:
-    """What a trigger does, full-text table by full-text table: the order of tables, of columns, and letters' case are
-    the writer's own business, as Temporal's own files show."""
-    found: dict[str, list[str]] = {}
-    body = text[text.upper().find("BEGIN") + len("BEGIN") : text.upper().rfind("END")]
-    for part in groups(tokens(body), ";"):
-        if part:
-            table, words = _written(part)
-            found.setdefault(table, []).append(words)
-    head = text[: text.upper().find("BEGIN")].upper()
-    return found | ({"WHEN": [canonical(tokens(head.partition("WHEN")[2]))]} if " WHEN" in head else {})
-
-
-def _written(part: list[Token]) -> tuple[str, str]:
-    """The table an INSERT goes to, and its values by column; any other statement as it is."""
-    opens = [place for place, token in enumerate(part) if token.text == "("]
-    if not part[0].is_word("INSERT") or not any(token.is_word("VALUES") for token in part) or len(opens) < 2:
-        return "", canonical(part).lower()
-    columns, _ = enclosed(part, opens[0])
-    start = next(place for place, token in enumerate(part) if token.is_word("VALUES"))
-    values, _ = enclosed(part, start + 1)
-    names = [canonical(column).lower() for column in groups(columns)]
-    pairs = zip(names, (canonical(value).lower() for value in groups(values)), strict=False)
-    return part[2].value.lower(), ", ".join(sorted(f"{name}={value}" for name, value in pairs))

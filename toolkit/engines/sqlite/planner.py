@@ -44,7 +44,7 @@ def _table(table: Table, goal: SqliteLayout, seen: Observed, plan: Catalog) -> I
     if observed.at(("tables", table.name)) is ABSENT:
         yield _create_table(table)
         yield from (_create_index(table.name, index, False) for index in table.indexes)
-        yield from _search(table, goal, observed, plan)
+        yield from _search(table, goal, seen, plan)
         return
     columns = _columns(table, observed)
     if _must_rebuild(table, columns, observed):
@@ -56,7 +56,7 @@ def _table(table: Table, goal: SqliteLayout, seen: Observed, plan: Catalog) -> I
     lost = {name for name, facts in indexes.items() if name not in want or facts != want[name].catalog}
     yield from (_drop_index(table.name, name) for name in sorted(lost))
     yield from (_create_index(table.name, i, True) for i in table.indexes if i.name not in indexes or i.name in lost)
-    yield from _search(table, goal, observed, plan)
+    yield from _search(table, goal, seen, plan)
 
 
 def _columns(table: Table, observed: Catalog) -> _Columns:
@@ -164,8 +164,9 @@ def _drop_index(table: str, name: str) -> Step:
     )
 
 
-def _search(table: Table, goal: SqliteLayout, observed: Catalog, plan: Catalog) -> Iterator[Step]:
+def _search(table: Table, goal: SqliteLayout, seen: Observed, plan: Catalog) -> Iterator[Step]:
     """Full-text tables and triggers together: between the two, a written row would be lost to searches."""
+    observed = seen.catalog
     kinds = ("virtual_tables", "triggers")
     have: dict[str, Json] = {kind: dict(observed.children((kind,))) for kind in kinds}
     want: dict[str, Json] = {kind: dict(plan.children((kind,))) for kind in kinds}
@@ -180,7 +181,7 @@ def _search(table: Table, goal: SqliteLayout, observed: Catalog, plan: Catalog) 
         "searches in texts and lists go through them",
         StepClass.REBUILD,
         WRITE,
-        search_changes(table, goal, observed, plan, frozenset()),
+        search_changes(table, goal, seen, plan, frozenset()),
         (),
         tuple(Expect(("catalog", *name), plan.at(name)) for name in names),
         tuple(name for _, name in names),

@@ -10,15 +10,17 @@ from collections.abc import Iterator, Sequence
 
 from toolkit.catalog import Catalog, Json
 from toolkit.engines.physical import Table
-from toolkit.engines.sqlite import render
+from toolkit.engines.sqlite import render, triggers
 from toolkit.engines.sqlite.layout import PRIMARY_KEY, SqliteLayout
 from toolkit.engines.sqlite.render import identifier, literal
+from toolkit.engines.sqlite.search import SearchTable
 from toolkit.plan import Observed, Sql
 
 _STRANGERS = (
     "the table has columns, indexes or triggers that a rebuild would lose; "
     "drop them first and make them again afterwards"
 )
+_LACKING = "columns, triggers or full-text tables of the version are missing; see temporal-visibility schema drift"
 
 
 def rebuild(table: Table, goal: SqliteLayout, seen: Observed, plan: Catalog) -> tuple[Sql, ...]:
@@ -35,12 +37,13 @@ def rebuild(table: Table, goal: SqliteLayout, seen: Observed, plan: Catalog) -> 
     altered = frozenset(name for name in have.keys() | want.keys() if have.get(name) != want.get(name))
     return (
         *render.check(_STRANGERS, _no_strangers(table, observed, sorted({*known, *own}))),
+        *render.check(_LACKING, _all_there(table, observed)),
         render.create_table(table, PRIMARY_KEY, render.SHADOW),
         _copy(table, have),
         render.drop_table(table.name),
         render.rename_table(render.SHADOW, table.name),
         *(render.create_index(table.name, index) for index in table.indexes),
-        *search_changes(table, goal, observed, plan, altered),
+        *search_changes(table, goal, seen, plan, altered),
         *(Sql(_closed(text)) for text in own.values()),
     )
 
@@ -79,24 +82,48 @@ def _no_strangers(table: Table, observed: Catalog, others: Sequence[str]) -> str
     )
 
 
+def _all_there(table: Table, observed: Catalog) -> str:
+    """What the statements take for granted: a full-text table that has other columns, or was not kept in step, would
+    stay so, and refuse what is written to its records. A recorded version alone, which scripts go by, does not tell."""
+    columns = sorted(observed.children(("tables", table.name, "columns")))
+    others = sorted({*observed.children(("triggers",)), *observed.children(("virtual_tables",))})
+    found = (
+        f"SELECT count(*) FROM pragma_table_xinfo({literal(table.name)}) WHERE name IN ({_texts(columns)})",
+        f"SELECT count(*) FROM sqlite_master WHERE type IN ('table', 'trigger') AND name IN ({_texts(others)})",
+    )
+    return f"({found[0]}) = {len(columns)}\n  AND ({found[1]}) = {len(others)}"
+
+
 def _texts(names: Sequence[str]) -> str:
     return ", ".join(literal(name) for name in names)
 
 
 def search_changes(
-    table: Table, goal: SqliteLayout, observed: Catalog, plan: Catalog, altered: frozenset[str]
+    table: Table, goal: SqliteLayout, seen: Observed, plan: Catalog, altered: frozenset[str]
 ) -> tuple[Sql, ...]:
-    """Full-text tables made anew where they or a column in `altered` differ, and all triggers."""
+    """Full-text tables made anew where they or a column in `altered` differ, and all triggers. One that was not kept in
+    step is filled anew: no search finds what it lacks, and a change of such a row is refused, as of a damaged file."""
+    observed = seen.catalog
     have, want = observed.children(("virtual_tables",)), plan.children(("virtual_tables",))
     stale = {name for name in have if have[name] != want.get(name)}
     stale |= {s.name for s in goal.searches if s.name not in have or altered.intersection(s.columns)}
-    triggers = (*dict.fromkeys((*observed.children(("triggers",)), *goal.triggers)),)
+    ours = dict.fromkeys((*observed.children(("triggers",)), *goal.triggers))
     return (
-        *(render.drop_trigger(name) for name in triggers),
+        *(render.drop_trigger(name) for name in ours),
         *(render.drop_table(name) for name in sorted(stale & have.keys())),
         *(sql for search in goal.searches if search.name in stale for sql in render.create_search_table(search)),
+        *(render.refill_search_table(s) for s in _unkept(table, goal, seen, plan) if s.name not in stale),
         *_triggers(table, goal),
     )
+
+
+def _unkept(table: Table, goal: SqliteLayout, seen: Observed, plan: Catalog) -> list[SearchTable]:
+    if not goal.searches:
+        return []
+    insert, update, delete = goal.triggers
+    wanted = plan.children(("triggers",))
+    names = triggers.unkept(seen, wanted, (insert, update, delete), table.name, goal.searches)
+    return [search for search in goal.searches if search.name in names]
 
 
 def _triggers(table: Table, goal: SqliteLayout) -> Iterator[Sql]:

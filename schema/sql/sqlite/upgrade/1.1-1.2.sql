@@ -61,6 +61,13 @@ INSERT INTO temporal_visibility_check SELECT NOT EXISTS (
 
 DROP TABLE temporal_visibility_check;
 
+CREATE TEMP TABLE temporal_visibility_check (ok INT CONSTRAINT "columns, triggers or full-text tables of the version are missing; see temporal-visibility schema drift" CHECK (ok));
+
+INSERT INTO temporal_visibility_check SELECT (SELECT count(*) FROM pragma_table_xinfo('executions_visibility') WHERE name IN ('close_time', 'encoding', 'execution_time', 'history_length', 'memo', 'namespace_id', 'run_id', 'start_time', 'status', 'task_queue', 'workflow_id', 'workflow_type_name')) = 12
+  AND (SELECT count(*) FROM sqlite_master WHERE type IN ('table', 'trigger') AND name IN ()) = 0;
+
+DROP TABLE temporal_visibility_check;
+
 CREATE TABLE "temporal_visibility_shadow" (
   "namespace_id"               CHAR(64) NOT NULL,
   "run_id"                     CHAR(64) NOT NULL,

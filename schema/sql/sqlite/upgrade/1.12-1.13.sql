@@ -61,6 +61,13 @@ INSERT INTO temporal_visibility_check SELECT NOT EXISTS (
 
 DROP TABLE temporal_visibility_check;
 
+CREATE TEMP TABLE temporal_visibility_check (ok INT CONSTRAINT "columns, triggers or full-text tables of the version are missing; see temporal-visibility schema drift" CHECK (ok));
+
+INSERT INTO temporal_visibility_check SELECT (SELECT count(*) FROM pragma_table_xinfo('executions_visibility') WHERE name IN ('BatcherUser', 'BinaryChecksums', 'Bool01', 'Bool02', 'Bool03', 'BuildIds', 'Datetime01', 'Datetime02', 'Datetime03', 'Double01', 'Double02', 'Double03', 'Int01', 'Int02', 'Int03', 'Keyword01', 'Keyword02', 'Keyword03', 'Keyword04', 'Keyword05', 'Keyword06', 'Keyword07', 'Keyword08', 'Keyword09', 'Keyword10', 'KeywordList01', 'KeywordList02', 'KeywordList03', 'TemporalBool01', 'TemporalBool02', 'TemporalChangeVersion', 'TemporalDatetime01', 'TemporalDatetime02', 'TemporalDouble01', 'TemporalDouble02', 'TemporalInt01', 'TemporalInt02', 'TemporalKeyword01', 'TemporalKeyword02', 'TemporalKeyword03', 'TemporalKeyword04', 'TemporalKeywordList01', 'TemporalKeywordList02', 'TemporalLowCardinalityKeyword01', 'TemporalNamespaceDivision', 'TemporalPauseInfo', 'TemporalReportedProblems', 'TemporalSchedulePaused', 'TemporalScheduledById', 'TemporalScheduledStartTime', 'TemporalWorkerDeployment', 'TemporalWorkerDeploymentVersion', 'TemporalWorkflowVersioningBehavior', 'Text01', 'Text02', 'Text03', '_version', 'close_time', 'encoding', 'execution_duration', 'execution_time', 'history_length', 'history_size_bytes', 'memo', 'namespace_id', 'parent_run_id', 'parent_workflow_id', 'root_run_id', 'root_workflow_id', 'run_id', 'search_attributes', 'start_time', 'state_transition_count', 'status', 'task_queue', 'workflow_id', 'workflow_type_name')) = 77
+  AND (SELECT count(*) FROM sqlite_master WHERE type IN ('table', 'trigger') AND name IN ('executions_visibility_ad', 'executions_visibility_ai', 'executions_visibility_au', 'executions_visibility_fts_keyword_list', 'executions_visibility_fts_text')) = 5;
+
+DROP TABLE temporal_visibility_check;
+
 CREATE TABLE "temporal_visibility_shadow" (
   "namespace_id"                         CHAR(64) NOT NULL,
   "run_id"                               CHAR(64) NOT NULL,
