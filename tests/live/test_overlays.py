@@ -121,7 +121,7 @@ def test_an_overlay_may_speak_of_a_version_to_come(tmp_path: Path) -> None:
       indexes: {mine: [NamespaceId, WorkflowType], ours: [NamespaceId, TemporalInt01]}}""")
     # No SQL store had attributes before 1.2.
     since = tmp_path / "since.yaml"
-    by_user = "overlay: {indexes: {by_user: [BatcherUser]}}"
+    by_user = "overlay: {preallocated: {Int: 4}, indexes: {by_user: [BatcherUser, Int04]}}"
     since.write_text(f"stores: {{a: {{url: 'sqlite:///{tmp_path}/since.db', {by_user}}}}}")
     for version in ("1.1", "1.2"):
         for words in (("upgrade", "--to", version, "--yes"), ("drift",)):
