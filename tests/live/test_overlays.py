@@ -197,6 +197,7 @@ REFUSED = [
     ("postgresql://h/d", "partial_indexes: [by_status]", "TV2004", "over records with a value"),
     ("postgresql://h/d", "without_indexes: [by_nothing]", "TV2004", "by_nothing"),
     ("postgresql://h/d", "indexes: {by_status: [WorkflowId]}", "TV2044", "already"),
+    ("sqlite:///x.db", "indexes: {mine: [WorkflowId], Mine: [TaskQueue]}", "TV1016", "'mine' are one"),
     ("postgresql://h/d", "indexes: {executions_visibility_pkey: [WorkflowId]}", "TV2044", "called so"),
     ("sqlite:///x.db", "indexes: {Schema_Version: [WorkflowId]}", "TV2044", "called so"),
     ("mysql://h/d", "indexes: {PRIMARY: [WorkflowId]}", "TV2044", "called so"),
