@@ -23,7 +23,7 @@ from toolkit.cli.hook import arguments
 from toolkit.definition import Definition
 from toolkit.engines import ENGINES, engine
 from toolkit.engines.asking import with_own
-from toolkit.errors import UsageError
+from toolkit.errors import UsageError, VersionError
 from toolkit.versions import chain, find
 
 SARIF = json.loads(Path(__file__).with_name("sarif.json").read_text())
@@ -220,6 +220,8 @@ def test_from_store_to_store(sqlite: EmbeddedHandle, chdb: EmbeddedHandle) -> No
         assert {f.about for f in found if f.code == "TV8109"} == {
             "TemporalExternalPayloadSizeBytes", "TemporalExternalPayloadCount",
         }  # fmt: skip
+        with pytest.raises(VersionError):
+            check.store(check.observe(other, target), find("1.5"))
 
 
 def test_the_command(sqlite: EmbeddedHandle, tmp_path: Path) -> None:

@@ -83,7 +83,8 @@ def test_a_folder_that_takes_no_files(tmp_path: Path) -> None:
 def test_wrong_words() -> None:
     failed(temporal_visibility("schema", "show", "9.9"), "TV2002", 2)
     failed(temporal_visibility("schema", "show", "one"), "TV2002", 2)
-    failed(temporal_visibility("schema", "show", "1.0", "--engine", "clickhouse"), "TV2005", 2)
+    for words in (("show", "1.0"), ("diff", "1.5", "1.14"), ("diff", "1.14", "1.5"), ("check", "--from", "1.5")):
+        failed(temporal_visibility("schema", *words, "--engine", "clickhouse"), "TV2005", 2)
     failed(temporal_visibility("schema", "status", "oracle://host/db"), "TV3002", 2)
     failed(temporal_visibility("schema", "status", "postgresql://host:port/db"), "TV3003", 2)
     failed(temporal_visibility("schema", "status", "postgresql://u:${NOT_SET}@host/db"), "TV3004", 2)

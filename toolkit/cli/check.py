@@ -17,7 +17,7 @@ from toolkit.check import Finding, Gentle, Live, Saved, Severity, World
 from toolkit.cli.options import Finite, connected, targets, version_option
 from toolkit.cli.output import as_json, ci_output_option, emit
 from toolkit.definition import Definition
-from toolkit.engines import ENGINES, Client, Engine, engine
+from toolkit.engines import ENGINES, Client, Engine, engine, refuse_unsupported
 from toolkit.errors import Differences, UsageError
 from toolkit.overlay import NO_OVERLAY, Overlay
 from toolkit.query.semantics import COMMON
@@ -125,6 +125,8 @@ def _sides(
         wanted = wishes.apply(wanted)
         for name in names or ENGINES:
             chosen = engine(name)
+            if names:
+                refuse_unsupported(chosen, wanted, *filter(None, (start,)))
             if chosen.supports(wanted) and (start is None or chosen.supports(start)):
                 changed = () if start is None else check.versions(chosen, start, wanted)
                 yield None if start is None else (chosen, start), (chosen, wanted), changed
