@@ -100,7 +100,7 @@ def _preallocated(value: Value) -> dict[AttributeType, int]:
 
 
 def _indexes(value: Value) -> tuple[Index, ...]:
-    found = []
+    found: list[Index] = []
     for name, key, members in value.items():
         if problem := name_problem(name):
             raise key.error("TV1011", f"{name[:60]!r} cannot be a name: {problem}")
