@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
 import pytest
 
+import toolkit
 from tests.compat.test_moves import record
 from tests.engines.embedded import EmbeddedHandle
 from tests.engines.handles import Handle
@@ -278,6 +281,10 @@ def test_the_hook_passes_its_files_on(tmp_path: Path) -> None:
     ]
     hooks = (Path(__file__).resolve().parent.parent.parent / ".pre-commit-hooks.yaml").read_text()
     assert "python -m toolkit.cli.hook" in hooks
+    (tmp_path / "q.txt").write_text("WorkflowId = 'a'\n")
+    full = f"{sys.executable} -m toolkit.cli.hook --engine sqlite {tmp_path}/q.txt > /dev/full"
+    done = subprocess.run(["sh", "-c", full], cwd=Path(toolkit.__file__).parent.parent, capture_output=True, text=True)
+    assert (done.returncode, done.stderr.startswith("Error TV2043")) == (1, True), done
 
 
 def test_an_overlay_lies_over_both_versions(tmp_path: Path) -> None:
