@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ import pytest
 from tests.support.catalogs import released
 from tests.support.command import Ran, here
 from tests.support.command import process as temporal_visibility
-from toolkit.cli import COMMANDS, SCHEMA_COMMANDS, upgrade
+from toolkit.cli import COMMANDS, SCHEMA_COMMANDS, files, upgrade
 from toolkit.cli.generate import write
 from toolkit.cli.running import confirm
 from toolkit.engines import ENGINES
@@ -78,6 +80,23 @@ def test_a_folder_that_takes_no_files(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as refused:
         write(tmp_path, Stale({"sql/x.sql": ""}, ()))
     assert refused.value.code == "TV2008"
+
+
+@pytest.mark.parametrize(("reason", "left"), [(errno.ENOSPC, "before"), (errno.EBUSY, "after")])
+def test_a_report_is_whole_or_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reason: int, left: str
+) -> None:
+    """Nothing is left beside it, and one that is mounted by itself keeps its place."""
+    report = tmp_path / "drift.xml"
+    report.write_text("before")
+
+    def refuse(*_: object) -> None:
+        raise OSError(reason, os.strerror(reason))
+
+    monkeypatch.setattr(os, "replace", refuse)
+    with nullcontext() if left == "after" else pytest.raises(UsageError):
+        files.write(report, "after")
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("drift.xml", left)]
 
 
 def test_wrong_words() -> None:
@@ -329,6 +348,7 @@ def test_ctrl_c_is_told_as_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
 def test_ctrl_c_while_modules_are_read() -> None:
     once = """
 import sys
+from contextlib import nullcontext
 from importlib.abc import MetaPathFinder
 from toolkit.__main__ import main
 class Once(MetaPathFinder):

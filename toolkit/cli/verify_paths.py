@@ -13,6 +13,7 @@ from types import FrameType
 import click
 
 from toolkit import overlay_file as overlays
+from toolkit.cli.files import writable, write
 from toolkit.cli.output import ci_output_option, emit
 from toolkit.definition import Definition
 from toolkit.engines import ENGINES, engine
@@ -55,7 +56,7 @@ def command(
     """Prove upgrade paths by walking them: throwaway stores are made, filled, upgraded beside a writer, compared, taken
     back. Nothing of yours is touched."""
     for file in filter(None, (markdown_file, junit_file)):
-        _writable(file)
+        writable(file)
     goal = find(version)
     wishes = over_any(overlays.load(overlay_file)) if overlay_file else NO_OVERLAY
     with _removing(), ExitStack() as stack:
@@ -70,8 +71,10 @@ def command(
             found = [_from_dump(places, dump, goal, wishes, rows)]
     page = list(report.markdown(found))
     emit(output, report.to_json(found), lambda: page, lambda: report.github(found))
-    _write(markdown_file, "\n".join(page) + "\n")
-    _write(junit_file, report.junit(found))
+    if markdown_file:
+        write(markdown_file, "\n".join(page) + "\n")
+    if junit_file:
+        write(junit_file, report.junit(found))
     if not passed(found):
         raise Differences("TV8208", "not every upgrade path holds", "The report says what was found on each.")
 
@@ -134,20 +137,3 @@ def _from_dump(places: Sequence[Target], dump: Path, goal: Definition, wishes: O
         raise UsageError("TV2084", "a dump is of one engine", "Name it with --engine, or a server with --on.")
     known = engine(places[0].engine)
     return walk_from_dump(known, dump, goal, wishes, places[0], rows, chain(), published().routes)
-
-
-def _writable(path: Path) -> None:
-    """Raise UsageError for what can be seen not to be, before anything is walked."""
-    if not os.access(path if os.path.exists(path) else path.parent, os.W_OK):
-        raise UsageError("TV2008", f"cannot write {path}", "Name another file.")
-
-
-def _write(path: Path | None, text: str) -> None:
-    if path is None:
-        return
-    try:
-        path.write_text(text, encoding="utf-8", errors="backslashreplace")
-    except OSError as error:
-        refused = UsageError("TV2008", f"cannot write {path}: {error.strerror}", "Name another file.")
-        refused.told = True
-        raise refused from None
