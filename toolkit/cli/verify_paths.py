@@ -14,10 +14,10 @@ import click
 
 from toolkit import overlay_file as overlays
 from toolkit.cli.files import writable, write
-from toolkit.cli.output import ci_output_option, emit
+from toolkit.cli.output import ci_output_option, emit, interrupted
 from toolkit.definition import Definition
 from toolkit.engines import ENGINES, engine
-from toolkit.errors import Differences, ToolkitError, UsageError
+from toolkit.errors import Differences, Stopped, ToolkitError, UsageError
 from toolkit.overlay import NO_OVERLAY, Overlay
 from toolkit.routes import published
 from toolkit.targets import Target, parse_url
@@ -59,22 +59,28 @@ def command(
         writable(file)
     goal = find(version)
     wishes = over_any(overlays.load(overlay_file)) if overlay_file else NO_OVERLAY
-    with _removing(), ExitStack() as stack:
-        places = _places(stack, engines, urls, in_containers, containers.images(images))
-        if dump is None:
-            # Every start is known before the first path is walked.
-            ways = [(place, _ways(place, goal, wishes, starts)) for place in places]
-            found: list[Evidence] = []
-            for place, some in ways:
-                _walk(place, some, rows, output, found)
-        else:
-            found = [_from_dump(places, dump, goal, wishes, rows)]
+    found: list[Evidence] = []
+    stopped: Stopped | None = None
+    try:
+        with _removing(), ExitStack() as stack:
+            places = _places(stack, engines, urls, in_containers, containers.images(images))
+            if dump is None:
+                _walk(places, goal, wishes, starts, rows, output, found)
+            else:
+                found.append(_from_dump(places, dump, goal, wishes, rows))
+    except KeyboardInterrupt:
+        if not found:
+            raise
+        stopped = interrupted()
+        stopped.told = True
     page = list(report.markdown(found))
     emit(output, report.to_json(found), lambda: page, lambda: report.github(found))
     if markdown_file:
         write(markdown_file, "\n".join(page) + "\n")
     if junit_file:
         write(junit_file, report.junit(found))
+    if stopped:
+        raise stopped
     if not passed(found):
         raise Differences("TV8208", "not every upgrade path holds", "The report says what was found on each.")
 
@@ -117,19 +123,33 @@ def _ways(place: Target, goal: Definition, wishes: Overlay, starts: Sequence[str
     return chosen(place.engine, found, starts, chain())
 
 
-def _walk(place: Target, ways: Sequence[UpgradePath], rows: int, output: str, found: list[Evidence]) -> None:
-    """Add to `found` what walking showed. Where no store can be had, that is an error while there is nothing to report,
-    and evidence afterwards: hours may have gone into what is there."""
+def _walk(
+    places: Sequence[Target], goal: Definition, wishes: Overlay, starts: Sequence[str], rows: int, output: str,
+    found: list[Evidence],
+) -> None:  # fmt: skip
+    """Add to `found` what walking showed. Every start is known before the first path is walked."""
+    ways = [(place, _ways(place, goal, wishes, starts)) for place in places]
+    for place, some in ways:
+        _walk_on(place, some, rows, output, found)
+
+
+def _walk_on(place: Target, ways: Sequence[UpgradePath], rows: int, output: str, found: list[Evidence]) -> None:
+    """Where no store can be had, or somebody stops the walk, that is an error while there is nothing to report, and
+    evidence, too, afterwards: hours may have gone into what is there."""
     for number, path in enumerate(ways, 1):
-        if output != "json":
-            click.echo(f"[{number}/{len(ways)}] {path.name}", err=True)
         try:
+            if output != "json":
+                click.echo(f"[{number}/{len(ways)}] {path.name}", err=True)
             found.append(walk_on(engine(place.engine), path, place, rows, chain()))
         except ToolkitError as error:
             if not found:
                 raise
             found.append(none(path, rows, error.code, place.redact(f"{error.message}. {error.hint}")))
             return
+        except KeyboardInterrupt:
+            if found:
+                found.append(none(path, rows, "TV5108", "stopped: neither this path nor those after it were walked"))
+            raise
 
 
 def _from_dump(places: Sequence[Target], dump: Path, goal: Definition, wishes: Overlay, rows: int) -> Evidence:
