@@ -6,6 +6,7 @@ import errno
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 from contextlib import nullcontext
@@ -20,7 +21,7 @@ from tests.support.command import Ran, here
 from tests.support.command import process as temporal_visibility
 from toolkit.cli import COMMANDS, SCHEMA_COMMANDS, files, upgrade
 from toolkit.cli.generate import write
-from toolkit.cli.running import confirm
+from toolkit.cli.running import confirm, safe_stop
 from toolkit.engines import ENGINES
 from toolkit.errors import TargetError, UsageError
 from toolkit.generate import Stale
@@ -343,6 +344,19 @@ def test_ctrl_c_is_told_as_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     said = json.loads(ran.out)
     assert (ran.code, said["error"]["code"], said["error"]["target"]) == (130, "TV5108", "b")
     assert [(run["target"], run["done"]) for run in said["runs"]] == [("a", True)]
+
+
+def test_a_job_in_the_background_does_not_hear_ctrl_c() -> None:
+    """A shell has it ignore the signal, which is for what stands before the terminal."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with safe_stop(quiet=True) as asked:
+            signal.raise_signal(signal.SIGINT)
+            assert not asked.is_set()
+            signal.raise_signal(signal.SIGTERM)
+            assert asked.is_set()
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_ctrl_c_while_modules_are_read() -> None:

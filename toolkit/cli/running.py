@@ -100,7 +100,8 @@ class RunProgress:
 
 @contextmanager
 def safe_stop(quiet: bool) -> Iterator[threading.Event]:
-    """An event that the first Ctrl-C (or SIGTERM) sets; a second one interrupts at once, which is safe as well."""
+    """An event that the first Ctrl-C (or SIGTERM) sets; a second one interrupts at once, which is safe as well. What
+    the caller has ignored stays so: a job in the background of a script is not meant by its Ctrl-C."""
     asked = threading.Event()
 
     def stop(number: int, frame: FrameType | None) -> None:
@@ -110,7 +111,8 @@ def safe_stop(quiet: bool) -> Iterator[threading.Event]:
         if not quiet:
             click.echo("\nStopping after the current action. Once more to cancel that, too.", err=True)
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    meant = [n for n in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(n) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, stop) for number in meant}
     try:
         yield asked
     finally:
