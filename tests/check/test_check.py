@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -265,6 +266,12 @@ def test_the_command(sqlite: EmbeddedHandle, tmp_path: Path) -> None:
     assert "TV8112" in temporal_visibility("schema", "check", sqlite.url, sqlite.url, "--to", "1.9").err
     assert temporal_visibility("schema", "check", "--from", "9.9").code == 2
     assert "TV8114" in temporal_visibility("schema", "check", "--to", "1.14", "--data", sqlite.url).err
+    # As `--config <(…)` of a shell: what can be read once.
+    read, written = os.pipe()
+    with open(written, "w") as stream:
+        stream.write(f"stores: {{a: {{url: '{sqlite.url}'}}, b: {{url: '{sqlite.url}'}}}}")
+    assert temporal_visibility("schema", "check", "a", "b", "--data", "b", "--config", f"/dev/fd/{read}").code == 0
+    os.close(read)
 
 
 def test_the_hook_passes_its_files_on(tmp_path: Path) -> None:

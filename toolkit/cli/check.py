@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,14 +15,14 @@ from click.core import ParameterSource
 from toolkit import check, document
 from toolkit import overlay_file as overlays
 from toolkit.check import Finding, Gentle, Live, Saved, Severity, World
-from toolkit.cli.options import Finite, connected, targets, version_option
+from toolkit.cli.options import Finite, connected, version_option
 from toolkit.cli.output import as_json, ci_output_option, emit
 from toolkit.definition import Definition
 from toolkit.engines import ENGINES, Client, Engine, engine, refuse_unsupported
 from toolkit.errors import Differences, UsageError
 from toolkit.overlay import NO_OVERLAY, Overlay
 from toolkit.query.semantics import COMMON
-from toolkit.targets import Target, is_url
+from toolkit.targets import Target, is_url, resolve_each
 from toolkit.versions import find, over_any
 
 _LEVELS = [severity.value for severity in Severity if severity is not Severity.SAFE]
@@ -87,7 +88,8 @@ def command(
     saved = [each for path in queries for each in check.read(path)]
     named = {**(_read_aliases(aliases) if aliases else {}), **_pairs(alias)}
     with ExitStack() as stack:
-        opened = {text: _open(stack, text, config) for text in (target, other, data) if text is not None}
+        stores = resolve_each([text for text in (target, other, data) if text is not None], config, os.environ)
+        opened = {text: _open(stack, store) for text, store in stores.items()}
         found: list[Finding] = []
         for old, new, changed in _sides(opened, target, other, before, find(version), names, wishes):
             found += changed
@@ -132,10 +134,7 @@ def _sides(
                 yield None if start is None else (chosen, start), (chosen, wanted), changed
 
 
-def _open(stack: ExitStack, text: str, config: Path | None) -> tuple[Live, Client]:
-    # Of the two stores, one may be named by a URL.
-    found = targets(text, None if is_url(text) else config)
-    [store] = found
+def _open(stack: ExitStack, store: Target) -> tuple[Live, Client]:
     chosen, client = stack.enter_context(connected(store))
     return check.observe(chosen, client, store.overlay, _named(store)), client
 
