@@ -198,6 +198,9 @@ def test_the_place_in_a_filter_is_its_column(tmp_path: Path) -> None:
 def test_a_store_counts_what_a_change_would_spoil(sqlite: EmbeddedHandle) -> None:
     with journeys.opened(sqlite.url) as (chosen, client):
         journeys.upgrade(chosen, client, find("1.14"))
+        empty = check.observe(chosen, client)
+        found = check.versions(chosen, find("1.14"), retyped(AttributeType.KEYWORD_LIST))
+        assert [f for f in check.count(empty, client, found) if f.severity is not Severity.LOSSY] == []
         values = ["7", "8", "plain\n\x1b[31m", "x" * 100, "9"]
         written = [record(AttributeType.KEYWORD, str(n), value) for n, value in enumerate(values)]
         for _ in client.write(find("1.14"), written):

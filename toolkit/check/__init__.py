@@ -132,7 +132,8 @@ def count(
 ) -> tuple[Finding, ...]:
     """The findings, with what the store counted for those that name values that may be counted there: all in one pass.
 
-    Where nothing is hit, a finding is one about time only. Raises EngineError.
+    Where nothing is hit, a finding is one about time only; where there was nothing to look at, that shows nothing.
+    Raises EngineError.
     """
     definition = live.known()
     there = {a.name: a.type for a in definition.on(live.engine.FAMILY).attributes}
@@ -153,5 +154,5 @@ def count(
 def _with(finding: Finding, counted: Counted | None) -> Finding:
     if counted is None:
         return finding
-    harmless = counted.values == 0 and finding.severity.rank > Severity.REINDEX.rank
+    harmless = counted.values == 0 < counted.looked_at and finding.severity.rank > Severity.REINDEX.rank
     return replace(finding, counted=counted, severity=Severity.REINDEX if harmless else finding.severity)
