@@ -20,11 +20,11 @@ from tests.support import journeys
 from tests.support.command import temporal_visibility
 from tests.support.search_store import ask, name_of
 from toolkit import check
-from toolkit.attributes import AttributeType
+from toolkit.attributes import AttributeType, FieldType
 from toolkit.catalog import Catalog
 from toolkit.check import Severity, World, findings
 from toolkit.cli.hook import arguments
-from toolkit.definition import Definition
+from toolkit.definition import Definition, Field
 from toolkit.engines import ENGINES, engine
 from toolkit.engines.asking import with_own
 from toolkit.errors import UsageError, VersionError
@@ -83,6 +83,9 @@ def test_every_kind_of_change_is_found() -> None:
     assert ("TV8103", "Number") in codes(replace(known, attributes=moved))
     required = tuple(replace(f, required=True) if f.name == "HistoryLength" else f for f in known.fields)
     assert codes(replace(known, fields=required)) == [("TV8104", "HistoryLength")]
+    new = Field("Extra", FieldType.INT, required=True)
+    assert codes(replace(known, fields=(*known.fields, new))) == [("TV8104", "Extra")]
+    assert codes(replace(known, fields=(*known.fields, replace(new, default=0)))) == []
     assert check.versions(sql, known, known) == ()
 
 
