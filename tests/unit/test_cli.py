@@ -9,7 +9,7 @@ import os
 import signal
 import subprocess
 import sys
-from contextlib import nullcontext
+from contextlib import nullcontext, redirect_stderr
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +19,15 @@ import pytest
 from tests.support.catalogs import released
 from tests.support.command import Ran, here
 from tests.support.command import process as temporal_visibility
-from toolkit.cli import COMMANDS, SCHEMA_COMMANDS, files, upgrade
+from toolkit.apply.actions import Pause
+from toolkit.cli import COMMANDS, SCHEMA_COMMANDS, files, root, upgrade
 from toolkit.cli.generate import write
-from toolkit.cli.running import confirm, safe_stop
+from toolkit.cli.output import run_command
+from toolkit.cli.running import LIVE_SECONDS, RunProgress, confirm, safe_stop
 from toolkit.engines import ENGINES
 from toolkit.errors import TargetError, UsageError
 from toolkit.generate import Stale
-from toolkit.plan import Plan
+from toolkit.plan import NO_LOCK, Plan, Step, StepClass
 from toolkit.targets import resolve
 
 # What CI runs speaks to GitHub, too.
@@ -310,6 +312,24 @@ def test_a_terminal_that_lacks_characters_and_closed_streams(tmp_path: Path) -> 
         (tmp_path / "x.db").unlink()
 
 
+def test_what_a_terminal_shows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No colour where none is wanted, and no progress that takes two lines, of which one would stay."""
+    for wish, coloured in (("", True), ("1", False)):
+        monkeypatch.setenv("NO_COLOR", wish)
+        with redirect_stderr(Terminal()) as said:
+            run_command(root, ["schema", "show", "9.9"])
+        assert ("\033[31m" in said.getvalue()) is coloured
+    shown = Terminal()
+    step = Step("copy", "Copy executions_visibility into the shadow, chunk by chunk along the primary key", "",
+                StepClass.REBUILD, NO_LOCK, (), (), ())  # fmt: skip
+    progress = RunProgress(9, False, shown)
+    progress.report(2, step, None)
+    progress._shown -= LIVE_SECONDS
+    progress.watch(Pause(1.0, "the replica 10.0.0.2 is 12 seconds behind"), None)
+    lines = shown.getvalue().split("\r\033[K")
+    assert [max(map(len, lines)), lines[1][-8:]] == [79, "s behind"]
+
+
 def test_a_reader_that_leaves_and_a_full_disk_end_no_upgrade(tmp_path: Path) -> None:
     upgrade = f"{sys.executable} -m toolkit schema upgrade sqlite:///x.db --to 1.4 --yes"
     environment = {**os.environ, "PYTHONPATH": ROOT}
@@ -362,7 +382,7 @@ def test_a_job_in_the_background_does_not_hear_ctrl_c() -> None:
 def test_ctrl_c_while_modules_are_read() -> None:
     once = """
 import sys
-from contextlib import nullcontext
+from contextlib import nullcontext, redirect_stderr
 from importlib.abc import MetaPathFinder
 from toolkit.__main__ import main
 class Once(MetaPathFinder):
