@@ -88,6 +88,10 @@ def test_every_legal_outcome_leads_on(state: at.Working, paused: bool, data: st.
     assert at.resumable(at.from_json(at.to_json(after))) == at.resumable(after)
 
 
+def test_a_run_whose_lines_are_gone_is_looked_at_from_its_beginning() -> None:
+    assert at.resumable(at.from_json(None)) == at.Looking(0)
+
+
 @given(states)
 def test_after_a_crash_nothing_is_skipped_and_nothing_unseen_is_done_again(state: at.Working) -> None:
     """What cannot be repeated blindly is looked at first; a copy goes on where the journal says."""

@@ -159,7 +159,10 @@ def step_of(state: Working | Done | None) -> int | None:
 
 
 def from_json(value: Json) -> State:
-    """The state that `to_json` wrote; ValueError when it is none."""
+    """The state that `to_json` wrote; the first where a run's lines are gone, as each step is looked at before it is
+    done. ValueError when it is none."""
+    if value is None:
+        return Looking(0)
     if not isinstance(value, dict):
         raise ValueError("a state is a mapping")
     match value:
