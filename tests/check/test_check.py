@@ -322,6 +322,7 @@ def test_hostile_text_stays_text(tmp_path: Path) -> None:
     [line] = check.github([found])
     assert "\n" not in line
     assert line.count("::error") == 1
+    assert "\n" not in check.sentence(found)
     jsonschema.validate(check.sarif([found]), SARIF)
     named = replace(found, place=check.Place("my filters/#1 100% \udcff.txt", 1))
     answer = check.sarif([named])

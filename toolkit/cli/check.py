@@ -22,6 +22,7 @@ from toolkit.engines import ENGINES, Client, Engine, engine, refuse_unsupported
 from toolkit.errors import Differences, UsageError
 from toolkit.overlay import NO_OVERLAY, Overlay
 from toolkit.query.semantics import COMMON
+from toolkit.reports import on_one_line
 from toolkit.targets import Target, is_url, resolve_each
 from toolkit.versions import find, over_any
 
@@ -171,10 +172,10 @@ def _show(found: Sequence[Finding], output: str, level: Severity, saved: Sequenc
 
 def _lines(found: Sequence[Finding], saved: Sequence[Saved]) -> Iterator[str]:
     for finding in found:
-        place = f"{finding.place.file}:{finding.place.line}: " if finding.place else ""
+        place = f"{on_one_line(finding.place.file)}:{finding.place.line}: " if finding.place else ""
         yield f"{finding.severity.value:<8} {finding.code}  {place}{check.sentence(finding)}"
         if finding.example is not None and finding.example != "":
-            yield f"{'':17}e.g. {json.dumps(finding.example, ensure_ascii=False)}"
+            yield f"{'':17}e.g. {on_one_line(json.dumps(finding.example, ensure_ascii=False))}"
         if finding.hint:
             yield f"{'':17}{finding.hint}"
     filters = f"{len(saved)} filter{'s' * (len(saved) != 1)} checked; " if saved else ""
