@@ -123,8 +123,9 @@ class Holding:
 
     `longest`, `heaviest`: characters and bytes of a text, or of one element. `low`, `high`: numbers, or nanoseconds;
     `beyond`: what becomes of a number outside. `signs`: what a text or an element must have none of in it; `signed`:
-    what becomes of it. `empty`: what becomes of an empty list. `several`: a field of one value takes many. `step`:
-    times are cut to so many nanoseconds for good, where other stores keep the text that was written.
+    what becomes of it, or of a text with a word of more than `word` bytes. `empty`: what becomes of an empty list.
+    `several`: a field of one value takes many. `step`: times are cut to so many nanoseconds for good, where other
+    stores keep the text that was written.
     """
 
     longest: int | None = None
@@ -134,6 +135,7 @@ class Holding:
     beyond: Severity = Severity.REFUSED
     signs: str = ""
     signed: Severity = Severity.REFUSED
+    word: int | None = None
     empty: Empty = Empty.KEPT
     several: bool = False
     step: int = 1

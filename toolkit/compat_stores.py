@@ -133,8 +133,12 @@ def _limits(kind: Type, before: Holding, after: Holding) -> Iterator[Verdict]:
         text = f"a{after.signs[0]}b c"
         reason = f"a text with {' or '.join(after.signs)} in it is not kept as it is"
         code = "TV8022" if kind is Type.KEYWORD_LIST else "TV8023"
-        yield Verdict(code, after.signed, reason, _COUNT, _listed(kind, text),
-                      tuple(Spoils(Spoil.HOLDS, sign=sign) for sign in after.signs), "{} = 'b c'")  # fmt: skip
+        spoils = [Spoils(Spoil.HOLDS, sign=sign) for sign in after.signs]
+        if after.word is not None:
+            reason += f", and one with a word of more than {after.word} bytes is refused"
+            # No store counts words: a text that is heavier may be one.
+            spoils.append(Spoils(Spoil.HEAVIER, limit=after.word))
+        yield Verdict(code, after.signed, reason, _COUNT, _listed(kind, text), tuple(spoils), "{} = 'b c'")
     if kind is Type.KEYWORD_LIST:
         yield from _empties(before.empty, after.empty)
     if before.several and not after.several:

@@ -22,7 +22,7 @@ from pathlib import Path
 import click
 
 from toolkit.cli import root
-from toolkit.cli.output import number, run_command
+from toolkit.cli.output import number, run_command, settle_streams
 from toolkit.engines import engine
 from toolkit.records import Record
 from toolkit.targets import parse_url
@@ -43,6 +43,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="make demo", description=main.__doc__)
     parser.add_argument("--rows", type=int, default=50_000, help="live records per store")
     rows = parser.parse_args().rows
+    settle_streams()
     began = time.monotonic()
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir()

@@ -72,7 +72,7 @@ def compare(folder: Path, chain: Sequence[Definition]) -> Stale:
 def _read(path: Path) -> str | None:
     try:
         return path.read_bytes().decode("utf-8")
-    except OSError:
+    except (OSError, UnicodeDecodeError):
         return None
 
 

@@ -71,7 +71,7 @@ def _changed(folder: Path, then: Past) -> Iterator[str]:
     for line in then.lines:
         name = line.partition("  ")[2]
         if name == _LINEAGE:
-            if _schemas(then.lineage) - _schemas(_read(folder / name).decode()):
+            if _schemas(then.lineage) - _schemas(_read(folder / name).decode(errors="replace")):
                 yield name
         elif name == TREES:
             # It follows from the YAML files, is current or not used, and has one more with every version.
@@ -86,5 +86,9 @@ def _read(path: Path) -> bytes:
 
 
 def _schemas(text: str) -> set[tuple[str, ...]]:
-    engines = json.loads(text).get("engines", {})
+    """None for what is no list of schemas, such as one in which a merge has left both sides."""
+    try:
+        engines = json.loads(text).get("engines", {})
+    except ValueError:
+        return set()
     return {(engine, *(str(one.get(fact)) for fact in _FACTS)) for engine, known in engines.items() for one in known}

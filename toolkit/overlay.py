@@ -100,14 +100,15 @@ class Overlay:
         )
 
     def _more(self, definition: Definition) -> list[SearchAttribute]:
+        """Only of types of which the version has some: the first ones had no custom attributes, nor a column for their
+        values."""
         have = {a.name for a in definition.attributes}
         group = Group.CUSTOM
-        # No SQL store had attributes, nor where to keep them, before 1.2.
-        if all(a.group is not group for a in definition.attributes):
-            return []
+        there = {a.type for a in definition.attributes if a.group is group}
         return [
             SearchAttribute(name, kind, group, default_index_name(name), USUAL_STORES[group])
             for kind, number in self.preallocated.items()
+            if kind in there
             for name in (f"{kind.value}{i:02d}" for i in range(1, number + 1))
             if name not in have
         ]
@@ -135,7 +136,9 @@ class Overlay:
 
 def with_others(overlay: Overlay, versions: Iterable[Definition]) -> Overlay:
     """`overlay` as it may be laid over each of `versions`, whichever of them has what it names."""
-    found = (name for version in versions for name in (*names(version.on(Family.SQL)), *_index_names(version)))
+    more = Overlay(overlay.preallocated)
+    wanted = [more.apply(version) for version in versions]
+    found = (name for version in wanted for name in (*names(version.on(Family.SQL)), *_index_names(version)))
     return replace(overlay, elsewhere=frozenset(found))
 
 

@@ -100,10 +100,12 @@ def _preallocated(value: Value) -> dict[AttributeType, int]:
 
 
 def _indexes(value: Value) -> tuple[Index, ...]:
-    found = []
+    found: list[Index] = []
     for name, key, members in value.items():
         if problem := name_problem(name):
             raise key.error("TV1011", f"{name[:60]!r} cannot be a name: {problem}")
+        if same := next((index.name for index in found if index.name.lower() == name.lower()), None):
+            raise key.error("TV1016", f"two indexes called {name!r} and {same!r} are one to SQL engines")
         keys = tuple(_key(member) for member in members.list())
         if not keys:
             raise members.error("TV1015", "an index needs at least one key")

@@ -6,7 +6,7 @@ It takes addresses apart and fills in `${ENV}`; it never connects, and never sho
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
@@ -179,14 +179,14 @@ def _shown(parts: SplitResult) -> str:
     return f"{parts.scheme}://{login}{host}{port}{parts.path}{'?' if query else ''}{query}"
 
 
-def load_stores(path: Path, environment: Mapping[str, str], only: str | None = None) -> dict[str, Target]:
-    """All stores of a configuration file, by name; that called `only` by itself, if it is there: what others need of
-    `environment` is then not asked for. Raises DefinitionError or TargetError."""
+def load_stores(path: Path, environment: Mapping[str, str], only: Sequence[str] = ()) -> dict[str, Target]:
+    """All stores of a configuration file, by name; those called `only` by themselves, if all are there: what others
+    need of `environment` is then not asked for. Raises DefinitionError or TargetError."""
 
     def decode(root: Value) -> dict[str, Target]:
-        stores = list(root.members(("stores",))["stores"].items())
-        wanted = [store for store in stores if store[0] == only] or stores
-        return {name: _store(name, key, value, environment) for name, key, value in wanted}
+        stores = {name: (key, value) for name, key, value in root.members(("stores",))["stores"].items()}
+        wanted = only if only and stores.keys() >= set(only) else stores
+        return {name: _store(name, *stores[name], environment) for name in wanted}
 
     return document.read(path, decode)
 
@@ -222,23 +222,32 @@ def resolve(text: str | None, file: Path | None, environment: Mapping[str, str])
 
     `file` None means `temporal-visibility.yaml` in the working directory. Raises TargetError or DefinitionError.
     """
-    if text is not None and is_url(text):
-        return (parse_url(text, environment),)
+    if text is not None:
+        return (resolve_each((text,), file, environment)[text],)
     path = file or Path(DEFAULT_FILE)
     if not _there(path):
-        if text is None:
-            raise TargetError(
-                "TV3005", f"no TARGET given, and there is no {path}", "Give a URL such as sqlite:///file.db."
-            )
-        raise TargetError(
-            "TV3006", f"{shown(text)!r} is not a URL, and there is no {path}", "URLs look like sqlite:///file.db."
-        )
-    stores = load_stores(path, environment, text)
-    if text is None and not stores:
+        raise TargetError("TV3005", f"no TARGET given, and there is no {path}", "Give a URL such as sqlite:///file.db.")
+    stores = load_stores(path, environment)
+    if not stores:
         # A gate or a check of nothing would find nothing wrong.
         raise TargetError("TV3005", f"no TARGET given, and {path} names no store", "Give a URL, or write one there.")
-    if text is None:
-        return tuple(stores.values())
-    if text not in stores:
-        raise TargetError("TV3007", f"{path} has no store {shown(text)!r}", f"It has: {', '.join(stores) or 'none'}.")
-    return (stores[text],)
+    return tuple(stores.values())
+
+
+def resolve_each(texts: Sequence[str], file: Path | None, environment: Mapping[str, str]) -> dict[str, Target]:
+    """As `resolve`, for several: each of `texts` with its target. The file is read once, which is all a pipe allows."""
+    found = {text: parse_url(text, environment) for text in texts if is_url(text)}
+    names = [text for text in texts if text not in found]
+    if not names:
+        return found
+    path = file or Path(DEFAULT_FILE)
+    if not _there(path):
+        raise TargetError(
+            "TV3006", f"{shown(names[0])!r} is not a URL, and there is no {path}", "URLs look like sqlite:///file.db."
+        )
+    stores = load_stores(path, environment, names)
+    for name in names:
+        if name not in stores:
+            hint = f"It has: {', '.join(stores) or 'none'}."
+            raise TargetError("TV3007", f"{path} has no store {shown(name)!r}", hint)
+    return found | {name: stores[name] for name in names}

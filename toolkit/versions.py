@@ -91,7 +91,7 @@ def checksum_line(before: str, name: str, content: bytes) -> str:
 def recorded_lines(folder: Path) -> list[str]:
     """The lines of `schema/checksums.txt`; none when there is no such file."""
     path = folder / CHECKSUMS
-    return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    return path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []
 
 
 def verify_released(folder: Path) -> None:

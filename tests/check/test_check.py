@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
 import pytest
 
+import toolkit
 from tests.compat.test_moves import record
 from tests.engines.embedded import EmbeddedHandle
 from tests.engines.handles import Handle
@@ -16,14 +20,14 @@ from tests.support import journeys
 from tests.support.command import temporal_visibility
 from tests.support.search_store import ask, name_of
 from toolkit import check
-from toolkit.attributes import AttributeType
+from toolkit.attributes import AttributeType, FieldType
 from toolkit.catalog import Catalog
 from toolkit.check import Severity, World, findings
 from toolkit.cli.hook import arguments
-from toolkit.definition import Definition
+from toolkit.definition import Definition, Field
 from toolkit.engines import ENGINES, engine
 from toolkit.engines.asking import with_own
-from toolkit.errors import UsageError
+from toolkit.errors import UsageError, VersionError
 from toolkit.versions import chain, find
 
 SARIF = json.loads(Path(__file__).with_name("sarif.json").read_text())
@@ -79,6 +83,9 @@ def test_every_kind_of_change_is_found() -> None:
     assert ("TV8103", "Number") in codes(replace(known, attributes=moved))
     required = tuple(replace(f, required=True) if f.name == "HistoryLength" else f for f in known.fields)
     assert codes(replace(known, fields=required)) == [("TV8104", "HistoryLength")]
+    new = Field("Extra", FieldType.INT, required=True)
+    assert codes(replace(known, fields=(*known.fields, new))) == [("TV8104", "Extra")]
+    assert codes(replace(known, fields=(*known.fields, replace(new, default=0)))) == []
     assert check.versions(sql, known, known) == ()
 
 
@@ -194,6 +201,9 @@ def test_the_place_in_a_filter_is_its_column(tmp_path: Path) -> None:
 def test_a_store_counts_what_a_change_would_spoil(sqlite: EmbeddedHandle) -> None:
     with journeys.opened(sqlite.url) as (chosen, client):
         journeys.upgrade(chosen, client, find("1.14"))
+        empty = check.observe(chosen, client)
+        found = check.versions(chosen, find("1.14"), retyped(AttributeType.KEYWORD_LIST))
+        assert [f for f in check.count(empty, client, found) if f.severity is not Severity.LOSSY] == []
         values = ["7", "8", "plain\n\x1b[31m", "x" * 100, "9"]
         written = [record(AttributeType.KEYWORD, str(n), value) for n, value in enumerate(values)]
         for _ in client.write(find("1.14"), written):
@@ -220,6 +230,8 @@ def test_from_store_to_store(sqlite: EmbeddedHandle, chdb: EmbeddedHandle) -> No
         assert {f.about for f in found if f.code == "TV8109"} == {
             "TemporalExternalPayloadSizeBytes", "TemporalExternalPayloadCount",
         }  # fmt: skip
+        with pytest.raises(VersionError):
+            check.store(check.observe(other, target), find("1.5"))
 
 
 def test_the_command(sqlite: EmbeddedHandle, tmp_path: Path) -> None:
@@ -260,6 +272,12 @@ def test_the_command(sqlite: EmbeddedHandle, tmp_path: Path) -> None:
     assert "TV8112" in temporal_visibility("schema", "check", sqlite.url, sqlite.url, "--to", "1.9").err
     assert temporal_visibility("schema", "check", "--from", "9.9").code == 2
     assert "TV8114" in temporal_visibility("schema", "check", "--to", "1.14", "--data", sqlite.url).err
+    # As `--config <(…)` of a shell: what can be read once.
+    read, written = os.pipe()
+    with open(written, "w") as stream:
+        stream.write(f"stores: {{a: {{url: '{sqlite.url}'}}, b: {{url: '{sqlite.url}'}}}}")
+    assert temporal_visibility("schema", "check", "a", "b", "--data", "b", "--config", f"/dev/fd/{read}").code == 0
+    os.close(read)
 
 
 def test_the_hook_passes_its_files_on(tmp_path: Path) -> None:
@@ -276,6 +294,10 @@ def test_the_hook_passes_its_files_on(tmp_path: Path) -> None:
     ]
     hooks = (Path(__file__).resolve().parent.parent.parent / ".pre-commit-hooks.yaml").read_text()
     assert "python -m toolkit.cli.hook" in hooks
+    (tmp_path / "q.txt").write_text("WorkflowId = 'a'\n")
+    full = f"{sys.executable} -m toolkit.cli.hook --engine sqlite {tmp_path}/q.txt > /dev/full"
+    done = subprocess.run(["sh", "-c", full], cwd=Path(toolkit.__file__).parent.parent, capture_output=True, text=True)
+    assert (done.returncode, done.stderr.startswith("Error TV2043")) == (1, True), done
 
 
 def test_an_overlay_lies_over_both_versions(tmp_path: Path) -> None:
@@ -300,6 +322,7 @@ def test_hostile_text_stays_text(tmp_path: Path) -> None:
     [line] = check.github([found])
     assert "\n" not in line
     assert line.count("::error") == 1
+    assert "\n" not in check.sentence(found)
     jsonschema.validate(check.sarif([found]), SARIF)
     named = replace(found, place=check.Place("my filters/#1 100% \udcff.txt", 1))
     answer = check.sarif([named])

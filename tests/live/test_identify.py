@@ -223,6 +223,22 @@ def test_an_upgrade_never_goes_down(sqlite: EmbeddedHandle, damage: list[str]) -
     goes_down_by_downgrade(sqlite.url, "1.13")
 
 
+def test_what_newer_tools_have_upgraded_is_left_alone(sqlite: EmbeddedHandle) -> None:
+    """What a later version brought looks like somebody else's here; its record must not become an earlier one."""
+    newest = released()[-1]
+    later = f"1.{int(newest.version.rpartition('.')[2]) + 1}"
+    with journeys.opened(sqlite.url) as (chosen, client):
+        make(chosen, client, newest)
+        raw(client, Sql(f"ALTER TABLE {EV} ADD COLUMN Novelty TEXT"),
+            Sql(f"UPDATE schema_version SET curr_version = '{later}'"))  # fmt: skip
+        ran = temporal_visibility("schema", "upgrade", sqlite.url, "--yes")
+        assert (ran.code, "TV2006" in ran.err, "install a newer" in ran.err) == (2, True, True)
+        assert client.observe().recorded == later
+        assert "later than all" in temporal_visibility("schema", "status", sqlite.url).out
+        assert temporal_visibility("schema", "downgrade", sqlite.url, "--to", newest.version, "--yes").code == 0
+        assert client.observe().recorded == newest.version
+
+
 @pytest.mark.engines("opensearch")
 def test_an_upgrade_of_an_index_never_goes_down(engine: Handle) -> None:
     """Its label is no number."""

@@ -121,7 +121,7 @@ def test_an_overlay_may_speak_of_a_version_to_come(tmp_path: Path) -> None:
       indexes: {mine: [NamespaceId, WorkflowType], ours: [NamespaceId, TemporalInt01]}}""")
     # No SQL store had attributes before 1.2.
     since = tmp_path / "since.yaml"
-    by_user = "overlay: {preallocated: {Text: 4}, indexes: {by_user: [BatcherUser]}}"
+    by_user = "overlay: {preallocated: {Int: 4, Text: 4}, indexes: {by_user: [BatcherUser, Int04]}}"
     since.write_text(f"stores: {{a: {{url: 'sqlite:///{tmp_path}/since.db', {by_user}}}}}")
     for version in ("1.1", "1.2"):
         for words in (("upgrade", "--to", version, "--yes"), ("drift",)):
@@ -202,6 +202,7 @@ REFUSED = [
     ("postgresql://h/d", "partial_indexes: [by_status]", "TV2004", "over records with a value"),
     ("postgresql://h/d", "without_indexes: [by_nothing]", "TV2004", "by_nothing"),
     ("postgresql://h/d", "indexes: {by_status: [WorkflowId]}", "TV2044", "already"),
+    ("sqlite:///x.db", "indexes: {mine: [WorkflowId], Mine: [TaskQueue]}", "TV1016", "'mine' are one"),
     ("postgresql://h/d", "indexes: {executions_visibility_pkey: [WorkflowId]}", "TV2044", "called so"),
     ("sqlite:///x.db", "indexes: {Schema_Version: [WorkflowId]}", "TV2044", "called so"),
     ("mysql://h/d", "indexes: {PRIMARY: [WorkflowId]}", "TV2044", "called so"),

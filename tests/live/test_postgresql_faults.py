@@ -467,9 +467,12 @@ def test_an_invalid_index_is_built_again(postgresql: Handle) -> None:
 
 @contextmanager
 def command(*words: str) -> Iterator[subprocess.Popen[str]]:
-    """The command line in the background."""
-    process = subprocess.Popen([sys.executable, "-m", "toolkit", *words], cwd=ROOT, stdin=subprocess.DEVNULL,
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)  # fmt: skip
+    """The command line in the background, though one that hears Ctrl-C, however the tests were started."""
+    heeding = lambda: signal.signal(signal.SIGINT, signal.default_int_handler)  # noqa: E731
+    process = subprocess.Popen(
+        [sys.executable, "-m", "toolkit", *words], cwd=ROOT, stdin=subprocess.DEVNULL, preexec_fn=heeding,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
     try:
         yield process
     finally:

@@ -336,6 +336,10 @@ def test_what_stands_in_the_way_is_told_before(sqlite: EmbeddedHandle, made: str
         ran = temporal_visibility("schema", "upgrade", sqlite.url, "--yes")
         assert (ran.code, code in ran.err) == (1, True), ran.err
         assert connection.execute("SELECT name FROM sqlite_master").fetchall() == before
+        if code == "TV4408":
+            assert "`schema drift --repair`" in ran.err
+            assert temporal_visibility("schema", "drift", sqlite.url, "--repair", "--yes").code == 0
+            assert temporal_visibility("schema", "upgrade", sqlite.url, "--dry-run").code == 0
 
 
 def test_a_script_beside_triggers_of_others(sqlite: EmbeddedHandle, tmp_path: Path) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
+from contextlib import nullcontext, redirect_stderr
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +19,15 @@ import pytest
 from tests.support.catalogs import released
 from tests.support.command import Ran, here
 from tests.support.command import process as temporal_visibility
-from toolkit.cli import COMMANDS, SCHEMA_COMMANDS, upgrade
+from toolkit.apply.actions import Pause
+from toolkit.cli import COMMANDS, SCHEMA_COMMANDS, files, root, upgrade
 from toolkit.cli.generate import write
-from toolkit.cli.running import confirm
+from toolkit.cli.output import run_command
+from toolkit.cli.running import LIVE_SECONDS, RunProgress, confirm, safe_stop
 from toolkit.engines import ENGINES
 from toolkit.errors import TargetError, UsageError
 from toolkit.generate import Stale
-from toolkit.plan import Plan
+from toolkit.plan import NO_LOCK, Plan, Step, StepClass
 from toolkit.targets import resolve
 
 # What CI runs speaks to GitHub, too.
@@ -80,10 +85,28 @@ def test_a_folder_that_takes_no_files(tmp_path: Path) -> None:
     assert refused.value.code == "TV2008"
 
 
+@pytest.mark.parametrize(("reason", "left"), [(errno.ENOSPC, "before"), (errno.EBUSY, "after")])
+def test_a_report_is_whole_or_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reason: int, left: str
+) -> None:
+    """Nothing is left beside it, and one that is mounted by itself keeps its place."""
+    report = tmp_path / "drift.xml"
+    report.write_text("before")
+
+    def refuse(*_: object) -> None:
+        raise OSError(reason, os.strerror(reason))
+
+    monkeypatch.setattr(os, "replace", refuse)
+    with nullcontext() if left == "after" else pytest.raises(UsageError):
+        files.write(report, "after")
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("drift.xml", left)]
+
+
 def test_wrong_words() -> None:
     failed(temporal_visibility("schema", "show", "9.9"), "TV2002", 2)
     failed(temporal_visibility("schema", "show", "one"), "TV2002", 2)
-    failed(temporal_visibility("schema", "show", "1.0", "--engine", "clickhouse"), "TV2005", 2)
+    for words in (("show", "1.0"), ("diff", "1.5", "1.14"), ("diff", "1.14", "1.5"), ("check", "--from", "1.5")):
+        failed(temporal_visibility("schema", *words, "--engine", "clickhouse"), "TV2005", 2)
     failed(temporal_visibility("schema", "status", "oracle://host/db"), "TV3002", 2)
     failed(temporal_visibility("schema", "status", "postgresql://host:port/db"), "TV3003", 2)
     failed(temporal_visibility("schema", "status", "postgresql://u:${NOT_SET}@host/db"), "TV3004", 2)
@@ -289,6 +312,24 @@ def test_a_terminal_that_lacks_characters_and_closed_streams(tmp_path: Path) -> 
         (tmp_path / "x.db").unlink()
 
 
+def test_what_a_terminal_shows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No colour where none is wanted, and no progress that takes two lines, of which one would stay."""
+    for wish, coloured in (("", True), ("1", False)):
+        monkeypatch.setenv("NO_COLOR", wish)
+        with redirect_stderr(Terminal()) as said:
+            run_command(root, ["schema", "show", "9.9"])
+        assert ("\033[31m" in said.getvalue()) is coloured
+    shown = Terminal()
+    step = Step("copy", "Copy executions_visibility into the shadow, chunk by chunk along the primary key", "",
+                StepClass.REBUILD, NO_LOCK, (), (), ())  # fmt: skip
+    progress = RunProgress(9, False, shown)
+    progress.report(2, step, None)
+    progress._shown -= LIVE_SECONDS
+    progress.watch(Pause(1.0, "the replica 10.0.0.2 is 12 seconds behind"), None)
+    lines = shown.getvalue().split("\r\033[K")
+    assert [max(map(len, lines)), lines[1][-8:]] == [79, "s behind"]
+
+
 def test_a_reader_that_leaves_and_a_full_disk_end_no_upgrade(tmp_path: Path) -> None:
     upgrade = f"{sys.executable} -m toolkit schema upgrade sqlite:///x.db --to 1.4 --yes"
     environment = {**os.environ, "PYTHONPATH": ROOT}
@@ -325,9 +366,23 @@ def test_ctrl_c_is_told_as_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     assert [(run["target"], run["done"]) for run in said["runs"]] == [("a", True)]
 
 
+def test_a_job_in_the_background_does_not_hear_ctrl_c() -> None:
+    """A shell has it ignore the signal, which is for what stands before the terminal."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with safe_stop(quiet=True) as asked:
+            signal.raise_signal(signal.SIGINT)
+            assert not asked.is_set()
+            signal.raise_signal(signal.SIGTERM)
+            assert asked.is_set()
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def test_ctrl_c_while_modules_are_read() -> None:
     once = """
 import sys
+from contextlib import nullcontext, redirect_stderr
 from importlib.abc import MetaPathFinder
 from toolkit.__main__ import main
 class Once(MetaPathFinder):

@@ -64,7 +64,9 @@ def sums_made_anew(folder: Path) -> None:
 
 
 def test_a_generator_that_writes_old_files_otherwise_is_seen(clone: Path) -> None:
-    """The files are current and their checksums fit; only what was released tells."""
+    """The files are current and their checksums fit; only what was released tells. What is no text is stale."""
+    for name in (CHECKSUMS, "lineage.json"):
+        (clone / "schema" / name).write_bytes((clone / "schema" / name).read_bytes() + b"\xff")
     replace(clone / "toolkit" / "generate.py", "Generated from schema/versions;", "Made from schema/versions;")
     assert command(clone, "generate").code == 0
     assert command(clone, "generate", "--check").code == 0
@@ -114,6 +116,8 @@ def test_the_list_of_published_schemas_only_grows(clone: Path) -> None:
     replace(folder / "lineage.json", '"note": "the path of BuildIds', '"note": "other words: the path of BuildIds')
     assert changed(folder, past(folder, "HEAD")) == ()
     replace(folder / "lineage.json", '"name": "1.11-combined"', '"name": "1.11-altogether"')
+    assert changed(folder, past(folder, "HEAD")) == ("lineage.json",)
+    (folder / "lineage.json").write_text("<<<<<<< HEAD\n")
     assert changed(folder, past(folder, "HEAD")) == ("lineage.json",)
 
 

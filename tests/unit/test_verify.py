@@ -141,13 +141,29 @@ def test_what_was_walked_is_told_all_the_same(tmp_path: Path, monkeypatch: pytes
     page = tmp_path / "paths.md"
     walk = ("schema", "verify-paths", "--engine", "sqlite", "--from", "1.13", "--rows", "5", "--output", "json")
     ran = here(*walk, "--on", "mysql://u:s3cret@127.0.0.1:1/x", "--markdown", str(tmp_path / "none" / "paths.md"))
-    assert (ran.code, "TV2008" in ran.out, "[1/" in ran.err) == (2, True, False)
+    assert (ran.code, "TV2042" in ran.out, "[1/" in ran.err) == (2, True, False)
     made = verify_paths._places
     monkeypatch.setattr(verify_paths, "_places", lambda *given: made(*given)[::-1])
     ran = here(*walk, "--on", "mysql://u:s3cret@127.0.0.1:1/x", "--markdown", str(page))
     sqlite, mysql = ran.json("schema-verify-paths")["paths"]
     assert (ran.code, sqlite["passed"], [f["code"] for f in mysql["findings"]]) == (3, True, ["TV4001"])
     assert ("TV4001" in page.read_text(), "s3cret" in page.read_text() + ran.out + ran.err) == (True, False)
+
+
+def test_a_stopped_walk_tells_what_it_has_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page, walked = tmp_path / "paths.md", iter([GOOD])
+
+    def walk_on(*_: object) -> Evidence:
+        try:
+            return next(walked)
+        except StopIteration:
+            raise KeyboardInterrupt from None
+
+    monkeypatch.setattr(verify_paths, "walk_on", walk_on)
+    ran = here("schema", "verify-paths", "--engine", "sqlite", "--output", "json", "--markdown", str(page))
+    done, left = ran.json("schema-verify-paths")["paths"]
+    assert (ran.code, done["passed"], [f["code"] for f in left["findings"]]) == (130, True, ["TV5108"])
+    assert "**1 failed.**" in page.read_text()
 
 
 def test_from_a_dump(tmp_path: Path) -> None:

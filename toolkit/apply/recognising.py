@@ -15,11 +15,14 @@ from toolkit.definition import version_key
 from toolkit.engines import Engine
 from toolkit.engines import engine as engine_called
 from toolkit.engines.version_tables import FOREIGN, SHARED, foreign_mark
+from toolkit.errors import VersionError
 from toolkit.lineage import LIKELY, Identity, Known, identify, members
 from toolkit.overlay import NO_OVERLAY, Overlay
 from toolkit.plan import Observed, Plan
 from toolkit.routes import published
 from toolkit.versions import chain
+
+NEWER = "install a newer temporal-visibility-toolkit"
 
 
 def known_schemas(engine: Engine, overlay: Overlay) -> tuple[Known, ...]:
@@ -58,9 +61,21 @@ def _without_indexes(catalog: Catalog) -> Catalog:
 
 
 def goes_down(engine: Engine, plan: Plan, look: Callable[[], Observed], overlay: Overlay) -> bool:
-    """Whether `plan` leads to an earlier version than the store is at: the one it equals, else what `look` shows."""
+    """Whether `plan` leads to an earlier version than the store is at: the one it equals, else what `look` shows. One
+    that records a later version than all known may have what looks like somebody else's."""
+    if is_beyond(engine, plan.recorded) and any(d.version == plan.wanted for d in chain()):
+        return True
     stands = plan.found or _nearly(engine, look(), overlay)
     return bool(stands) and min(map(version_key, stands)) > version_key(plan.wanted)
+
+
+def is_beyond(engine: Engine, recorded: str | None) -> bool:
+    """Whether a store claims a later version than all that are known here: newer tools have been at work on it."""
+    known = max(version_key(engine.label(d).removeprefix("v")) for d in chain() if engine.supports(d))
+    try:
+        return recorded is not None and version_key(recorded.removeprefix("v")) > known
+    except VersionError:
+        return False
 
 
 def _nearly(engine: Engine, observed: Observed, overlay: Overlay) -> tuple[str, ...]:
@@ -84,9 +99,11 @@ def only_we_record(engine: Engine) -> bool:
     return engine.FAMILY is Family.ELASTICSEARCH
 
 
-def remarks(observed: Observed) -> tuple[str, ...]:
+def remarks(engine: Engine, observed: Observed) -> tuple[str, ...]:
     """What else there is to know about where the store stands."""
     found = []
+    if is_beyond(engine, observed.recorded):
+        found.append(f"it records {observed.recorded}, which is later than all that this toolkit knows: {NEWER}")
     shared = observed.traits.get(SHARED)
     if isinstance(shared, list) and shared:
         found.append(

@@ -56,7 +56,7 @@ def standing(engine: Engine, client: Client, overlay: Overlay, release: str | No
         "newest": latest.version,
         "pending": len(plan.steps),
         "foreign": ["/".join(path) for path in identity.foreign],
-        "remarks": list(remarks(observed)),
+        "remarks": list(remarks(engine, observed)),
         "overlay": describe(overlay),
         "drift": None if holder is not None else _drift(engine, client, observed, overlay, identity),
         "lock": None if holder is None else _holder(holder),

@@ -21,7 +21,7 @@ from toolkit.check.queries import Saved, World, judge, read, refuse_unknown
 from toolkit.check.report import github, sarif, sentence
 from toolkit.compat import Severity
 from toolkit.definition import Definition
-from toolkit.engines import Client, Engine
+from toolkit.engines import Client, Engine, refuse_unsupported
 from toolkit.engines.asking import with_own
 from toolkit.engines.surveying import GENTLE, Gentle, Probe, survey, surveys
 from toolkit.errors import EngineError
@@ -91,7 +91,9 @@ def versions(engine: Engine, before: Definition, after: Definition) -> tuple[Fin
 
 
 def store(live: Live, wanted: Definition) -> tuple[Finding, ...]:
-    """What bringing a live store to `wanted` does; for a store that equals no version, how it differs from it."""
+    """What bringing a live store to `wanted` does; for a store that equals no version, how it differs from it. Raises
+    VersionError when the engine has no such version."""
+    refuse_unsupported(live.engine, wanted)
     if live.definition is not None:
         return tuple(changes.between(live.engine, live.definition, goal(live, wanted)))
     seen = recognise(live.engine, live.observed, chain(), live.overlay)
@@ -130,7 +132,8 @@ def count(
 ) -> tuple[Finding, ...]:
     """The findings, with what the store counted for those that name values that may be counted there: all in one pass.
 
-    Where nothing is hit, a finding is one about time only. Raises EngineError.
+    Where nothing is hit, a finding is one about time only; where there was nothing to look at, that shows nothing.
+    Raises EngineError.
     """
     definition = live.known()
     there = {a.name: a.type for a in definition.on(live.engine.FAMILY).attributes}
@@ -151,5 +154,5 @@ def count(
 def _with(finding: Finding, counted: Counted | None) -> Finding:
     if counted is None:
         return finding
-    harmless = counted.values == 0 and finding.severity.rank > Severity.REINDEX.rank
+    harmless = counted.values == 0 < counted.looked_at and finding.severity.rank > Severity.REINDEX.rank
     return replace(finding, counted=counted, severity=Severity.REINDEX if harmless else finding.severity)

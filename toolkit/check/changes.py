@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import assert_never
 
-from toolkit.attributes import AttributeType
+from toolkit.attributes import AttributeType, Family
 from toolkit.catalog import Absent, Catalog, Difference, Json, differences
 from toolkit.check.findings import Finding, Suspect, of_verdict
 from toolkit.compat import Severity
@@ -41,7 +41,10 @@ def between(engine: Engine, before: Definition, after: Definition) -> Iterator[F
 
 def _changed(engine: Engine, change: Change) -> Iterator[Finding]:
     match change:
-        case AddField() | AddAttribute() | AddIndex():
+        case AddField(field):
+            if field.required and field.default is None and engine.FAMILY is Family.SQL:
+                yield _demanded(engine, field)
+        case AddAttribute() | AddIndex():
             return
         case DropField(field):
             yield _gone("field", field.name, engine)
@@ -88,16 +91,21 @@ def _field(engine: Engine, before: Field, after: Field) -> Iterator[Finding]:
     if before.name != after.name:
         yield _renamed(before.name, after.name, engine)
     if after.required and not before.required:
-        message = "the field must have a value from now on"
-        hint = "Records without one get the default." if after.default is not None else "Give the field a default."
-        severity = Severity.REINDEX if after.default is not None else Severity.REFUSED
-        yield Finding("TV8104", severity, after.name, message, hint, engine.NAME)
+        yield _demanded(engine, after)
     if before.type is not after.type:
         message = f"{before.type.value} becomes {after.type.value}"
         yield Finding("TV8105", Severity.LOSSY, after.name, message, "Fields are Temporal's own: is this meant?",
                       engine.NAME)  # fmt: skip
     if before.index and before.index != after.index:
         yield _unindexed(before.index, engine)
+
+
+def _demanded(engine: Engine, field: Field) -> Finding:
+    message = "the field must have a value from now on"
+    if field.default is not None:
+        return Finding("TV8104", Severity.REINDEX, field.name, message, "Records without one get the default.",
+                       engine.NAME)  # fmt: skip
+    return Finding("TV8104", Severity.REFUSED, field.name, message, "Give the field a default.", engine.NAME)
 
 
 def drift(engine: Engine, observed: Catalog, wanted: Catalog) -> Iterator[Finding]:

@@ -34,7 +34,7 @@ def sentence(finding: Finding) -> str:
     counted = finding.counted
     told = f"; {counted.values} of {counted.looked_at} records" if counted else ""
     samples = f", such as {', '.join(map(on_one_line, counted.samples))}" if counted and counted.samples else ""
-    return f"{finding.about}{where}: {finding.message}{told}{samples}"
+    return f"{on_one_line(finding.about)}{where}: {finding.message}{told}{samples}"
 
 
 def github(findings: Sequence[Finding]) -> Iterator[str]:

@@ -84,13 +84,13 @@ root.add_command(
 )
 
 
-def main() -> None:
-    """Run the command line; errors leave with their exit code and without a traceback."""
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line, or `arguments` in its place; errors leave with their exit code and without a traceback."""
     from toolkit.cli.output import run_command, settle_streams
 
     settle_streams()
     try:
-        sys.exit(run_command(root, sys.argv[1:]))
+        sys.exit(run_command(root, sys.argv[1:] if arguments is None else arguments))
     finally:
         # The process ends with everything in it: to look for cycles once more would be a tenth of a short command.
         gc.freeze()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,14 +15,15 @@ from click.core import ParameterSource
 from toolkit import check, document
 from toolkit import overlay_file as overlays
 from toolkit.check import Finding, Gentle, Live, Saved, Severity, World
-from toolkit.cli.options import Finite, connected, targets, version_option
+from toolkit.cli.options import Finite, connected, version_option
 from toolkit.cli.output import as_json, ci_output_option, emit
 from toolkit.definition import Definition
-from toolkit.engines import ENGINES, Client, Engine, engine
+from toolkit.engines import ENGINES, Client, Engine, engine, refuse_unsupported
 from toolkit.errors import Differences, UsageError
 from toolkit.overlay import NO_OVERLAY, Overlay
 from toolkit.query.semantics import COMMON
-from toolkit.targets import Target, is_url
+from toolkit.reports import on_one_line
+from toolkit.targets import Target, is_url, resolve_each
 from toolkit.versions import find, over_any
 
 _LEVELS = [severity.value for severity in Severity if severity is not Severity.SAFE]
@@ -87,7 +89,8 @@ def command(
     saved = [each for path in queries for each in check.read(path)]
     named = {**(_read_aliases(aliases) if aliases else {}), **_pairs(alias)}
     with ExitStack() as stack:
-        opened = {text: _open(stack, text, config) for text in (target, other, data) if text is not None}
+        stores = resolve_each([text for text in (target, other, data) if text is not None], config, os.environ)
+        opened = {text: _open(stack, store) for text, store in stores.items()}
         found: list[Finding] = []
         for old, new, changed in _sides(opened, target, other, before, find(version), names, wishes):
             found += changed
@@ -125,15 +128,14 @@ def _sides(
         wanted = wishes.apply(wanted)
         for name in names or ENGINES:
             chosen = engine(name)
+            if names:
+                refuse_unsupported(chosen, wanted, *filter(None, (start,)))
             if chosen.supports(wanted) and (start is None or chosen.supports(start)):
                 changed = () if start is None else check.versions(chosen, start, wanted)
                 yield None if start is None else (chosen, start), (chosen, wanted), changed
 
 
-def _open(stack: ExitStack, text: str, config: Path | None) -> tuple[Live, Client]:
-    # Of the two stores, one may be named by a URL.
-    found = targets(text, None if is_url(text) else config)
-    [store] = found
+def _open(stack: ExitStack, store: Target) -> tuple[Live, Client]:
     chosen, client = stack.enter_context(connected(store))
     return check.observe(chosen, client, store.overlay, _named(store)), client
 
@@ -170,10 +172,10 @@ def _show(found: Sequence[Finding], output: str, level: Severity, saved: Sequenc
 
 def _lines(found: Sequence[Finding], saved: Sequence[Saved]) -> Iterator[str]:
     for finding in found:
-        place = f"{finding.place.file}:{finding.place.line}: " if finding.place else ""
+        place = f"{on_one_line(finding.place.file)}:{finding.place.line}: " if finding.place else ""
         yield f"{finding.severity.value:<8} {finding.code}  {place}{check.sentence(finding)}"
         if finding.example is not None and finding.example != "":
-            yield f"{'':17}e.g. {json.dumps(finding.example, ensure_ascii=False)}"
+            yield f"{'':17}e.g. {on_one_line(json.dumps(finding.example, ensure_ascii=False))}"
         if finding.hint:
             yield f"{'':17}{finding.hint}"
     filters = f"{len(saved)} filter{'s' * (len(saved) != 1)} checked; " if saved else ""

@@ -8,7 +8,7 @@ from toolkit.cli.options import engine_option
 from toolkit.cli.output import emit, output_option
 from toolkit.describe import change_json, change_line, step_json
 from toolkit.diff import diff
-from toolkit.engines import engine
+from toolkit.engines import engine, refuse_unsupported
 from toolkit.errors import Differences
 from toolkit.plan import Observed, Step
 from toolkit.versions import find
@@ -28,6 +28,7 @@ def command(before: str, after: str, engine_name: str | None, exit_code: bool, o
     steps: tuple[Step, ...] = ()
     if engine_name is not None:
         chosen = engine(engine_name)
+        refuse_unsupported(chosen, old, new)
         changes = diff(old.on(chosen.FAMILY), new.on(chosen.FAMILY))
         observed = Observed(chosen.catalog(old), chosen.label(old), "")
         steps = tuple(s for s in chosen.steps(observed, new) if not s.id.startswith("record."))

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import os
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +12,7 @@ from toolkit.apply.checking import Check, check_store
 from toolkit.apply.estimating import estimated
 from toolkit.apply.limits import Limits
 from toolkit.apply.repairing import repair_task
+from toolkit.cli.files import writable, write
 from toolkit.cli.options import Finite, connected, target_argument, targets
 from toolkit.cli.output import ci_output_option, emit, interrupted
 from toolkit.cli.running import begun_plan, confirm, run_task, show, tell_kept
@@ -22,7 +20,7 @@ from toolkit.cli.throttle import throttle_options
 from toolkit.drift import Report
 from toolkit.drift_reports import Checked, github, junit, metrics
 from toolkit.engines import Client, Engine
-from toolkit.errors import Differences, LockHeld, Stopped, ToolkitError, UsageError
+from toolkit.errors import Differences, LockHeld, Stopped, ToolkitError
 from toolkit.plan import Request, Sql
 from toolkit.targets import Target
 from toolkit.versions import find
@@ -54,7 +52,7 @@ def command(
     Leaves with 3 when there is drift, with 4 when a run is in progress.
     """
     for file in filter(None, (junit_file, metrics_file)):
-        _writable(file)
+        writable(file)
     found: list[tuple[Checked, Report | None]] = []
     failed: list[ToolkitError] = []
     for store in targets(target, config):
@@ -187,38 +185,3 @@ def _shown(statements: list[str], path: tuple[str, ...]) -> str:
     about = [text for text in statements if path and path[-1] in text] or statements
     text = " ".join(" ".join(about).split())
     return text if len(text) <= 200 else f"{text[:197]}…"
-
-
-def _writable(file: Path) -> None:
-    """Raise UsageError for what can be seen not to be, before anything is repaired."""
-    try:
-        place = file if file.exists() and not file.is_file() else file.resolve().parent
-        reason = None if place.exists() else errno.ENOENT
-    except OSError as error:
-        raise _unwritten(file, error) from None
-    if reason or not os.access(place, os.W_OK):
-        raise _unwritten(file, OSError(reason or errno.EACCES, os.strerror(reason or errno.EACCES)))
-
-
-def _unwritten(file: Path, error: OSError) -> UsageError:
-    return UsageError("TV2042", f"{file} cannot be written: {error.strerror}", "Choose another place.")
-
-
-def write(file: Path, text: str) -> None:
-    """Write a whole file or nothing: a collector that reads it at the same moment never sees half of it. What a link
-    leads to is written, and what is no file (a pipe, /dev/stdout) is written to.
-    Names that are no UTF-8 are shown as on a terminal."""
-    try:
-        if file.exists() and not file.is_file():
-            file.write_text(text, encoding="utf-8", errors="backslashreplace")
-            return
-        file = file.resolve()
-        handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
-        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as stream:
-            stream.write(text)
-        os.chmod(name, 0o644)
-        os.replace(name, file)
-    except OSError as error:
-        refused = _unwritten(file, error)
-        refused.told = True
-        raise refused from None

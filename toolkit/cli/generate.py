@@ -77,14 +77,18 @@ def unwritable(error: OSError) -> UsageError:
 
 def _altered(folder: Path, against: str) -> tuple[str, ...]:
     then = past(folder, against)
-    file = changelog_file()
-    return unexplained(changed(folder, then), file.read_text(encoding="utf-8") if file else "", then.changelog)
+    return unexplained(changed(folder, then), _changelog() or "", then.changelog)
 
 
 def _unwritten() -> tuple[str, ...]:
     """An installed package has no changelog, and nothing to say about it."""
+    text = _changelog()
+    return () if text is None else unwritten(text, [d.version for d in chain()])
+
+
+def _changelog() -> str | None:
     file = changelog_file()
-    return unwritten(file.read_text(encoding="utf-8"), [d.version for d in chain()]) if file else ()
+    return file.read_text(encoding="utf-8", errors="replace") if file else None
 
 
 def _lines(found: Found, check: bool) -> Iterator[str]:

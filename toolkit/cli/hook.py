@@ -24,10 +24,9 @@ def _takes_a_value(before: Sequence[str]) -> bool:
 
 def main() -> None:
     """Run `schema check` over the files."""
-    from toolkit.cli import root
-    from toolkit.cli.output import run_command
+    from toolkit.cli import main as command_line
 
-    sys.exit(run_command(root, arguments(sys.argv[1:])))
+    command_line(arguments(sys.argv[1:]))
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ def command(target: str | None, config: Path | None, exit_code: bool, output: st
     def act(store: Target) -> tuple[str, Identity, tuple[str, ...]]:
         with connected(store) as (engine, client):
             observed = client.observe()
-            return store.name or store.shown, identify_store(engine, observed, store.overlay), remarks(observed)
+            return store.name or store.shown, identify_store(engine, observed, store.overlay), remarks(engine, observed)
 
     found = each(targets(target, config), act)
     data = {"stores": [{"target": name, **to_json(one), "remarks": list(said)} for name, one, said in found]}

@@ -193,7 +193,9 @@ def _show(error: ToolkitError, wants_json: bool) -> None:
     place = "" if error.target is None else f"{error.target}: "
     if isinstance(error, DefinitionError) and error.location:
         place += f"{error.location}: "
-    click.echo(f"{click.style('Error', fg='red')} {error.code}: {place}{error.message}", err=True)
+    # https://no-color.org
+    color = False if os.environ.get("NO_COLOR") else None
+    click.echo(f"{click.style('Error', fg='red')} {error.code}: {place}{error.message}", err=True, color=color)
     if isinstance(error, FilterError) and (pointer := error.pointer()):
         click.echo("\n".join(f"  {line}" for line in pointer.splitlines()), err=True)
     if error.hint:

@@ -5,6 +5,7 @@ It shows and asks; the run itself is `toolkit.apply.runner`'s.
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -58,7 +59,7 @@ class RunProgress:
             clear = "\r\033[K" if self._live else ""
             self._stream.write(f"{clear}{self._head}  {seconds:.2f} s\n")
         elif self._live:
-            self._stream.write(f"{self._head[:100]} …")
+            self._stream.write(self._fitted(" …"))
         if seconds is None:
             self._step, self._done, self._began = step, 0, time.monotonic()
         self._stream.flush()
@@ -94,13 +95,27 @@ class RunProgress:
         if self._quiet or now - self._shown < (LIVE_SECONDS if self._live else LOG_SECONDS):
             return
         self._shown = now
-        self._stream.write(f"\r\033[K{self._head[:70]}: {text}" if self._live else f"{self._head}: {text}\n")
+        self._stream.write(f"\r\033[K{self._fitted(f': {text}')}" if self._live else f"{self._head}: {text}\n")
         self._stream.flush()
+
+    def _fitted(self, text: str) -> str:
+        """The step's name, as much of it as there is room for, and `text`: what a terminal breaks into two lines can
+        only be half overwritten."""
+        room = _columns(self._stream) - 1
+        return f"{self._head[: max(0, room - len(text))]}{text}"[:room]
+
+
+def _columns(stream: TextIO) -> int:
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or 80
+    except (OSError, ValueError):
+        return 80
 
 
 @contextmanager
 def safe_stop(quiet: bool) -> Iterator[threading.Event]:
-    """An event that the first Ctrl-C (or SIGTERM) sets; a second one interrupts at once, which is safe as well."""
+    """An event that the first Ctrl-C (or SIGTERM) sets; a second one interrupts at once, which is safe as well. What
+    the caller has ignored stays so: a job in the background of a script is not meant by its Ctrl-C."""
     asked = threading.Event()
 
     def stop(number: int, frame: FrameType | None) -> None:
@@ -110,7 +125,8 @@ def safe_stop(quiet: bool) -> Iterator[threading.Event]:
         if not quiet:
             click.echo("\nStopping after the current action. Once more to cancel that, too.", err=True)
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    meant = [n for n in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(n) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, stop) for number in meant}
     try:
         yield asked
     finally:

@@ -11,8 +11,7 @@ from toolkit.cli.options import engine_option
 from toolkit.cli.output import emit, output_option
 from toolkit.definition import Definition
 from toolkit.describe import definition_json, statement_text
-from toolkit.engines import engine
-from toolkit.errors import VersionError
+from toolkit.engines import engine, refuse_unsupported
 from toolkit.plan import Observed, Statement
 from toolkit.versions import find
 
@@ -41,8 +40,7 @@ def command(version: str, engine_name: str | None, output: str) -> None:
 
 def _install(engine_name: str, definition: Definition) -> tuple[Statement, ...]:
     chosen = engine(engine_name)
-    if not chosen.supports(definition):
-        raise VersionError("TV2005", f"{engine_name} has no version {definition.version}", "See `schema versions`.")
+    refuse_unsupported(chosen, definition)
     steps = chosen.steps(Observed(chosen.empty(), None, ""), definition)
     return tuple(statement for step in steps for statement in step.statements)
 

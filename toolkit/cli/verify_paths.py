@@ -13,10 +13,11 @@ from types import FrameType
 import click
 
 from toolkit import overlay_file as overlays
-from toolkit.cli.output import ci_output_option, emit
+from toolkit.cli.files import writable, write
+from toolkit.cli.output import ci_output_option, emit, interrupted
 from toolkit.definition import Definition
 from toolkit.engines import ENGINES, engine
-from toolkit.errors import Differences, ToolkitError, UsageError
+from toolkit.errors import Differences, Stopped, ToolkitError, UsageError
 from toolkit.overlay import NO_OVERLAY, Overlay
 from toolkit.routes import published
 from toolkit.targets import Target, parse_url
@@ -55,23 +56,31 @@ def command(
     """Prove upgrade paths by walking them: throwaway stores are made, filled, upgraded beside a writer, compared, taken
     back. Nothing of yours is touched."""
     for file in filter(None, (markdown_file, junit_file)):
-        _writable(file)
+        writable(file)
     goal = find(version)
     wishes = over_any(overlays.load(overlay_file)) if overlay_file else NO_OVERLAY
-    with _removing(), ExitStack() as stack:
-        places = _places(stack, engines, urls, in_containers, containers.images(images))
-        if dump is None:
-            # Every start is known before the first path is walked.
-            ways = [(place, _ways(place, goal, wishes, starts)) for place in places]
-            found: list[Evidence] = []
-            for place, some in ways:
-                _walk(place, some, rows, output, found)
-        else:
-            found = [_from_dump(places, dump, goal, wishes, rows)]
+    found: list[Evidence] = []
+    stopped: Stopped | None = None
+    try:
+        with _removing(), ExitStack() as stack:
+            places = _places(stack, engines, urls, in_containers, containers.images(images))
+            if dump is None:
+                _walk(places, goal, wishes, starts, rows, output, found)
+            else:
+                found.append(_from_dump(places, dump, goal, wishes, rows))
+    except KeyboardInterrupt:
+        if not found:
+            raise
+        stopped = interrupted()
+        stopped.told = True
     page = list(report.markdown(found))
     emit(output, report.to_json(found), lambda: page, lambda: report.github(found))
-    _write(markdown_file, "\n".join(page) + "\n")
-    _write(junit_file, report.junit(found))
+    if markdown_file:
+        write(markdown_file, "\n".join(page) + "\n")
+    if junit_file:
+        write(junit_file, report.junit(found))
+    if stopped:
+        raise stopped
     if not passed(found):
         raise Differences("TV8208", "not every upgrade path holds", "The report says what was found on each.")
 
@@ -114,19 +123,33 @@ def _ways(place: Target, goal: Definition, wishes: Overlay, starts: Sequence[str
     return chosen(place.engine, found, starts, chain())
 
 
-def _walk(place: Target, ways: Sequence[UpgradePath], rows: int, output: str, found: list[Evidence]) -> None:
-    """Add to `found` what walking showed. Where no store can be had, that is an error while there is nothing to report,
-    and evidence afterwards: hours may have gone into what is there."""
+def _walk(
+    places: Sequence[Target], goal: Definition, wishes: Overlay, starts: Sequence[str], rows: int, output: str,
+    found: list[Evidence],
+) -> None:  # fmt: skip
+    """Add to `found` what walking showed. Every start is known before the first path is walked."""
+    ways = [(place, _ways(place, goal, wishes, starts)) for place in places]
+    for place, some in ways:
+        _walk_on(place, some, rows, output, found)
+
+
+def _walk_on(place: Target, ways: Sequence[UpgradePath], rows: int, output: str, found: list[Evidence]) -> None:
+    """Where no store can be had, or somebody stops the walk, that is an error while there is nothing to report, and
+    evidence, too, afterwards: hours may have gone into what is there."""
     for number, path in enumerate(ways, 1):
-        if output != "json":
-            click.echo(f"[{number}/{len(ways)}] {path.name}", err=True)
         try:
+            if output != "json":
+                click.echo(f"[{number}/{len(ways)}] {path.name}", err=True)
             found.append(walk_on(engine(place.engine), path, place, rows, chain()))
         except ToolkitError as error:
             if not found:
                 raise
             found.append(none(path, rows, error.code, place.redact(f"{error.message}. {error.hint}")))
             return
+        except KeyboardInterrupt:
+            if found:
+                found.append(none(path, rows, "TV5108", "stopped: neither this path nor those after it were walked"))
+            raise
 
 
 def _from_dump(places: Sequence[Target], dump: Path, goal: Definition, wishes: Overlay, rows: int) -> Evidence:
@@ -134,20 +157,3 @@ def _from_dump(places: Sequence[Target], dump: Path, goal: Definition, wishes: O
         raise UsageError("TV2084", "a dump is of one engine", "Name it with --engine, or a server with --on.")
     known = engine(places[0].engine)
     return walk_from_dump(known, dump, goal, wishes, places[0], rows, chain(), published().routes)
-
-
-def _writable(path: Path) -> None:
-    """Raise UsageError for what can be seen not to be, before anything is walked."""
-    if not os.access(path if os.path.exists(path) else path.parent, os.W_OK):
-        raise UsageError("TV2008", f"cannot write {path}", "Name another file.")
-
-
-def _write(path: Path | None, text: str) -> None:
-    if path is None:
-        return
-    try:
-        path.write_text(text, encoding="utf-8", errors="backslashreplace")
-    except OSError as error:
-        refused = UsageError("TV2008", f"cannot write {path}: {error.strerror}", "Name another file.")
-        refused.told = True
-        raise refused from None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from toolkit.attributes import Family
 from toolkit.catalog import Catalog
 from toolkit.definition import Definition
-from toolkit.errors import TargetError
+from toolkit.errors import TargetError, VersionError
 from toolkit.overlay import NO_OVERLAY, Overlay
 from toolkit.plan import Observed, Plan, Step
 
@@ -144,3 +144,11 @@ def engine(name: str) -> Engine:
     if name not in ENGINES:
         raise TargetError("TV3001", f"there is no engine {name[:60]!r}", f"Engines: {', '.join(ENGINES)}.")
     return ENGINES[name]()
+
+
+def refuse_unsupported(chosen: Engine, *versions: Definition) -> None:
+    """Raise VersionError for the first of `versions` that the engine does not have."""
+    for definition in versions:
+        if not chosen.supports(definition):
+            message = f"{chosen.NAME} has no version {definition.version}"
+            raise VersionError("TV2005", message, "See `schema versions`.")

@@ -71,7 +71,7 @@ CHANGES: Changes = changes({
 })  # fmt: skip
 
 HOLDS: Holdings = {
-    _T.TEXT: Holding(signs=_RAW),
+    _T.TEXT: Holding(signs=_RAW, word=2046),
     _T.KEYWORD: Holding(longest=255),
     _T.INT: Holding(),
     _T.DOUBLE: Holding(low=-DECIMAL_END, high=DECIMAL_END),

@@ -60,8 +60,8 @@ def _columns(ask: Ask, steps: Sequence[Step], table: str) -> Iterator[Problem]:
     own = [row["name"] for row in ask(_COLUMNS, (table,)) if row["name"] not in known]
     if own:
         yield Problem("TV4408", f"{table} has columns that a rebuild would lose: {', '.join(own[:_SHOWN])}",
-                      "What an overlay brought that is given no more goes by `schema drift --repair`. Columns of your "
-                      "own: drop them with ALTER TABLE, and add them again afterwards.")  # fmt: skip
+                      "Those of a former overlay `schema drift --repair` takes away; drop your own with ALTER TABLE, "
+                      "and add them again afterwards.")  # fmt: skip
 
 
 def _told(steps: Sequence[Step], table: str, part: str, made: bool) -> set[str]:
