@@ -87,7 +87,8 @@ def _revision(definition: Definition, before: str | None) -> str:
     version = definition.version
     up = f"install/{version}" if before is None else f"upgrade/{before}-{version}"
     down = f"uninstall/{version}" if before is None else f"downgrade/{version}-{before}"
-    return f'''"""{definition.summary}
+    summary = definition.summary.replace("\\", "\\\\").replace('"', '\\"')
+    return f'''"""{summary}
 
 Generated from schema/versions; change the definition, not this file.
 """

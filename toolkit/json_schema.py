@@ -26,9 +26,9 @@ def overlay_schema() -> str:
     search: dict[str, Json] = {
         "shards": {"type": "integer", "minimum": 1, "maximum": 1024},
         "replicas": {"type": "integer", "minimum": 0, "maximum": 100},
-        "auto_expand_replicas": {"type": "string", "description": "Such as 0-2, 0-all, or `false`."},
+        "auto_expand_replicas": {"anyOf": [text, {"const": False}], "description": "Such as 0-2, 0-all, or `false`."},
         "template": {"enum": [kind.value for kind in TemplateKind]},
-        "refresh_interval": {"type": "string", "description": "Such as 5s, -1, or `default`."},
+        "refresh_interval": {"type": ["string", "integer"], "description": "Such as 5s, -1, or `default`."},
         "lifecycle": {"type": "string", "description": "An ILM policy of Elasticsearch."},
         "analyzer": {"type": "string", "description": "The default analyzer of Text attributes; a rebuild."},
     }

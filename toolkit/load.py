@@ -51,7 +51,12 @@ def load_header(path: Path) -> Header:
 def _header(root: Value) -> Header:
     parts = root.members(("version", "summary", "servers", "labels"))
     servers = parts["servers"].text()
-    return Header(_version(parts["version"]), parts["summary"].text().strip(), servers, _labels(parts["labels"]))
+    return Header(_version(parts["version"]), one_line(parts["summary"].text()), servers, _labels(parts["labels"]))
+
+
+def one_line(summary: str) -> str:
+    """A summary without line ends: it stands in comments of scripts, which end with the line."""
+    return " ".join(summary.split())
 
 
 def decode(root: Value) -> Definition:
@@ -60,7 +65,7 @@ def decode(root: Value) -> Definition:
     labels = _labels(parts["labels"])
     definition = Definition(
         version=_version(parts["version"]),
-        summary=parts["summary"].text().strip(),
+        summary=one_line(parts["summary"].text()),
         servers=parts["servers"].text(),
         labels=labels,
         fields=_each(parts["fields"], lambda name, value: _field(name, value, labels)),

@@ -268,6 +268,8 @@ def test_the_schema_for_editors() -> None:
     schema = json.loads((Path(__file__).resolve().parents[2] / "schema" / "overlay.schema.json").read_text())
     good = {"preallocated": {"Keyword": 20}, "indexes": {"mine": ["WorkflowId", "ListOrder"]}, "partial_indexes": "all"}
     jsonschema.validate(good, schema)
+    # As YAML reads what stands without quotes.
+    jsonschema.validate({"elasticsearch": {"refresh_interval": -1, "auto_expand_replicas": False}}, schema)
     for bad in (
         {"preallocated": {"Keyword": 5}},
         {"colour": 1},

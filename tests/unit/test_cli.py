@@ -49,28 +49,24 @@ def test_versions() -> None:
 
 @pytest.mark.parametrize("version", ["1.0", "1.14", "v3", "latest", "working"])
 def test_show(version: str) -> None:
-    assert temporal_visibility("schema", "show", version, "--output", "json").json("schema-show")["fields"]
-    assert "NamespaceId" in temporal_visibility("schema", "show", version).out
+    assert here("schema", "show", version, "--output", "json").json("schema-show")["fields"]
+    assert "NamespaceId" in here("schema", "show", version).out
 
 
 @pytest.mark.parametrize("store", list(ENGINES))
 def test_show_on_an_engine(store: str) -> None:
-    data = temporal_visibility("schema", "show", "1.9", "--engine", store, "--output", "json").json(
-        "schema-show-engine"
-    )
+    data = here("schema", "show", "1.9", "--engine", store, "--output", "json").json("schema-show-engine")
     assert data["statements"]
-    assert temporal_visibility("schema", "show", "1.9", "--engine", store).out.strip()
+    assert here("schema", "show", "1.9", "--engine", store).out.strip()
 
 
 def test_diff() -> None:
-    data = temporal_visibility("schema", "diff", "1.5", "1.6", "--output", "json").json("schema-diff")
+    data = here("schema", "diff", "1.5", "1.6", "--output", "json").json("schema-diff")
     assert {c["after"]["name"] for c in data["changes"]} == {"RootWorkflowId", "RootRunId"}
-    data = temporal_visibility("schema", "diff", "1.13", "1.14", "--engine", "postgresql", "--output=json").json(
-        "schema-diff"
-    )
+    data = here("schema", "diff", "1.13", "1.14", "--engine", "postgresql", "--output=json").json("schema-diff")
     assert [s["class"] for s in data["steps"]] == ["rebuild", "online", "online"]
-    assert temporal_visibility("schema", "diff", "1.6", "1.6", "--exit-code").code == 0
-    assert temporal_visibility("schema", "diff", "1.5", "1.6", "--exit-code").code == 3
+    assert here("schema", "diff", "1.6", "1.6", "--exit-code").code == 0
+    assert here("schema", "diff", "1.5", "1.6", "--exit-code").code == 3
 
 
 def test_generated_files_are_current() -> None:
@@ -103,16 +99,16 @@ def test_a_report_is_whole_or_not_there(
 
 
 def test_wrong_words() -> None:
-    failed(temporal_visibility("schema", "show", "9.9"), "TV2002", 2)
-    failed(temporal_visibility("schema", "show", "one"), "TV2002", 2)
+    failed(here("schema", "show", "9.9"), "TV2002", 2)
+    failed(here("schema", "show", "one"), "TV2002", 2)
     for words in (("show", "1.0"), ("diff", "1.5", "1.14"), ("diff", "1.14", "1.5"), ("check", "--from", "1.5")):
-        failed(temporal_visibility("schema", *words, "--engine", "clickhouse"), "TV2005", 2)
-    failed(temporal_visibility("schema", "status", "oracle://host/db"), "TV3002", 2)
-    failed(temporal_visibility("schema", "status", "postgresql://host:port/db"), "TV3003", 2)
-    failed(temporal_visibility("schema", "status", "postgresql://u:${NOT_SET}@host/db"), "TV3004", 2)
-    assert temporal_visibility("schema", "frobnicate").code == 2
-    assert temporal_visibility("schema", "show").code == 2
-    assert temporal_visibility("--frobnicate").code == 2
+        failed(here("schema", *words, "--engine", "clickhouse"), "TV2005", 2)
+    failed(here("schema", "status", "oracle://host/db"), "TV3002", 2)
+    failed(here("schema", "status", "postgresql://host:port/db"), "TV3003", 2)
+    failed(here("schema", "status", "postgresql://u:${NOT_SET}@host/db"), "TV3004", 2)
+    assert here("schema", "frobnicate").code == 2
+    assert here("schema", "show").code == 2
+    assert here("--frobnicate").code == 2
     for words in (("status", "--watch", "nan"), ("upgrade", "--max-load", "inf"), ("upgrade", "--chunk-time", "nan")):
         ran = here("schema", *words, "sqlite:///none.db")
         assert (ran.code, "is no number" in ran.err) == (2, True), ran
@@ -125,11 +121,11 @@ def test_errors_as_json(tmp_path: Path) -> None:
         ("schema", "plan", "postgresql://127.0.0.1:1/x"),
         ("schema", "plan", f"sqlite:///{tmp_path}/x.db", "--out", f"{tmp_path}/none/plan.json"),
     ):
-        ran = temporal_visibility(*words, "--output", "json")
+        ran = here(*words, "--output", "json")
         assert ran.code in (1, 2)
         assert ran.json("error")["error"]["message"]
     # It may be about many stores, and tells of those that answer.
-    ran = temporal_visibility("schema", "status", "postgresql://127.0.0.1:1/x", "--output", "json")
+    ran = here("schema", "status", "postgresql://127.0.0.1:1/x", "--output", "json")
     assert (ran.code, ran.json("schema-status")["stores"][0]["error"]["code"]) == (1, "TV4001")
 
 

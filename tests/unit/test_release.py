@@ -126,10 +126,13 @@ def test_a_new_version_from_its_first_line_to_a_green_check(clone: Path) -> None
     new = f"1.{int(last.split('.')[1]) + 1}"
     git(clone, "tag", "released")
     replace(clone / "schema" / "visibility.yaml", "    BuildIds:  ", "    Novelty: Keyword\n    BuildIds:  ")
-    ran = command(clone, "new", new, "--summary", "What is new becomes searchable.", "--output", "json")
+    ran = command(clone, "new", new, "--summary", 'What is "new"\nbecomes \\x-able.', "--output", "json")
     assert ran.code == 0, ran.err
     written = ran.json("schema-new")["written"]
     assert {f"sql/postgresql/upgrade/{last}-{new}.sql", f"clickhouse/install/{new}.sql", "checksums.txt"} <= {*written}
+    told = {name: (clone / "schema" / name).read_text() for name in written if name.endswith((".py", ".sql"))}
+    assert [name for name, text in told.items() if "\nbecomes" in text] == [], "the end of a line ends a comment"
+    compile(told[f"sql/versions/{new.replace('.', '_')}.py"], "revision", "exec")
 
     ran = command(clone, "generate", "--check", "--against", "released")
     assert (ran.code, ran.out) == (3, f"no entry in CHANGELOG.md: {new}\n")

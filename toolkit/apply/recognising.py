@@ -71,8 +71,9 @@ def goes_down(engine: Engine, plan: Plan, look: Callable[[], Observed], overlay:
 
 def is_beyond(engine: Engine, recorded: str | None) -> bool:
     """Whether a store claims a later version than all that are known here: newer tools have been at work on it."""
-    known = max(version_key(engine.label(d).removeprefix("v")) for d in chain() if engine.supports(d))
+    labels = (engine.label(d) for d in chain() if engine.supports(d))
     try:
+        known = max(version_key(label.removeprefix("v")) for label in labels)
         return recorded is not None and version_key(recorded.removeprefix("v")) > known
     except VersionError:
         return False

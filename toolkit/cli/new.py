@@ -16,7 +16,7 @@ from toolkit.describe import change_json, change_line
 from toolkit.diff import Change, diff
 from toolkit.errors import UsageError, VersionError
 from toolkit.generate import compare
-from toolkit.load import loads
+from toolkit.load import loads, one_line
 from toolkit.resources import changelog_file, schema_dir
 from toolkit.versions import chain, read_chain, verify_released, working
 
@@ -53,7 +53,7 @@ def _frozen(folder: Path, version: str, summary: str, servers: str) -> Path:
     """The new file. The changelog comes first: whoever is interrupted here runs the same command again, and afterwards
     `schema generate` does what is left."""
     label = search_label(version, [label for one in chain() for label in one.labels.elasticsearch])
-    header = Header(version, summary.strip(), servers, Labels(version, (label,), version))
+    header = Header(version, one_line(summary), servers, Labels(version, (label,), version))
     text = freeze((folder / "visibility.yaml").read_text(encoding="utf-8"), header)
     path = folder / "versions" / f"{version}.yaml"
     if loads(text, str(path)).header != header:
