@@ -257,6 +257,15 @@ def test_views_grants_and_own_indexes_go_along(mysql: Handle) -> None:
         assert sql(seer, f"SELECT COUNT(*) FROM {EV}") == [(50,)]
 
 
+def test_a_table_with_full_text_of_an_operators_own_takes_a_plain_column(mysql: Handle) -> None:
+    """MySQL adds none to it in an instant, nor drops one."""
+    url = mysql.url
+    prepared(url, 5, "1.8")
+    sql(url, f"CREATE FULLTEXT INDEX by_word ON {EV} (workflow_id)")
+    ran(url, "upgrade", "--to", "1.9")
+    assert sql(url, f"SHOW INDEX FROM {EV} WHERE Key_name = 'by_word'")
+
+
 def test_a_half_applied_version_with_records_is_finished_beside_writes(mysql: Handle) -> None:
     """Temporal's tool stopped in the middle of 1.14, in a store that is written to."""
     url = mysql.url

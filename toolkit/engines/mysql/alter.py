@@ -58,8 +58,8 @@ class Alteration:
         )
 
 
-def alteration(table: Table, observed: Catalog) -> Alteration:
-    """What makes the observed table into `table`."""
+def alteration(table: Table, observed: Catalog, fulltext: bool = False) -> Alteration:
+    """What makes the observed table into `table`. `fulltext`: whether it has full text beside what `observed` tells."""
     have = observed.children(("tables", table.name, "columns"))
     indexes = observed.children(("tables", table.name, "indexes"))
     wanted = {c.name: c for c in table.columns}
@@ -84,7 +84,7 @@ def alteration(table: Table, observed: Catalog) -> Alteration:
         filled=filled,
         built=tuple(i for i in table.indexes if i.name not in indexes or i.name in lost),
         functional=any(is_expression(key) for facts in left for key in _keys(facts)),
-        fulltext=any(_fact(facts, "type") == "FULLTEXT" for facts in indexes.values()),
+        fulltext=fulltext or any(_fact(facts, "type") == "FULLTEXT" for facts in indexes.values()),
         in_place=all(_fact(have[c.name], n) == _fact(c.catalog, n) for c in altered for n in ("type", "collation"))
         and not any(_fact(have[n], "generated") == "stored" for n in [*gone, *(c.name for c in remade)]),
         converts=any(_fact(have[c.name], "type") != _fact(c.catalog, "type") for c in differing)

@@ -12,7 +12,7 @@ from toolkit.catalog import ABSENT, Catalog
 from toolkit.definition import Definition
 from toolkit.engines.mysql import alter, drift, fill, render
 from toolkit.engines.mysql import layout as layouts
-from toolkit.engines.mysql.traits import is_strict
+from toolkit.engines.mysql.traits import has_fulltext, is_strict
 from toolkit.engines.mysql.typemap import Profile
 from toolkit.engines.mysql.versions import record_steps
 from toolkit.engines.physical import Layout, Table
@@ -27,7 +27,7 @@ def steps(observed: Observed, wanted: Definition, rules: Profile, beside: bool =
     work: list[Step] = []
     for table in goal:
         if table.name in have:
-            change = alter.alteration(table, observed.catalog)
+            change = alter.alteration(table, observed.catalog, has_fulltext(observed, table.name))
             work += [*drift.mend(table, observed.catalog), *alter.steps(change, is_strict(observed))]
         else:
             work += [_create(table), *fill.steps(table, observed, rules.table, beside)]

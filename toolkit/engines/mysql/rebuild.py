@@ -95,7 +95,7 @@ def _is_final(steps: Sequence[Step]) -> bool:
 
 
 def _work(table: Table, live: traits.TableTraits, ours: Sequence[Step], observed: Observed) -> _Work:
-    change = alter.alteration(table, observed.catalog)
+    change = alter.alteration(table, observed.catalog, traits.has_fulltext(observed, table.name))
     relaxed = not (traits.is_strict(observed) or change.converts)
     remade = {c.name for c in change.remade}
     copied = [name for name in live.plain if name not in {*change.dropped_columns, *remade}]

@@ -151,6 +151,13 @@ def plain_columns(ask: Ask, tables: Sequence[str]) -> list[tuple[str, str]]:
     return [(row["tab"], row["name"]) for row in ask(_COLUMNS, (list(tables),))]
 
 
+def has_fulltext(observed: Observed, table: str) -> bool:
+    """Whether a live table has a full-text index, be it ours or an operator's."""
+    seen = observed.traits.get("tables")
+    facts = seen.get(table) if isinstance(seen, dict) else None
+    return facts is not None and any(line.startswith("FULLTEXT ") for line in decode(facts).indexes.values())
+
+
 def is_strict(observed: Observed) -> bool:
     """Whether writers' sessions are, as far as the server tells: such as are not store what is too long for a generated
     column, which is cut."""
