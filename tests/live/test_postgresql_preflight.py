@@ -15,13 +15,13 @@ from tests.engines.handles import Handle
 from tests.support import journeys, online
 from tests.support.command import here
 from toolkit.apply import plan_json
-from toolkit.apply.actions import Action, Outcome, Swap
+from toolkit.apply.actions import Action, CompareChunk, Outcome, Swap
 from toolkit.apply.runner import Options, perform, plan_store, upgrade_task
 from toolkit.engines.bound import BoundSql
 from toolkit.engines.online import Checking, Coordinated, Problem
 from toolkit.engines.postgresql import preflight
 from toolkit.engines.postgresql.client import PostgresClient
-from toolkit.errors import EngineError
+from toolkit.errors import EngineError, Stopped, StoreChanged
 from toolkit.overlay import NO_OVERLAY
 from toolkit.sample import generate
 from toolkit.versions import chain, find
@@ -309,6 +309,43 @@ def test_what_moves_to_the_new_table(postgresql: Handle) -> None:
             assert connection.execute(CARRIED).fetchone() == before, words
             assert connection.execute(READ_BY_OTHERS).fetchall() == [], words
         assert connection.execute(f"SELECT '{TABLE}'::regclass::oid").fetchone() != oid
+
+
+# Places that a run names → what is changed there while it runs, and how that is undone.
+MEANWHILE: Mapping[str, tuple[str, str]] = {
+    "table/columns/own_later": ("ADD COLUMN own_later INT", "DROP COLUMN own_later"),
+    "details/checks/own_check": ("ADD CONSTRAINT own_check CHECK (status < 100)", "DROP CONSTRAINT own_check"),
+    "details/columns/status": ("ALTER COLUMN status SET DEFAULT 1", "ALTER COLUMN status DROP DEFAULT"),
+    "details/columns/memo": ("ALTER COLUMN memo SET STORAGE MAIN", "ALTER COLUMN memo SET STORAGE EXTENDED"),
+}
+
+
+def test_what_is_changed_while_a_run_copies_is_not_lost(postgresql: Handle) -> None:
+    """The run stops before its swap, names the place, and goes on once it is as it was."""
+    url = postgresql.url
+    prepared(url)
+    with psycopg.connect(url, autocommit=True) as connection:
+
+        def alter(clause: str) -> None:
+            connection.execute(f"ALTER TABLE {TABLE} {clause}".encode())
+
+        watch, met = online.once_before(CompareChunk, lambda: None)
+        with pytest.raises(Stopped):
+            online.go(url, options=Options(watch=watch, stopped=lambda: bool(met)))
+        for place, (make, unmake) in MEANWHILE.items():
+            alter(make)
+            ran = here("schema", "upgrade", url, "--yes")
+            assert (ran.code, "TV5001" in ran.err, place in ran.err) == (1, True, True), ran.err
+            alter(unmake)
+        # After the last look, too, as when this waits in front of the swap for the same lock.
+        (place, (make, unmake)), *_ = MEANWHILE.items()
+        watch, met = online.once_before(Swap, lambda: alter(make))
+        with pytest.raises(StoreChanged, match=place):
+            online.go(url, options=Options(watch=watch))
+        assert met
+        alter(unmake)
+        ran = here("schema", "upgrade", url, "--yes")
+        assert ran.code == 0, ran.err
 
 
 def test_a_run_by_a_member_of_the_owner_leaves_the_store_to_the_owner(postgresql: Handle) -> None:

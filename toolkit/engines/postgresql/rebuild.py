@@ -27,11 +27,12 @@ _UNIQUE = "unique"
 
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """Everything about one rebuild. `made`: the columns and indexes of the new table."""
+    """Everything about one rebuild. `made`: the columns and indexes of the new table; `same`: what the copy has of the
+    live table, which must be so until the swap."""
 
     table: Table
     live: traits.TableTraits
-    facts: Json
+    same: tuple[Expect, ...]
     oid: int
     ddl: tuple[Sql, ...]
     forward: shadow.Pair
@@ -123,7 +124,7 @@ def _work(table: Table, ours: Sequence[Step], observed: Observed, rules: Profile
     return _Work(
         table=table,
         live=live,
-        facts=facts,
+        same=tuple(Expect(("traits", name), observed.traits[name]) for name in ("table", "details")),
         oid=oid,
         ddl=tuple(s for step in changes for s in step.statements if isinstance(s, Sql) and _is_ddl(s)),
         forward=replace(forward, values=_filled(forward.values, table, have)),
@@ -160,7 +161,7 @@ def _steps(work: _Work) -> tuple[Step, ...]:
             f"rebuild.{name}.shadow", f"Create a shadow of {name} with the wanted columns",
             "stored generated columns would rewrite the live table under an exclusive lock",
             StepClass.METADATA, READ, _shadow(work), (Sql(f"DROP TABLE IF EXISTS {SHADOW}"),), (),
-            work.columns, needs=(Expect(("traits", "table"), work.facts), Expect(_KEPT, None)),
+            work.columns, needs=(*work.same, Expect(_KEPT, None)),
         ),
         Step(
             f"rebuild.{name}.capture", f"Record the keys of changed rows of {name}",
@@ -237,7 +238,7 @@ def _swap(work: _Work) -> Step:
         (*shadow.NARROW, *shadow.locks(name), shadow.replay(work.forward), shadow.left(),
          *shadow.swap(name, OLD, SHADOW, going, coming)),
         (), (Expect(_KEPT, work.oid),),
-        mode=Mode.SWAP, needs=(Expect(("traits", "table"), work.facts),),
+        mode=Mode.SWAP, needs=work.same,
     )  # fmt: skip
 
 
