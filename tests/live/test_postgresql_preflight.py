@@ -644,6 +644,30 @@ def test_names_that_are_taken_are_told_before(postgresql: Handle) -> None:
         assert ran.code == 0, ran.err
 
 
+@pytest.mark.parametrize("offline", [False, True])
+def test_a_primary_key_of_another_name_gets_its_own(postgresql: Handle, offline: bool) -> None:
+    """It is there all the time, for without it no upsert is taken, and the way back of a rebuild is open."""
+    url, way = postgresql.url, ["--offline"] * offline
+    prepared(url)
+    key = f"SELECT conname FROM pg_constraint WHERE conrelid = '{TABLE}'::regclass AND contype = 'p'"
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"ALTER TABLE {TABLE} RENAME CONSTRAINT {TABLE}_pkey TO own_pkey")
+        connection.execute(f"CREATE TABLE own_backup (a INT CONSTRAINT {TABLE}_pkey PRIMARY KEY)")
+        ran = here("schema", "upgrade", url, "--yes", *way)
+        assert (ran.code, "TV5209" in ran.err, f"{TABLE}_pkey of own_backup" in ran.err) == (1, True, True), ran.err
+        assert connection.execute(key).fetchall() == [("own_pkey",)]
+        connection.execute("DROP TABLE own_backup")
+        # A key that is made anew is another one.
+        index = connection.execute("SELECT 'own_pkey'::regclass::oid").fetchone()
+        for words in (["upgrade", *way], *([] if offline else [["rollback"], ["upgrade"]])):
+            ran = here("schema", *words, url, "--yes")
+            assert ran.code == 0, ran.err
+            name = "own_pkey" if words == ["rollback"] else f"{TABLE}_pkey"
+            assert connection.execute(key).fetchall() == [(name,)]
+        renamed = connection.execute(f"SELECT '{TABLE}_pkey'::regclass::oid").fetchone() == index
+        assert renamed == offline
+
+
 def test_a_role_that_may_not_record_the_version_is_told_before(postgresql: Handle) -> None:
     """Not after the swap; nor, where it is only a member of the owner, what that one lacks for the copy."""
     url, me = postgresql.url, f"own_{postgresql.database}"

@@ -94,13 +94,13 @@ def _constraints(table: Table, observed: Catalog) -> Iterator[Step]:
     wanted = table.catalog["constraints"]
     assert isinstance(wanted, dict)
     for name, facts in have.items():
-        if wanted.get(name) != facts:
+        if wanted.get(name) != facts and name not in renamed:
             here = ("catalog", "tables", table.name, "constraints", name)
             yield _alter(table.name, f"constraint.{name}.drop", f"Drop constraint {name}",
                          Sql(f"ALTER TABLE {identifier(table.name)} DROP CONSTRAINT IF EXISTS {identifier(name)}"),
                          Expect(here, ABSENT))  # fmt: skip
     for name, facts in wanted.items():
-        if have.get(name) != facts and isinstance(facts, dict):
+        if have.get(name) != facts and isinstance(facts, dict) and name not in renamed.values():
             here = ("catalog", "tables", table.name, "constraints", name)
             key = Expect(("catalog", "tables", table.name, "primary_key"), table.catalog["primary_key"])
             yield _alter(table.name, f"constraint.{name}", f"Add constraint {name}",
@@ -111,3 +111,29 @@ def _constraints(table: Table, observed: Catalog) -> Iterator[Step]:
 def _alter(table: str, id: str, title: str, statement: Sql, *done: Expect) -> Step:
     return Step(id, title, "it is otherwise in the wanted version", StepClass.METADATA, EXCLUSIVE, (statement,), (),
                 done, (table,))  # fmt: skip
+    renamed = dict(_twins(have, wanted))
+    for old, name in renamed.items():
+        yield _rename_constraint(table.name, old, name, wanted[name])
+def _twins(have: Mapping[str, Json], wanted: Mapping[str, Json]) -> Iterator[tuple[str, str]]:
+    """Constraints that are there under another name: old → wanted one. A primary key that is dropped and made again
+    refuses all upserts meanwhile."""
+    for name, facts in wanted.items():
+        twins = [old for old, found in have.items() if found == facts and old not in wanted]
+        if name not in have and len(twins) == 1:
+            yield twins[0], name
+
+
+def _rename_constraint(table: str, old: str, new: str, facts: Json) -> Step:
+    here = ("catalog", "tables", table, "constraints")
+    return Step(f"constraint.{new}.rename", f"Rename constraint {old} to {new}", "it is called so in all versions",
+                StepClass.METADATA, EXCLUSIVE, (render.rename_constraint(table, old, new),),
+                (render.rename_constraint(table, new, old),),
+                (Expect((*here, new), facts),), (new,))  # fmt: skip
+
+
+def keys_made(step: Step) -> tuple[str, ...]:
+    """The key, which has the name of its index, that a step of `_constraints` makes or renames; of others nothing."""
+    kind, _, name = step.id.partition(".")
+    return (name.removesuffix(".rename"),) if kind == "constraint" and not name.endswith(".drop") else ()
+
+

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from toolkit.engines.online import Problem, listed
-from toolkit.engines.postgresql import dropping, planner, returning, shadow, traits
+from toolkit.engines.postgresql import drift, dropping, planner, returning, shadow, traits
 from toolkit.engines.postgresql.layout import PRIMARY_KEY
 from toolkit.engines.postgresql.names import CAPTURE, OLD
 from toolkit.engines.shared_work import REPLAYERS
@@ -200,7 +200,7 @@ def _made(step: Step, table: str) -> tuple[str, ...]:
         return table, f"{table}_pkey"
     if step.mode is Mode.PARALLEL:
         return step.objects
-    return planner.index_built(step)
+    return drift.keys_made(step) or planner.index_built(step)
 
 
 def _extends(step: Step) -> bool:

@@ -119,6 +119,9 @@ def _work(table: Table, ours: Sequence[Step], observed: Observed, rules: Profile
     assert isinstance(facts, dict)
     columns = dict.fromkeys((*(n for n in live.columns if n not in dropped), *(c.name for c in table.columns)))
     primary = [name for name, tail in live.indexes.items() if tail is None]
+    # One that is called otherwise is renamed after the swap.
+    constraints = table.catalog["constraints"]
+    assert isinstance(constraints, dict)
     oid = facts["oid"]
     assert isinstance(oid, int)
     return _Work(
@@ -131,7 +134,7 @@ def _work(table: Table, ours: Sequence[Step], observed: Observed, rules: Profile
         back=shadow.plain(table.name, OLD, key, copied),
         indexes=(*table.indexes, *own),
         columns=tuple(name for step in changes for name in step.objects),
-        made=(*columns, *primary, *(index.name for index in (*table.indexes, *own))),
+        made=(*columns, *primary, *constraints, *(index.name for index in (*table.indexes, *own))),
     )
 
 
