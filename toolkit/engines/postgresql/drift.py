@@ -93,6 +93,9 @@ def _constraints(table: Table, observed: Catalog) -> Iterator[Step]:
     have = observed.children(("tables", table.name, "constraints"))
     wanted = table.catalog["constraints"]
     assert isinstance(wanted, dict)
+    renamed = dict(_twins(have, wanted))
+    for old, name in renamed.items():
+        yield _rename_constraint(table.name, old, name, wanted[name])
     for name, facts in have.items():
         if wanted.get(name) != facts and name not in renamed:
             here = ("catalog", "tables", table.name, "constraints", name)
@@ -108,12 +111,6 @@ def _constraints(table: Table, observed: Catalog) -> Iterator[Step]:
                          Expect(here, facts), key)  # fmt: skip
 
 
-def _alter(table: str, id: str, title: str, statement: Sql, *done: Expect) -> Step:
-    return Step(id, title, "it is otherwise in the wanted version", StepClass.METADATA, EXCLUSIVE, (statement,), (),
-                done, (table,))  # fmt: skip
-    renamed = dict(_twins(have, wanted))
-    for old, name in renamed.items():
-        yield _rename_constraint(table.name, old, name, wanted[name])
 def _twins(have: Mapping[str, Json], wanted: Mapping[str, Json]) -> Iterator[tuple[str, str]]:
     """Constraints that are there under another name: old → wanted one. A primary key that is dropped and made again
     refuses all upserts meanwhile."""
@@ -137,3 +134,6 @@ def keys_made(step: Step) -> tuple[str, ...]:
     return (name.removesuffix(".rename"),) if kind == "constraint" and not name.endswith(".drop") else ()
 
 
+def _alter(table: str, id: str, title: str, statement: Sql, *done: Expect) -> Step:
+    return Step(id, title, "it is otherwise in the wanted version", StepClass.METADATA, EXCLUSIVE, (statement,), (),
+                done, (table,))  # fmt: skip
