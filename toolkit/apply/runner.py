@@ -20,7 +20,7 @@ from toolkit.apply.task import Clock, Options, Report, Result, Task
 from toolkit.catalog import fingerprint
 from toolkit.definition import Definition
 from toolkit.engines import Client, Engine
-from toolkit.engines.online import Checking, Coordinated, Journal, Problem, Run, Sensing
+from toolkit.engines.online import Checking, Coordinated, Journal, Problem, Rechecking, Run, Sensing
 from toolkit.errors import ConnectionFailed, EngineError, StoreChanged, ToolkitError, Unsupported
 from toolkit.overlay import Overlay
 from toolkit.plan import Observed, Plan
@@ -130,6 +130,8 @@ def _begin(client: Client, journal: Journal, task: Task) -> tuple[Run, Working |
     """The run to go on with, and where; a new one when none is open."""
     known = _standing(journal.runs(), task)
     if known is not None:
+        if isinstance(client, Rechecking):
+            refuse(client.recheck(plan_json.load(known.plan)))
         return known, resumable(from_json(known.state))
     _unchanged(client, task.plan)
     if isinstance(client, Checking):

@@ -334,6 +334,10 @@ class PostgresClient:
         divided = (DIVIDED,) if plan.steps and self._divided() else ()
         return (*divided, *preflight.check(self._ask, plan, self._rules.table))
 
+    def recheck(self, plan: Plan) -> tuple[Problem, ...]:
+        """See `toolkit.engines.online.Rechecking`."""
+        return preflight.again(self._ask, plan, self._rules.table)
+
     def undivided(self) -> bool:
         """See `toolkit.engines.online.Undivided`: a swap is one transaction."""
         return True
