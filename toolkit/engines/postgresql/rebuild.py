@@ -13,7 +13,7 @@ from toolkit.definition import Definition
 from toolkit.engines.online import Route
 from toolkit.engines.physical import Index, Table
 from toolkit.engines.postgresql import layout, planner, render, shadow, traits, versions
-from toolkit.engines.postgresql.names import OLD, SHADOW
+from toolkit.engines.postgresql.names import LOG, OLD, SHADOW
 from toolkit.engines.postgresql.render import identifier
 from toolkit.engines.postgresql.typemap import Profile
 from toolkit.plan import NO_LOCK, Expect, Lock, Mode, Observed, Sql, Step, StepClass
@@ -238,7 +238,7 @@ def _swap(work: _Work) -> Step:
         f"rebuild.{name}.swap", f"Swap: the shadow becomes {name}, which stays as {OLD}",
         "one transaction; given up and tried again when the lock is not granted at once",
         StepClass.REBUILD, SHORT,
-        (*shadow.NARROW, *shadow.locks(name), shadow.replay(work.forward), shadow.left(),
+        (*shadow.NARROW, *shadow.locks(name, SHADOW), shadow.replay(work.forward), shadow.left(),
          *shadow.swap(name, OLD, SHADOW, going, coming)),
         (), (Expect(_KEPT, work.oid),),
         mode=Mode.SWAP, needs=work.same,
@@ -252,7 +252,7 @@ def _swap_back(work: _Work) -> Step:
         f"rebuild.{name}.back", f"Swap back: {OLD} becomes {name} again",
         "it was kept current by the recorded keys",
         StepClass.REBUILD, SHORT,
-        (*shadow.NARROW, *shadow.locks(name), shadow.replay(work.back), shadow.left(),
+        (*shadow.NARROW, *shadow.locks(name, OLD), shadow.replay(work.back), shadow.left(),
          *shadow.swap(name, SHADOW, OLD, {new: old for old, new in coming.items()},
                       {new: old for old, new in going.items()})),
         (), (Expect(("traits", "table", "oid"), work.oid),), work.made,
@@ -263,7 +263,7 @@ def _swap_back(work: _Work) -> Step:
 def _drop(live: str, table: str, title: str) -> Step:
     return Step(
         f"rebuild.{live}.drop.{table}", f"{title} and stop recording changes", "",
-        StepClass.METADATA, SHORT, (shadow.stop_capture(live), *shadow.drop(table)), (), (),
+        StepClass.METADATA, SHORT, (shadow.calm(table, LOG), shadow.stop_capture(live), *shadow.drop(table)), (), (),
     )  # fmt: skip
 
 
