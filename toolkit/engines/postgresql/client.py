@@ -351,7 +351,7 @@ class PostgresClient:
 
     def examine(self) -> dict[str, Json]:
         """See `toolkit.engines.drifting.Examining.examine`."""
-        return drift.examine(self._ask)
+        return drift.examine(self._ask, self._rules.table)
 
     def losses(self, plan: Plan) -> dict[str, int]:
         """See `toolkit.engines.online.Counting.losses`: generated columns come back with the next upgrade."""

@@ -13,7 +13,8 @@ from toolkit.definition import Definition
 from toolkit.engines.drifting import Fault
 from toolkit.engines.physical import Table
 from toolkit.engines.postgresql import render, shadow
-from toolkit.engines.postgresql.render import identifier
+from toolkit.engines.postgresql.names import CAPTURE, LOG
+from toolkit.engines.postgresql.render import identifier, literal
 from toolkit.overlay import Overlay
 from toolkit.plan import Expect, Lock, Observed, Sql, Step, StepClass
 
@@ -26,12 +27,20 @@ _BODIES = """
 SELECT p.proname || '(' || pg_get_function_arguments(p.oid) || ')' AS name, p.prosrc AS body
 FROM pg_proc p WHERE p.pronamespace = quote_ident(current_schema())::regnamespace AND p.proname = 'convert_ts'
 """
+# Whether changes of the table are recorded, and where to.
+_RECORDER = """
+SELECT to_regclass('{log}') IS NOT NULL AS logged, to_regclass('temporal_visibility_run') IS NOT NULL AS runs
+FROM pg_trigger WHERE tgrelid = to_regclass(quote_ident(current_schema()) || '.' || {table}) AND tgname = '{capture}'
+"""
+_OPEN = "SELECT 1 FROM temporal_visibility_run WHERE status IN ('running', 'kept') LIMIT 1"
 
 
-def examine(ask: Ask) -> dict[str, Json]:
-    """The bodies of our functions."""
+def examine(ask: Ask, table: str) -> dict[str, Json]:
+    """The bodies of our functions, and a trigger that records changes of `table` though no run needs them."""
     bodies: Json = {row["name"]: " ".join(row["body"].split()) for row in ask(_BODIES)}
-    return {"bodies": bodies}
+    found = ask(_RECORDER.format(log=LOG, table=literal(identifier(table)), capture=CAPTURE))
+    alone = [row for row in found if not (row["runs"] and ask(_OPEN))]
+    return {"bodies": bodies} | ({"recorder": {"table": table, "logged": alone[0]["logged"]}} if alone else {})
 
 
 def is_extra(path: Path, observed: Observed) -> bool:
@@ -54,7 +63,20 @@ def rename(path: Path, facts: Json, name: str, overlay: Overlay) -> Step | None:
 
 def faults(observed: Observed, wanted: Definition, overlay: Overlay) -> tuple[Fault, ...]:
     """See `Drifting.faults`."""
-    return tuple(_functions(observed))
+    return (*_functions(observed), *_recorder(observed))
+
+
+def _recorder(observed: Observed) -> Iterator[Fault]:
+    facts = observed.traits.get("recorder")
+    if not isinstance(facts, dict):
+        return
+    table = str(facts["table"])
+    away = (shadow.calm(LOG), shadow.stop_capture(table), *shadow.drop_log())
+    step = Step("recorder.drop", "Stop recording changes", "no run needs them", StepClass.METADATA, EXCLUSIVE, away,
+                (), ())  # fmt: skip
+    failing = "" if facts["logged"] else ", into a table that is not there: every write fails"
+    message = f"trigger {CAPTURE} records changes for a run that is not in the journal{failing}"
+    yield Fault("TV6112", ("tables", table, "triggers", CAPTURE), message, (step,))
 
 
 def _functions(observed: Observed) -> Iterator[Fault]:
