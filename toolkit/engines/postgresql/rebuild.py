@@ -201,7 +201,9 @@ def _shadow(work: _Work) -> tuple[Sql, ...]:
     live = work.live
     grants = [grant for grant in live.grants if grant[0] is None or grant[0] in work.made]
     dressed = shadow.dress(live.owner, live.options, live.replica, live.comment, grants)
-    made = (*shadow.create(work.table.name), *work.ddl, shadow.primary_key(work.forward.key))
+    again = [name for name in dict.fromkeys(work.columns) if name in live.columns and name in work.made]
+    told = (shadow.comments(work.table.name, again),) if again else ()
+    made = (*shadow.create(work.table.name), *work.ddl, *told, shadow.primary_key(work.forward.key))
     return (*made, shadow.private(SHADOW), *dressed)
 
 

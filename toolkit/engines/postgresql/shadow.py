@@ -71,6 +71,17 @@ def create(live: str) -> tuple[Sql, ...]:
     )
 
 
+def comments(live: str, names: Sequence[str]) -> Sql:
+    """To columns of the shadow that were made anew, what the live table's comments say of them."""
+    listed = ", ".join(literal(name) for name in names)
+    return block(
+        "DECLARE\n  one RECORD;\nBEGIN\n"
+        "  FOR one IN SELECT a.attname AS name, col_description(a.attrelid, a.attnum) AS said FROM pg_attribute AS a\n"
+        f"      WHERE a.attrelid = {literal(identifier(live))}::regclass AND a.attname IN ({listed}) LOOP\n"
+        f"    EXECUTE format('COMMENT ON COLUMN {SHADOW}.%I IS %L', one.name, one.said);\n  END LOOP;\nEND"
+    )
+
+
 def private(table: str) -> Sql:
     """Take from everybody but the owner what default privileges have given them on a new table."""
     who = "CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END"
