@@ -5,7 +5,7 @@ Steps are plain values: the dry run, the explanation, the offline script and the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -76,6 +76,24 @@ class Expect:
         if isinstance(found, Absent) or isinstance(self.wanted, Absent):
             return found is self.wanted
         return found == self.wanted
+
+    def unlike(self, view: Json) -> tuple[str, ...]:
+        """The places in `view` where it is not so, in words; () when it holds."""
+        found = at(view, self.path)
+        if isinstance(found, Absent) or isinstance(self.wanted, Absent):
+            return () if found is self.wanted else ("/".join(self.path),)
+        return tuple(_unlike(self.path, found, self.wanted))
+
+
+def _unlike(path: Path, found: Json, wanted: Json) -> Iterator[str]:
+    if isinstance(found, dict) and isinstance(wanted, dict):
+        for name in sorted(found.keys() | wanted.keys()):
+            if name in found and name in wanted:
+                yield from _unlike((*path, name), found[name], wanted[name])
+            else:
+                yield "/".join((*path, name))
+    elif found != wanted:
+        yield "/".join(path)
 
 
 class Mode(Enum):

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from tests.support import journeys
 from tests.support.catalogs import LAST, published
 from tests.support.command import temporal_visibility
 from tests.support.one_more import fill, filler, small_file_system
-from tests.support.online import ROOT, go, paused, prepared
+from tests.support.online import ROOT, go, once_before, paused, prepared
 from tests.support.pooler import pooler
 from tests.support.replica import replica
 from tests.support.writing import NAMESPACE, PostgresWriter, Truth
@@ -188,19 +188,23 @@ def test_a_connection_that_is_ended_in_the_middle(postgresql: Handle) -> None:
 
 
 def test_an_autovacuum_steps_aside_without_a_writer_waiting(postgresql: Handle) -> None:
-    """It does so only for who waits longer than a second, and writers queue behind all locks but the weak one. A
-    session with the lock of a vacuum stands for it, and ends when it is waited for so long."""
+    """It does so only for who waits longer than a second, and writers queue behind all locks but the weak one. So it
+    does on the tables that come and go. Sessions that end when they are waited for so long stand for it."""
     url = postgresql.url
     prepared(url, 50)
-    with psycopg.connect(url) as vacuum, PostgresWriter(url) as writer:
-        vacuum.execute("LOCK TABLE executions_visibility IN SHARE UPDATE EXCLUSIVE MODE")
-        stepping = threading.Thread(target=_step_aside, args=(url, vacuum))
-        stepping.start()
-        go(url)
-        stepping.join()
+    few = Limits(attempts=5)
+    with PostgresWriter(url) as writer:
+        with ExitStack() as stack:
+            stack.enter_context(_vacuumed(url, "executions_visibility"))
+            coming = _vacuumed(url, "temporal_visibility_shadow")
+            watch, met = once_before(Swap, lambda: stack.enter_context(coming))
+            go(url, options=Options(limits=few, watch=watch))
+            assert met
+        with _vacuumed(url, "temporal_visibility_log"):
+            go(url, kind="finish", options=Options(limits=few))
     assert writer.longest < 1.0
     assert stored(url) == (writer.truth, 50)
-    finished(url)
+    at_version(url, LAST)
 
 
 def test_an_autovacuum_steps_aside_for_a_plain_change(postgresql: Handle) -> None:
@@ -209,14 +213,21 @@ def test_an_autovacuum_steps_aside_for_a_plain_change(postgresql: Handle) -> Non
     prepared(url, 50, "1.8")
     with PostgresWriter(url) as writer:
         for version in ("1.9", "1.8"):
-            with psycopg.connect(url) as vacuum:
-                vacuum.execute("LOCK TABLE executions_visibility IN SHARE UPDATE EXCLUSIVE MODE")
-                stepping = threading.Thread(target=_step_aside, args=(url, vacuum))
-                stepping.start()
+            with _vacuumed(url, "executions_visibility"):
                 go(url, version, Options(limits=Limits(attempts=5)))
-                stepping.join()
             at_version(url, version)
     assert writer.longest < 1.0
+
+
+@contextmanager
+def _vacuumed(url: str, table: str) -> Iterator[None]:
+    """A session with the lock of a vacuum on `table`, which it gives up when it has been waited for."""
+    with psycopg.connect(url) as vacuum:
+        vacuum.execute(f"LOCK TABLE {table} IN SHARE UPDATE EXCLUSIVE MODE".encode())
+        stepping = threading.Thread(target=_step_aside, args=(url, vacuum))
+        stepping.start()
+        yield
+        stepping.join()
 
 
 def test_sessions_that_share_a_replay_are_opened_once_a_step(

@@ -285,7 +285,8 @@ def test_a_deadlock_is_tried_again(postgresql: Handle) -> None:
 
 
 def test_a_rollback_that_cannot_swap_is_no_dead_end(postgresql: Handle) -> None:
-    """Finish ends it as long as it has changed nothing, and only so long; what hangs on the old table is told."""
+    """Finish ends it as long as it has changed nothing, and only so long; what hangs on the old table is told, and so
+    is what would be lost by now, when it goes on."""
     url = postgresql.url
     prepared(url, 60)
     go(url)
@@ -295,6 +296,10 @@ def test_a_rollback_that_cannot_swap_is_no_dead_end(postgresql: Handle) -> None:
         with pytest.raises(EngineError):
             go(url, kind="rollback", options=few)
     with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("ALTER TABLE executions_visibility ADD COLUMN own_later INT")
+        ran = temporal_visibility("schema", "rollback", url, "--yes")
+        assert (ran.code, "TV5213" in ran.err, "own_later is new" in ran.err) == (1, True, True), ran.err
+        connection.execute("ALTER TABLE executions_visibility DROP COLUMN own_later")
         connection.execute("CREATE VIEW own_view AS SELECT run_id FROM temporal_visibility_old")
         ran = temporal_visibility("schema", "finish", url, "--yes")
         assert (ran.code, "view own_view" in ran.err) == (1, True), ran.err

@@ -15,13 +15,13 @@ from tests.engines.handles import Handle
 from tests.support import journeys, online
 from tests.support.command import here
 from toolkit.apply import plan_json
-from toolkit.apply.actions import Action, Outcome, Swap
+from toolkit.apply.actions import Action, CompareChunk, Outcome, Swap
 from toolkit.apply.runner import Options, perform, plan_store, upgrade_task
 from toolkit.engines.bound import BoundSql
 from toolkit.engines.online import Checking, Coordinated, Problem
 from toolkit.engines.postgresql import preflight
 from toolkit.engines.postgresql.client import PostgresClient
-from toolkit.errors import EngineError
+from toolkit.errors import EngineError, Stopped, StoreChanged
 from toolkit.overlay import NO_OVERLAY
 from toolkit.sample import generate
 from toolkit.versions import chain, find
@@ -311,6 +311,43 @@ def test_what_moves_to_the_new_table(postgresql: Handle) -> None:
         assert connection.execute(f"SELECT '{TABLE}'::regclass::oid").fetchone() != oid
 
 
+# Places that a run names → what is changed there while it runs, and how that is undone.
+MEANWHILE: Mapping[str, tuple[str, str]] = {
+    "table/columns/own_later": ("ADD COLUMN own_later INT", "DROP COLUMN own_later"),
+    "details/checks/own_check": ("ADD CONSTRAINT own_check CHECK (status < 100)", "DROP CONSTRAINT own_check"),
+    "details/columns/status": ("ALTER COLUMN status SET DEFAULT 1", "ALTER COLUMN status DROP DEFAULT"),
+    "details/columns/memo": ("ALTER COLUMN memo SET STORAGE MAIN", "ALTER COLUMN memo SET STORAGE EXTENDED"),
+}
+
+
+def test_what_is_changed_while_a_run_copies_is_not_lost(postgresql: Handle) -> None:
+    """The run stops before its swap, names the place, and goes on once it is as it was."""
+    url = postgresql.url
+    prepared(url)
+    with psycopg.connect(url, autocommit=True) as connection:
+
+        def alter(clause: str) -> None:
+            connection.execute(f"ALTER TABLE {TABLE} {clause}".encode())
+
+        watch, met = online.once_before(CompareChunk, lambda: None)
+        with pytest.raises(Stopped):
+            online.go(url, options=Options(watch=watch, stopped=lambda: bool(met)))
+        for place, (make, unmake) in MEANWHILE.items():
+            alter(make)
+            ran = here("schema", "upgrade", url, "--yes")
+            assert (ran.code, "TV5001" in ran.err, place in ran.err) == (1, True, True), ran.err
+            alter(unmake)
+        # After the last look, too, as when this waits in front of the swap for the same lock.
+        (place, (make, unmake)), *_ = MEANWHILE.items()
+        watch, met = online.once_before(Swap, lambda: alter(make))
+        with pytest.raises(StoreChanged, match=place):
+            online.go(url, options=Options(watch=watch))
+        assert met
+        alter(unmake)
+        ran = here("schema", "upgrade", url, "--yes")
+        assert ran.code == 0, ran.err
+
+
 def test_a_run_by_a_member_of_the_owner_leaves_the_store_to_the_owner(postgresql: Handle) -> None:
     """What was granted to the member itself is there after it, and the way back is open; and once the member is none
     any more, writes are recorded all the same."""
@@ -557,6 +594,16 @@ def test_what_uses_columns_that_go_is_told_before(postgresql: Handle) -> None:
         connection.execute(f"ALTER TABLE {TABLE} ADD COLUMN own_column INT CHECK (own_column > 0)")
         ran = here("schema", "drift", url, "--repair", "--yes")
         assert ran.code == 0, ran.err
+        # What a repair makes anew loses its checks, and keeps its comment.
+        connection.execute(f"COMMENT ON COLUMN {TABLE}.keyword07 IS 'it''s own'; ALTER TABLE {TABLE} ADD CONSTRAINT "
+                           f"own_check CHECK (keyword07 <> '%'), ALTER keyword07 DROP EXPRESSION".encode())  # fmt: skip
+        repair = ("schema", "drift", url, "--repair", "--keep-extra", "--yes")
+        ran = here(*repair)
+        assert (ran.code, "TV5218" in ran.err, "table constraint own_check" in ran.err) == (1, True, True), ran.err
+        connection.execute(f"ALTER TABLE {TABLE} DROP CONSTRAINT own_check")
+        for words in (repair, ("schema", "rollback", url, "--yes")):
+            ran = here(*words)
+            assert ran.code == 0, ran.err
 
 
 def test_what_cannot_go_at_the_end_of_a_way_down_is_told_before(postgresql: Handle) -> None:
@@ -605,6 +652,30 @@ def test_names_that_are_taken_are_told_before(postgresql: Handle) -> None:
         connection.execute("DROP TABLE own_backup")
         ran = here("schema", "upgrade", url, "--yes")
         assert ran.code == 0, ran.err
+
+
+@pytest.mark.parametrize("offline", [False, True])
+def test_a_primary_key_of_another_name_gets_its_own(postgresql: Handle, offline: bool) -> None:
+    """It is there all the time, for without it no upsert is taken, and the way back of a rebuild is open."""
+    url, way = postgresql.url, ["--offline"] * offline
+    prepared(url)
+    key = f"SELECT conname FROM pg_constraint WHERE conrelid = '{TABLE}'::regclass AND contype = 'p'"
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"ALTER TABLE {TABLE} RENAME CONSTRAINT {TABLE}_pkey TO own_pkey")
+        connection.execute(f"CREATE TABLE own_backup (a INT CONSTRAINT {TABLE}_pkey PRIMARY KEY)")
+        ran = here("schema", "upgrade", url, "--yes", *way)
+        assert (ran.code, "TV5209" in ran.err, f"{TABLE}_pkey of own_backup" in ran.err) == (1, True, True), ran.err
+        assert connection.execute(key).fetchall() == [("own_pkey",)]
+        connection.execute("DROP TABLE own_backup")
+        # A key that is made anew is another one.
+        index = connection.execute("SELECT 'own_pkey'::regclass::oid").fetchone()
+        for words in (["upgrade", *way], *([] if offline else [["rollback"], ["upgrade"]])):
+            ran = here("schema", *words, url, "--yes")
+            assert ran.code == 0, ran.err
+            name = "own_pkey" if words == ["rollback"] else f"{TABLE}_pkey"
+            assert connection.execute(key).fetchall() == [(name,)]
+        renamed = connection.execute(f"SELECT '{TABLE}_pkey'::regclass::oid").fetchone() == index
+        assert renamed == offline
 
 
 def test_a_role_that_may_not_record_the_version_is_told_before(postgresql: Handle) -> None:

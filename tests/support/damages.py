@@ -105,6 +105,11 @@ POSTGRESQL = [
             "LANGUAGE plpgsql IMMUTABLE RETURNS NULL ON NULL INPUT"], BODY, "convert_ts(s character varying)/body"),
     Damage("function of another volatility", ["ALTER FUNCTION convert_ts(VARCHAR) VOLATILE SECURITY DEFINER"], DIFFERENT,
            "convert_ts(s character varying)"),
+    Damage("recorder of no run",
+           ["CREATE FUNCTION temporal_visibility_capture() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'",
+            *(f"CREATE TRIGGER temporal_visibility_{name} AFTER {event} ON {EV} EXECUTE FUNCTION "
+              "temporal_visibility_capture()" for name, event in (("capture", "INSERT"), ("truncate", "TRUNCATE")))],
+           EXTRA, "triggers/temporal_visibility_capture"),
     Damage("function dropped with its columns", ["DROP FUNCTION convert_ts(VARCHAR) CASCADE"], MISSING,
            "convert_ts(s character varying)"),
     Damage("extension dropped with its indexes", ["DROP EXTENSION btree_gin CASCADE"], DIFFERENT, "extensions"),

@@ -133,7 +133,7 @@ class Course:
 
     def _look(self, step: Step) -> Seen:
         view = self.client.observe().view()
-        unmet = tuple("/".join(e.path) for e in step.needs if not e.holds(view))
+        unmet = tuple(place for e in step.needs for place in e.unlike(view))
         return Seen(step.is_done(view), unmet)
 
     def _step(self, step: Step, wait: float) -> Outcome:

@@ -152,7 +152,8 @@ def _seen(steps: Sequence[Step], state: Looking, outcome: Seen, limits: Limits) 
         return Failed(
             "TV5001",
             f"before {step.title!r}: the store was changed by somebody else: {'; '.join(outcome.unmet[:3])}",
-            "`schema rollback` takes back what this run has done; then make a new plan.",
+            "Undo that and give the same command again; or `schema rollback` takes back what this run has done: then "
+            "make a new plan.",
             Looking(state.step),
         )
     if step.mode is Mode.SWAP:

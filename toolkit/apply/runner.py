@@ -20,7 +20,7 @@ from toolkit.apply.task import Clock, Options, Report, Result, Task
 from toolkit.catalog import fingerprint
 from toolkit.definition import Definition
 from toolkit.engines import Client, Engine
-from toolkit.engines.online import Checking, Coordinated, Journal, Problem, Run, Sensing
+from toolkit.engines.online import Checking, Coordinated, Journal, Problem, Rechecking, Run, Sensing
 from toolkit.errors import ConnectionFailed, EngineError, StoreChanged, ToolkitError, Unsupported
 from toolkit.overlay import Overlay
 from toolkit.plan import Observed, Plan
@@ -130,8 +130,11 @@ def _begin(client: Client, journal: Journal, task: Task) -> tuple[Run, Working |
     """The run to go on with, and where; a new one when none is open."""
     known = _standing(journal.runs(), task)
     if known is not None:
+        plan = plan_json.load(known.plan)
+        if isinstance(client, Rechecking):
+            refuse(client.recheck(plan))
         # Every step is looked at before it is done, so that a run whose journal was dropped may go on from its first.
-        return known, last(known.state) or start(plan_json.load(known.plan).steps)
+        return known, last(known.state) or start(plan.steps)
     _unchanged(client, task.plan)
     if isinstance(client, Checking):
         refuse(client.preflight(task.plan))

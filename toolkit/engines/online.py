@@ -190,6 +190,15 @@ class Checking(Protocol):
 
 
 @runtime_checkable
+class Rechecking(Protocol):
+    """A client that can look again before a run that was cut off goes on: what was in order may not be so by now."""
+
+    def recheck(self, plan: Plan) -> tuple[Problem, ...]:
+        """What stands in the way of the rest of `plan`; it changes nothing."""
+        ...
+
+
+@runtime_checkable
 class Counting(Protocol):
     """A client that can count what a plan would lose."""
 

@@ -290,8 +290,16 @@ class PostgresClient:
         """See `toolkit.engines.online.Coordinated.rebuilding`; only for the holder of the lock."""
         assert self._lease is not None
         if self._rebuilder is None:
-            self._rebuilder = PostgresRebuilder(self._connection, self._lease, self._failed, self._session)
+            self._rebuilder = PostgresRebuilder(
+                self._connection, self._lease, self._failed, self._session, self._as_seen
+            )
         return self._rebuilder
+
+    def _as_seen(self, swap: Step) -> bool:
+        """Whether the live table is still what a swap may put aside."""
+        view: Json = {"traits": dict(traits.read(self._ask, self._rules.table))}
+        held = all(need.holds(view) for need in swap.needs)
+        return held and not any(preflight.returned(self._ask, swap, self._rules.table))
 
     def _end_rebuilding(self) -> None:
         if self._rebuilder is not None:
@@ -326,6 +334,10 @@ class PostgresClient:
         divided = (DIVIDED,) if plan.steps and self._divided() else ()
         return (*divided, *preflight.check(self._ask, plan, self._rules.table))
 
+    def recheck(self, plan: Plan) -> tuple[Problem, ...]:
+        """See `toolkit.engines.online.Rechecking`."""
+        return preflight.again(self._ask, plan, self._rules.table)
+
     def undivided(self) -> bool:
         """See `toolkit.engines.online.Undivided`: a swap is one transaction."""
         return True
@@ -339,7 +351,7 @@ class PostgresClient:
 
     def examine(self) -> dict[str, Json]:
         """See `toolkit.engines.drifting.Examining.examine`."""
-        return drift.examine(self._ask)
+        return drift.examine(self._ask, self._rules.table)
 
     def losses(self, plan: Plan) -> dict[str, int]:
         """See `toolkit.engines.online.Counting.losses`: generated columns come back with the next upgrade."""

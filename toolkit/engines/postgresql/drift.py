@@ -13,7 +13,8 @@ from toolkit.definition import Definition
 from toolkit.engines.drifting import Fault
 from toolkit.engines.physical import Table
 from toolkit.engines.postgresql import render, shadow
-from toolkit.engines.postgresql.render import identifier
+from toolkit.engines.postgresql.names import CAPTURE, LOG
+from toolkit.engines.postgresql.render import identifier, literal
 from toolkit.overlay import Overlay
 from toolkit.plan import Expect, Lock, Observed, Sql, Step, StepClass
 
@@ -26,12 +27,20 @@ _BODIES = """
 SELECT p.proname || '(' || pg_get_function_arguments(p.oid) || ')' AS name, p.prosrc AS body
 FROM pg_proc p WHERE p.pronamespace = quote_ident(current_schema())::regnamespace AND p.proname = 'convert_ts'
 """
+# Whether changes of the table are recorded, and where to.
+_RECORDER = """
+SELECT to_regclass('{log}') IS NOT NULL AS logged, to_regclass('temporal_visibility_run') IS NOT NULL AS runs
+FROM pg_trigger WHERE tgrelid = to_regclass(quote_ident(current_schema()) || '.' || {table}) AND tgname = '{capture}'
+"""
+_OPEN = "SELECT 1 FROM temporal_visibility_run WHERE status IN ('running', 'kept') LIMIT 1"
 
 
-def examine(ask: Ask) -> dict[str, Json]:
-    """The bodies of our functions."""
+def examine(ask: Ask, table: str) -> dict[str, Json]:
+    """The bodies of our functions, and a trigger that records changes of `table` though no run needs them."""
     bodies: Json = {row["name"]: " ".join(row["body"].split()) for row in ask(_BODIES)}
-    return {"bodies": bodies}
+    found = ask(_RECORDER.format(log=LOG, table=literal(identifier(table)), capture=CAPTURE))
+    alone = [row for row in found if not (row["runs"] and ask(_OPEN))]
+    return {"bodies": bodies} | ({"recorder": {"table": table, "logged": alone[0]["logged"]}} if alone else {})
 
 
 def is_extra(path: Path, observed: Observed) -> bool:
@@ -54,7 +63,20 @@ def rename(path: Path, facts: Json, name: str, overlay: Overlay) -> Step | None:
 
 def faults(observed: Observed, wanted: Definition, overlay: Overlay) -> tuple[Fault, ...]:
     """See `Drifting.faults`."""
-    return tuple(_functions(observed))
+    return (*_functions(observed), *_recorder(observed))
+
+
+def _recorder(observed: Observed) -> Iterator[Fault]:
+    facts = observed.traits.get("recorder")
+    if not isinstance(facts, dict):
+        return
+    table = str(facts["table"])
+    away = (shadow.calm(LOG), shadow.stop_capture(table), *shadow.drop_log())
+    step = Step("recorder.drop", "Stop recording changes", "no run needs them", StepClass.METADATA, EXCLUSIVE, away,
+                (), ())  # fmt: skip
+    failing = "" if facts["logged"] else ", into a table that is not there: every write fails"
+    message = f"trigger {CAPTURE} records changes for a run that is not in the journal{failing}"
+    yield Fault("TV6112", ("tables", table, "triggers", CAPTURE), message, (step,))
 
 
 def _functions(observed: Observed) -> Iterator[Fault]:
@@ -93,19 +115,45 @@ def _constraints(table: Table, observed: Catalog) -> Iterator[Step]:
     have = observed.children(("tables", table.name, "constraints"))
     wanted = table.catalog["constraints"]
     assert isinstance(wanted, dict)
+    renamed = dict(_twins(have, wanted))
+    for old, name in renamed.items():
+        yield _rename_constraint(table.name, old, name, wanted[name])
     for name, facts in have.items():
-        if wanted.get(name) != facts:
+        if wanted.get(name) != facts and name not in renamed:
             here = ("catalog", "tables", table.name, "constraints", name)
             yield _alter(table.name, f"constraint.{name}.drop", f"Drop constraint {name}",
                          Sql(f"ALTER TABLE {identifier(table.name)} DROP CONSTRAINT IF EXISTS {identifier(name)}"),
                          Expect(here, ABSENT))  # fmt: skip
     for name, facts in wanted.items():
-        if have.get(name) != facts and isinstance(facts, dict):
+        if have.get(name) != facts and isinstance(facts, dict) and name not in renamed.values():
             here = ("catalog", "tables", table.name, "constraints", name)
             key = Expect(("catalog", "tables", table.name, "primary_key"), table.catalog["primary_key"])
             yield _alter(table.name, f"constraint.{name}", f"Add constraint {name}",
                          Sql(f"ALTER TABLE {identifier(table.name)} ADD CONSTRAINT {identifier(name)} {facts['def']}"),
                          Expect(here, facts), key)  # fmt: skip
+
+
+def _twins(have: Mapping[str, Json], wanted: Mapping[str, Json]) -> Iterator[tuple[str, str]]:
+    """Constraints that are there under another name: old → wanted one. A primary key that is dropped and made again
+    refuses all upserts meanwhile."""
+    for name, facts in wanted.items():
+        twins = [old for old, found in have.items() if found == facts and old not in wanted]
+        if name not in have and len(twins) == 1:
+            yield twins[0], name
+
+
+def _rename_constraint(table: str, old: str, new: str, facts: Json) -> Step:
+    here = ("catalog", "tables", table, "constraints")
+    return Step(f"constraint.{new}.rename", f"Rename constraint {old} to {new}", "it is called so in all versions",
+                StepClass.METADATA, EXCLUSIVE, (render.rename_constraint(table, old, new),),
+                (render.rename_constraint(table, new, old),),
+                (Expect((*here, new), facts),), (new,))  # fmt: skip
+
+
+def keys_made(step: Step) -> tuple[str, ...]:
+    """The key, which has the name of its index, that a step of `_constraints` makes or renames; of others nothing."""
+    kind, _, name = step.id.partition(".")
+    return (name.removesuffix(".rename"),) if kind == "constraint" and not name.endswith(".drop") else ()
 
 
 def _alter(table: str, id: str, title: str, statement: Sql, *done: Expect) -> Step:

@@ -65,7 +65,10 @@ def problems(ask: Ask, plan: Plan, table: str) -> Iterator[Problem]:
     own = [path[3] for path in plan.foreign if path[:3] == ("tables", table, "indexes")]
     columns, steps = _dropped(plan, table), {step.id for step in plan.steps}
     yield from _leftovers(ask, steps, own, table)
-    found = ask(_USING, (columns, table, own, columns)) if columns else ()
+    found = [*ask(_USING, (columns, table, own, columns))] if columns else []
+    if again := _made_anew(plan, table):
+        # A copy gets all indexes, and the checks of what it was made with.
+        found += ask(_USING, (again, table, [], again))
     if used := [row["name"] for row in found if steps.isdisjoint(_drops(row["own"]))]:
         text = f"these use columns that {table} is to lose: {', '.join(used)}"
         yield Problem("TV5218", text, "Drop them before: they would go, too, or stop the run half-way.")
@@ -86,6 +89,12 @@ def _leftovers(ask: Ask, steps: Collection[str], own: Sequence[str], table: str)
 def _drops(name: str | None) -> tuple[str, ...]:
     """The steps of a repair that drop what is called so by themselves."""
     return tuple(f"{kind}.{name}.drop" for kind in ("index", "constraint", "trigger"))
+
+
+def _made_anew(plan: Plan, table: str) -> list[str]:
+    """Columns that a shadow gets, be they new, or dropped there first."""
+    gone = _dropped(plan, table)
+    return [n for step in plan.steps if step.id == f"rebuild.{table}.shadow" for n in step.objects if n not in gone]
 
 
 def _dropped(plan: Plan, table: str) -> list[str]:

@@ -33,11 +33,20 @@ def steps(observed: Observed, wanted: Definition, rules: Profile) -> tuple[Step,
         *(
             step
             for table in goal
-            for step in (*table_steps(table, observed.catalog), *drift.mend(table, observed.catalog))
+            for step in (*table_steps(table, observed.catalog), *drift.mend(table, _with_key(observed, table.name)))
         ),
         *_database_leftovers(changed),
     ]
     return (*work, *record_steps(observed, wanted))
+
+
+def _with_key(observed: Observed, table: str) -> Catalog:
+    """The catalog with the table's primary key, though it be called as in no version: it is none of the operator's."""
+    details, catalog = observed.traits.get("details"), observed.catalog
+    key = details.get("key") if isinstance(details, dict) else None
+    for name, definition in key.items() if isinstance(key, dict) else ():
+        catalog = catalog.having(("tables", table, "constraints", name), {"type": "primary key", "def": definition})
+    return catalog
 
 
 def _database_objects(changed: Sequence[Difference]) -> Iterator[Step]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from toolkit.engines.online import Problem, listed
-from toolkit.engines.postgresql import dropping, planner, returning, shadow, traits
+from toolkit.engines.postgresql import drift, dropping, planner, returning, shadow, traits
 from toolkit.engines.postgresql.layout import PRIMARY_KEY
 from toolkit.engines.postgresql.names import CAPTURE, OLD
 from toolkit.engines.shared_work import REPLAYERS
@@ -132,11 +132,14 @@ def check(ask: Ask, plan: Plan, table: str) -> tuple[Problem, ...]:
     found += [*_names(ask, plan, table), *dropping.problems(ask, plan, table), *_waiting(ask)]
     if any(step.mode is Mode.SWAP for step in plan.steps):
         found += _room(ask)
-    if plan.kept:
-        found += _carried(ask, table)
-    elif back := next((step for step in plan.steps if step.mode is Mode.SWAP), None):
-        found += _returned(ask, back, table)
+    found += _carried(ask, table) if plan.kept else again(ask, plan, table)
     return tuple(sorted(found, key=lambda problem: not problem.fatal))
+
+
+def again(ask: Ask, plan: Plan, table: str) -> tuple[Problem, ...]:
+    """What a swap back would lose that has not been done yet, may it have begun long ago."""
+    back = None if plan.kept else next((step for step in plan.steps if step.mode is Mode.SWAP), None)
+    return tuple(returned(ask, back, table)) if back else ()
 
 
 def _server(server: Mapping[str, Any]) -> Iterator[Problem]:
@@ -197,7 +200,7 @@ def _made(step: Step, table: str) -> tuple[str, ...]:
         return table, f"{table}_pkey"
     if step.mode is Mode.PARALLEL:
         return step.objects
-    return planner.index_built(step)
+    return drift.keys_made(step) or planner.index_built(step)
 
 
 def _extends(step: Step) -> bool:
@@ -265,8 +268,8 @@ def _carried(ask: Ask, table: str) -> Iterator[Problem]:
         yield Problem("TV5212", text, "--max-lag makes the copy wait for them.", fatal=False)
 
 
-def _returned(ask: Ask, back: Step, table: str) -> Iterator[Problem]:
-    """What a swap back would lose."""
+def returned(ask: Ask, back: Step, table: str) -> Iterator[Problem]:
+    """What the swap of a rollback would lose; nothing where no old table is kept."""
     seen, old = traits.read(ask, table), traits.read(ask, OLD)
     if not seen or not old:
         return

@@ -13,7 +13,7 @@ from toolkit.definition import Definition
 from toolkit.engines.online import Route
 from toolkit.engines.physical import Index, Table
 from toolkit.engines.postgresql import layout, planner, render, shadow, traits, versions
-from toolkit.engines.postgresql.names import OLD, SHADOW
+from toolkit.engines.postgresql.names import LOG, OLD, SHADOW
 from toolkit.engines.postgresql.render import identifier
 from toolkit.engines.postgresql.typemap import Profile
 from toolkit.plan import NO_LOCK, Expect, Lock, Mode, Observed, Sql, Step, StepClass
@@ -27,11 +27,12 @@ _UNIQUE = "unique"
 
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """Everything about one rebuild. `made`: the columns and indexes of the new table."""
+    """Everything about one rebuild. `made`: the columns and indexes of the new table; `same`: what the copy has of the
+    live table, which must be so until the swap."""
 
     table: Table
     live: traits.TableTraits
-    facts: Json
+    same: tuple[Expect, ...]
     oid: int
     ddl: tuple[Sql, ...]
     forward: shadow.Pair
@@ -118,19 +119,22 @@ def _work(table: Table, ours: Sequence[Step], observed: Observed, rules: Profile
     assert isinstance(facts, dict)
     columns = dict.fromkeys((*(n for n in live.columns if n not in dropped), *(c.name for c in table.columns)))
     primary = [name for name, tail in live.indexes.items() if tail is None]
+    # One that is called otherwise is renamed after the swap.
+    constraints = table.catalog["constraints"]
+    assert isinstance(constraints, dict)
     oid = facts["oid"]
     assert isinstance(oid, int)
     return _Work(
         table=table,
         live=live,
-        facts=facts,
+        same=tuple(Expect(("traits", name), observed.traits[name]) for name in ("table", "details")),
         oid=oid,
         ddl=tuple(s for step in changes for s in step.statements if isinstance(s, Sql) and _is_ddl(s)),
         forward=replace(forward, values=_filled(forward.values, table, have)),
         back=shadow.plain(table.name, OLD, key, copied),
         indexes=(*table.indexes, *own),
         columns=tuple(name for step in changes for name in step.objects),
-        made=(*columns, *primary, *(index.name for index in (*table.indexes, *own))),
+        made=(*columns, *primary, *constraints, *(index.name for index in (*table.indexes, *own))),
     )
 
 
@@ -160,7 +164,7 @@ def _steps(work: _Work) -> tuple[Step, ...]:
             f"rebuild.{name}.shadow", f"Create a shadow of {name} with the wanted columns",
             "stored generated columns would rewrite the live table under an exclusive lock",
             StepClass.METADATA, READ, _shadow(work), (Sql(f"DROP TABLE IF EXISTS {SHADOW}"),), (),
-            work.columns, needs=(Expect(("traits", "table"), work.facts), Expect(_KEPT, None)),
+            work.columns, needs=(*work.same, Expect(_KEPT, None)),
         ),
         Step(
             f"rebuild.{name}.capture", f"Record the keys of changed rows of {name}",
@@ -197,7 +201,9 @@ def _shadow(work: _Work) -> tuple[Sql, ...]:
     live = work.live
     grants = [grant for grant in live.grants if grant[0] is None or grant[0] in work.made]
     dressed = shadow.dress(live.owner, live.options, live.replica, live.comment, grants)
-    made = (*shadow.create(work.table.name), *work.ddl, shadow.primary_key(work.forward.key))
+    again = [name for name in dict.fromkeys(work.columns) if name in live.columns and name in work.made]
+    told = (shadow.comments(work.table.name, again),) if again else ()
+    made = (*shadow.create(work.table.name), *work.ddl, *told, shadow.primary_key(work.forward.key))
     return (*made, shadow.private(SHADOW), *dressed)
 
 
@@ -234,10 +240,10 @@ def _swap(work: _Work) -> Step:
         f"rebuild.{name}.swap", f"Swap: the shadow becomes {name}, which stays as {OLD}",
         "one transaction; given up and tried again when the lock is not granted at once",
         StepClass.REBUILD, SHORT,
-        (*shadow.NARROW, *shadow.locks(name), shadow.replay(work.forward), shadow.left(),
+        (*shadow.NARROW, *shadow.locks(name, SHADOW), shadow.replay(work.forward), shadow.left(),
          *shadow.swap(name, OLD, SHADOW, going, coming)),
         (), (Expect(_KEPT, work.oid),),
-        mode=Mode.SWAP, needs=(Expect(("traits", "table"), work.facts),),
+        mode=Mode.SWAP, needs=work.same,
     )  # fmt: skip
 
 
@@ -248,7 +254,7 @@ def _swap_back(work: _Work) -> Step:
         f"rebuild.{name}.back", f"Swap back: {OLD} becomes {name} again",
         "it was kept current by the recorded keys",
         StepClass.REBUILD, SHORT,
-        (*shadow.NARROW, *shadow.locks(name), shadow.replay(work.back), shadow.left(),
+        (*shadow.NARROW, *shadow.locks(name, OLD), shadow.replay(work.back), shadow.left(),
          *shadow.swap(name, SHADOW, OLD, {new: old for old, new in coming.items()},
                       {new: old for old, new in going.items()})),
         (), (Expect(("traits", "table", "oid"), work.oid),), work.made,
@@ -259,7 +265,7 @@ def _swap_back(work: _Work) -> Step:
 def _drop(live: str, table: str, title: str) -> Step:
     return Step(
         f"rebuild.{live}.drop.{table}", f"{title} and stop recording changes", "",
-        StepClass.METADATA, SHORT, (shadow.stop_capture(live), *shadow.drop(table)), (), (),
+        StepClass.METADATA, SHORT, (shadow.calm(table, LOG), shadow.stop_capture(live), *shadow.drop(table)), (), (),
     )  # fmt: skip
 
 

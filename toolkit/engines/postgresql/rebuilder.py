@@ -29,15 +29,22 @@ _NOT_GRANTED = (errors.LockNotAvailable, errors.DeadlockDetected)
 
 
 class PostgresRebuilder:
-    """`open_session` gives another connection for work that runs beside the main one."""
+    """`open_session` gives another connection for work that runs beside the main one; `as_seen`: whether the live table
+    is still what a swap may put aside."""
 
     def __init__(
-        self, connection: Connection, lease: PostgresLease, failed: Failed, open_session: Callable[[], Connection]
+        self,
+        connection: Connection,
+        lease: PostgresLease,
+        failed: Failed,
+        open_session: Callable[[], Connection],
+        as_seen: Callable[[Step], bool],
     ) -> None:
         self._connection = connection
         self._lease = lease
         self._failed = failed
         self._open_session = open_session
+        self._as_seen = as_seen
         self._replayers = SharedWork(open_session, lambda session: session.close(), REPLAYERS)
 
     def close(self) -> None:
@@ -114,6 +121,9 @@ class PostgresRebuilder:
             with self._transaction(WEAK_LOCK_SECONDS):
                 self._settings(step)
                 self._run(step, "weak lock")
+                # Somebody may have altered the table since the last look, and while the lock was waited for.
+                if not self._as_seen(step):
+                    return Busy("the table was altered by somebody else", at_once=True)
                 # Each statement sees what was committed before it, and takes less time than a transaction of its own.
                 # What is done here is lost when the lock is not granted, so it must stay little.
                 for _ in range(LAST_ROUNDS):

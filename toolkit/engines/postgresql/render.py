@@ -120,6 +120,11 @@ def rename_index(old: str, new: str) -> Sql:
     return Sql(f"ALTER INDEX {identifier(old)} RENAME TO {identifier(new)}")
 
 
+def rename_constraint(table: str, old: str, new: str) -> Sql:
+    """Another name for a constraint, and for its index."""
+    return Sql(f"ALTER TABLE {identifier(table)} RENAME CONSTRAINT {identifier(old)} TO {identifier(new)}")
+
+
 def create_index(table: str, index: Index, concurrently: bool) -> Sql:
     """An index; `concurrently` lets reads and writes go on, and cannot run inside a transaction."""
     how = "CONCURRENTLY " if concurrently else ""

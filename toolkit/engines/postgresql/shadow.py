@@ -71,6 +71,17 @@ def create(live: str) -> tuple[Sql, ...]:
     )
 
 
+def comments(live: str, names: Sequence[str]) -> Sql:
+    """To columns of the shadow that were made anew, what the live table's comments say of them."""
+    listed = ", ".join(literal(name) for name in names)
+    return block(
+        "DECLARE\n  one RECORD;\nBEGIN\n"
+        "  FOR one IN SELECT a.attname AS name, col_description(a.attrelid, a.attnum) AS said FROM pg_attribute AS a\n"
+        f"      WHERE a.attrelid = {literal(identifier(live))}::regclass AND a.attname IN ({listed}) LOOP\n"
+        f"    EXECUTE format('COMMENT ON COLUMN {SHADOW}.%I IS %L', one.name, one.said);\n  END LOOP;\nEND"
+    )
+
+
 def private(table: str) -> Sql:
     """Take from everybody but the owner what default privileges have given them on a new table."""
     who = "CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END"
@@ -184,15 +195,22 @@ def aside(live: str, condition: str = "", statements: Sequence[str] = ()) -> Sql
     """`statements` on the live table (none: those of the same transaction that follow) once an autovacuum has stepped
     aside: it does so only for who waits longer than `deadlock_timeout`, and the weak lock may be waited for, because
     neither reads nor writes queue behind it. With a `condition`: only then."""
-    weak, _ = locks(live)
-    lines = (
-        f"PERFORM set_config('lock_timeout', '{WEAK_LOCK_SECONDS * 1000:.0f}ms', true)",
-        weak.text,
-        "PERFORM set_config('lock_timeout', before, true)",
-        *statements,
-    )
+    lines = (_PATIENT, _weak(identifier(live)).text, _AS_BEFORE, *statements)
     inner = ";\n    ".join(lines)
-    body = f"IF {condition} THEN\n    {inner};\n  END IF" if condition else ";\n  ".join(lines)
+    return _timed(f"IF {condition} THEN\n    {inner};\n  END IF" if condition else ";\n  ".join(lines))
+
+
+def calm(*tables: str) -> Sql:
+    """As `aside`, for tables of ours that are to go, if they are there: before a lock that writers queue behind."""
+    lock = (f"IF to_regclass({literal(name)}) IS NOT NULL THEN\n    {_weak(name).text};\n  END IF" for name in tables)
+    return _timed(";\n  ".join((_PATIENT, *lock, _AS_BEFORE)))
+
+
+_PATIENT = f"PERFORM set_config('lock_timeout', '{WEAK_LOCK_SECONDS * 1000:.0f}ms', true)"
+_AS_BEFORE = "PERFORM set_config('lock_timeout', before, true)"
+
+
+def _timed(body: str) -> Sql:
     return Sql(f"DO $do$\nDECLARE\n  before TEXT := current_setting('lock_timeout');\nBEGIN\n  {body};\nEND\n$do$")
 
 
@@ -203,11 +221,12 @@ def _has_trigger(live: str) -> str:
 
 def drop(table: str) -> tuple[Sql, ...]:
     """Away with a table that is not live any more, the key log and its function."""
-    return (
-        Sql(f"DROP TABLE IF EXISTS {table}"),
-        Sql(f"DROP TABLE IF EXISTS {LOG}"),
-        Sql(f"DROP FUNCTION IF EXISTS {CAPTURE}()"),
-    )
+    return (Sql(f"DROP TABLE IF EXISTS {table}"), *drop_log())
+
+
+def drop_log() -> tuple[Sql, ...]:
+    """Away with the key log and its function."""
+    return (Sql(f"DROP TABLE IF EXISTS {LOG}"), Sql(f"DROP FUNCTION IF EXISTS {CAPTURE}()"))
 
 
 def _rows(pair: Pair, table: str, alias: str) -> str:
@@ -339,9 +358,14 @@ def _rename(old: str, new: str, condition: str = "") -> Sql:
     return Sql(f"ALTER INDEX{condition} {identifier(old)} RENAME TO {identifier(new)}", part="swap")
 
 
-def locks(live: str) -> tuple[Sql, Sql]:
-    """First one that blocks neither reads nor writes and makes an autovacuum step aside; then the exclusive one."""
+def locks(live: str, coming: str) -> tuple[Sql, Sql]:
+    """First one that blocks neither reads nor writes and makes autovacuums step aside, also that of the table which
+    takes the live one's name; then the exclusive one."""
     return (
-        Sql(f"LOCK TABLE {identifier(live)} IN SHARE UPDATE EXCLUSIVE MODE", part="weak lock"),
+        _weak(identifier(live), coming),
         Sql(f"LOCK TABLE {identifier(live)} IN ACCESS EXCLUSIVE MODE", part="lock"),
     )
+
+
+def _weak(*tables: str) -> Sql:
+    return Sql(f"LOCK TABLE {', '.join(tables)} IN SHARE UPDATE EXCLUSIVE MODE", part="weak lock")

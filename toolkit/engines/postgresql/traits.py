@@ -109,6 +109,18 @@ SELECT json_build_object(
           AND (t.attoptions IS NOT NULL OR coalesce(t.attstattarget, -1) >= 0)
   ) o), '[]')
 ) AS table,
+json_build_object(
+  'columns', (SELECT json_object_agg(t.attname, md5(json_build_array(t.attnotnull, pg_get_expr(d.adbin, d.adrelid),
+                t.attcollation, t.attstorage, to_jsonb(t) ->> 'attcompression', col_description(c.oid, t.attnum))::text)
+                ORDER BY t.attnum)
+      FROM pg_attribute t LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = t.attnum
+      WHERE t.attrelid = c.oid AND t.attnum > 0 AND NOT t.attisdropped),
+  'checks', coalesce((SELECT json_object_agg(k.conname, md5(json_build_array(pg_get_constraintdef(k.oid),
+                obj_description(k.oid, 'pg_constraint'))::text) ORDER BY k.conname)
+      FROM pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'c'), '{{}}'),
+  'key', coalesce((SELECT json_object_agg(k.conname, pg_get_constraintdef(k.oid))
+      FROM pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'p'), '{{}}')
+) AS details,
 pg_relation_size(c.oid) AS bytes, pg_indexes_size(c.oid) AS index_bytes, pg_total_relation_size(c.oid) AS all_bytes
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_type y ON y.oid = c.reltype
 WHERE c.oid = to_regclass(quote_ident(current_schema()) || '.' || quote_ident(%s)) AND c.relkind = 'r'
@@ -138,15 +150,15 @@ class TableTraits:
 
 
 def read(ask: Ask, table: str) -> dict[str, Json]:
-    """`Observed.traits`: `table` (what must not change during a rebuild), `kept` (the old table of an earlier one) and
-    `sizes`; empty when there is no such table."""
+    """`Observed.traits`: `table` and `details` (what must not change during a rebuild), `kept` (the old table of an
+    earlier one) and `sizes`; empty when there is no such table."""
     rows = ask(_QUERY, (table,))
     if not rows:
         return {}
     row = rows[0]
     kept = ask(_KEPT, ())[0]["oid"]
     sizes: Json = {"heap": row["bytes"], "indexes": row["index_bytes"], "all": row["all_bytes"]}
-    return {"table": row["table"], "kept": kept, "sizes": sizes}
+    return {"table": row["table"], "details": row["details"], "kept": kept, "sizes": sizes}
 
 
 def decode(value: Json) -> TableTraits:
