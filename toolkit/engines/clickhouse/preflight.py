@@ -47,7 +47,7 @@ _SAMPLE = 1000
 _PLANNED = {"storage_policy", "disk", "index_granularity"}
 _MUTATIONS = """
 SELECT table, mutation_id AS id, command, latest_fail_reason AS reason FROM system.mutations
-WHERE database = currentDatabase() AND NOT is_done AND startsWith(table, {})
+WHERE database = currentDatabase() AND NOT is_done AND table = {}
 """
 _DISKS = """
 SELECT sum(free_space) AS free FROM system.disks WHERE name IN (
