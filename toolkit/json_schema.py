@@ -9,7 +9,7 @@ import json
 
 from toolkit.attributes import MAX_NAME, AttributeType, Family, FieldType, Group
 from toolkit.catalog import Json
-from toolkit.overlay import ALL_INDEXES, MAX_PREALLOCATED, RELEASED, TemplateKind
+from toolkit.overlay import ALL_INDEXES, MAX_PREALLOCATED, MAX_TTL_DAYS, RELEASED, TemplateKind
 
 _NAME = f"^(?=.{{1,{MAX_NAME}}}$)[A-Za-z_][A-Za-z0-9_]*$"
 _NAME_REF: Json = {"type": "string", "pattern": _NAME}
@@ -34,7 +34,7 @@ def overlay_schema() -> str:
     }
     clickhouse: dict[str, Json] = {
         "cluster": _NAME_REF,
-        "ttl_days": {"type": "integer", "minimum": 1, "maximum": 36500},
+        "ttl_days": {"type": "integer", "minimum": 1, "maximum": MAX_TTL_DAYS},
         "storage_policy": _NAME_REF,
         "keeper_path": text,
         "replica": text,

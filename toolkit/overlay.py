@@ -15,6 +15,9 @@ from toolkit.errors import UsageError
 
 # Temporal's own limit for `visibility.persistenceCustomSearchAttributes`.
 MAX_PREALLOCATED = 99
+# ClickHouse counts a time to live in 32 bits, which end in 2106: a sum beyond that is in the past, and the row goes at
+# once.
+MAX_TTL_DAYS = 20_000
 # What its server has without that setting.
 RELEASED: Mapping[AttributeType, int] = {
     AttributeType.BOOL: 3,

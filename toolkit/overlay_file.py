@@ -18,6 +18,7 @@ from toolkit.errors import UsageError
 from toolkit.overlay import (
     ALL_INDEXES,
     MAX_PREALLOCATED,
+    MAX_TTL_DAYS,
     RELEASED,
     ClickHouseSettings,
     Overlay,
@@ -155,7 +156,7 @@ def _clickhouse(value: Value) -> ClickHouseSettings:
         raise value.error("TV1034", "`keeper_path` says how a cluster's tables are replicated", "Say `cluster`, too.")
     return ClickHouseSettings(
         cluster=_word(parts["cluster"]) if "cluster" in parts else None,
-        ttl_days=parts["ttl_days"].integer(1, 36500) if "ttl_days" in parts else None,
+        ttl_days=parts["ttl_days"].integer(1, MAX_TTL_DAYS) if "ttl_days" in parts else None,
         storage_policy=_word(parts["storage_policy"]) if "storage_policy" in parts else None,
         keeper_path=_matching(parts, "keeper_path", _KEEPER, "a path in Keeper"),
         replica=_matching(parts, "replica", _KEEPER, "a replica's name"),

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from toolkit.engines.clickhouse import preflight
+from toolkit.catalog import Json
+from toolkit.engines.clickhouse import preflight, traits
+from toolkit.engines.clickhouse.inspect import Look
 from toolkit.engines.clickhouse.layout import Placement
 from toolkit.plan import Expect, Lock, Mode, Plan, Sql, Step, StepClass
 
@@ -55,6 +57,19 @@ def test_what_a_swap_would_lose_is_found_on_servers_that_do_not_list_it() -> Non
     for lost in ("PROJECTION p (SELECT a, b ORDER BY a)", "CONSTRAINT `c d` CHECK run_id != ''"):
         table = {"name": "executions_visibility", "bytes": 0, "views": [], "create_table_query": create.format(lost)}
         assert codes(server(disks=[{"free": 1}], tables=[table])) == [("TV5206", True)], lost
+
+
+def test_a_constraint_that_comes_during_a_run_changes_the_table() -> None:
+    """It would not be in the copy; before the swap the table must be what it was."""
+
+    def facts(more: str) -> Json:
+        create = f"CREATE TABLE v.t (`a` String{more}) ENGINE = MergeTree"
+        row = {"uuid": "u", "engine": "MergeTree", "engine_full": "MergeTree", "create_table_query": create}
+        row |= {"views": (), "comment": "", "total_rows": 0, "total_bytes": 0}  # type: ignore[dict-item]
+        mutations = server(mutations=[{"id": 0}])
+        return traits.read(mutations, Look({"t": row}, (), (), ()), "t")["table"]
+
+    assert facts("") == facts(", INDEX i a TYPE minmax") != facts(", CONSTRAINT c CHECK a != ''")
 
 
 def test_a_server_that_is_too_old_and_a_database_that_cannot_exchange() -> None:

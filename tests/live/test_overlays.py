@@ -219,6 +219,7 @@ REFUSED = [
     ("elasticsearch+http://h/i", "elasticsearch: {refresh_interval: soon}", "TV1003", "a time"),
     ("elasticsearch+http://h/i", "elasticsearch: {auto_expand_replicas: many}", "TV1003", "a range"),
     ("elasticsearch+http://h/i", "clickhouse: {ttl_days: 30}", "TV1037", "settings of clickhouse"),
+    ("clickhouse+http://h/d", "clickhouse: {ttl_days: 20001}", "TV1003", "20000"),
     ("postgresql://h/d", "elasticsearch: {shards: 3}", "TV1037", "settings of elasticsearch"),
 ]  # fmt: skip
 

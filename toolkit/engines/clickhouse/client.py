@@ -288,7 +288,8 @@ class ClickHouseClient:
 
     def losses(self, plan: Plan) -> dict[str, int]:
         """See `toolkit.engines.online.Counting.losses`: no other column has the values of one that is dropped."""
-        return measure.losses(self._ask, plan, self._rules.table)
+        table = self._rules.table
+        return measure.losses(self._ask, plan, table, self._engine(table))
 
     def close(self) -> None:
         """See `toolkit.engines.Client.close`."""

@@ -5,7 +5,7 @@ Pure; it has the queries that look closer, and reads their rows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from toolkit.catalog import ABSENT, Catalog, Json, Path
@@ -13,9 +13,11 @@ from toolkit.definition import Definition
 from toolkit.engines.clickhouse import layout as layouts
 from toolkit.engines.clickhouse import render
 from toolkit.engines.clickhouse.layout import Placed, Placement
+from toolkit.engines.clickhouse.names import OTHER
 from toolkit.engines.clickhouse.preflight import killing
 from toolkit.engines.clickhouse.render import identifier, literal
 from toolkit.engines.clickhouse.typemap import profile
+from toolkit.engines.clickhouse.versions import MIGRATIONS_TABLE
 from toolkit.engines.drifting import Fault
 from toolkit.overlay import Overlay
 from toolkit.plan import NO_LOCK, Expect, Lock, Observed, Sql, Step, StepClass
@@ -122,7 +124,8 @@ def faults(observed: Observed, wanted: Definition, overlay: Overlay) -> tuple[Fa
     """See `Drifting.faults`."""
     placement = Placement.of(overlay.clickhouse)
     tables = layouts.layout(wanted, profile(), placement)
-    return tuple([*_mutations(observed, placement), *_unbuilt(observed, tables, placement), *_replicas(observed)])
+    ours = {*(placed.table.name for placed in tables), OTHER, MIGRATIONS_TABLE}
+    return tuple([*_mutations(observed, placement, ours), *_unbuilt(observed, tables, placement), *_replicas(observed)])
 
 
 def _rows(observed: Observed, name: str) -> list[list[Any]]:
@@ -130,10 +133,10 @@ def _rows(observed: Observed, name: str) -> list[list[Any]]:
     return [row for row in found if isinstance(row, list)] if isinstance(found, list) else []
 
 
-def _mutations(observed: Observed, placement: Placement) -> Iterator[Fault]:
-    """One that fails, or takes an hour, keeps all later ones waiting."""
+def _mutations(observed: Observed, placement: Placement, ours: Collection[str]) -> Iterator[Fault]:
+    """One that fails, or takes an hour, keeps all later ones of its table waiting."""
     for table, id, command, reason, seconds in _rows(observed, "mutations"):
-        if not reason and seconds < _STUCK_SECONDS:
+        if table not in ours or (not reason and seconds < _STUCK_SECONDS):
             continue
         where = f"database = currentDatabase() AND table = {literal(table)} AND mutation_id = {literal(id)}"
         kill = Sql(f"KILL MUTATION{render.on_cluster(placement.cluster)} WHERE {where}")

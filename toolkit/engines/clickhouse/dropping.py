@@ -1,4 +1,5 @@
-"""What of others stands in the way of columns that go: the server refuses to drop a column that something uses.
+"""What of others stands in the way of columns that go: the server refuses to drop a column that something uses, and
+lets tables change places that a view can no longer read.
 
 It asks for the tables' own statements and reads them; what follows from it is the check's business.
 """
@@ -6,10 +7,11 @@ It asks for the tables' own statements and reads them; what follows from it is t
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from toolkit.engines.clickhouse import clauses
+from toolkit.catalog import Absent
+from toolkit.engines.clickhouse import clauses, traits
 from toolkit.engines.clickhouse.names import CAPTURE
 from toolkit.engines.clickhouse.render import literal
 from toolkit.engines.clickhouse.traits import WORDS
@@ -30,16 +32,41 @@ SELECT name, as_select FROM system.tables WHERE engine = 'MaterializedView' AND 
 
 
 def users(ask: Ask, plan: Plan) -> tuple[list[str], list[str]]:
-    """What uses columns that `plan` drops, and goes by no step of it: parts of the table itself, and materialized views
-    that name such a column."""
+    """What uses columns that `plan` drops, or leaves out of a copy, and goes by no step of it: parts of the table
+    itself, and materialized views that name such a column."""
     parts: list[str] = []
-    views: list[str] = []
-    for table, (columns, gone) in _dropped(plan).items():
+    readers: list[str] = []
+    for table, (columns, gone) in {**_dropped(plan), **_left_out(plan)}.items():
         for row in ask(_TABLES.format(literal(table))):
             parts += [name for name, text in _elements(row) if name not in gone and clauses.words(text) & columns]
-        found = ask(_VIEWS.format(literal(table)))
-        views += [row["name"] for row in found if row["name"] != CAPTURE and clauses.words(row["as_select"]) & columns]
-    return sorted(parts), sorted(views)
+        readers += views(ask, table, columns)
+    return sorted(parts), sorted(readers)
+
+
+def views(ask: Ask, table: str, columns: Collection[str]) -> list[str]:
+    """Materialized views of others over `table` that name one of `columns`."""
+    found = ask(_VIEWS.format(literal(table))) if columns else ()
+    return [r["name"] for r in found if r["name"] != CAPTURE and clauses.words(r["as_select"]) & set(columns)]
+
+
+def left_out(plan: Plan) -> set[str]:
+    """Columns of the live table that the copy of a rebuild is made without."""
+    return {name for columns, _ in _left_out(plan).values() for name in columns}
+
+
+def _left_out(plan: Plan) -> dict[str, tuple[set[str], set[str]]]:
+    """As `_dropped`, where no statement names what goes."""
+    own = {path[-1] for path in plan.foreign}
+    found: dict[str, tuple[set[str], set[str]]] = {}
+    for step in plan.steps:
+        if step.id.startswith("rebuild.") and step.id.endswith(".shadow"):
+            [needed] = step.needs
+            assert not isinstance(needed.wanted, Absent)
+            live = traits.decode(needed.wanted)
+            columns = live.extras.keys() - own - set(step.objects)
+            gone = columns | (live.indexes.keys() - own)
+            found[step.id.removeprefix("rebuild.").removesuffix(".shadow")] = (columns, gone)
+    return {table: both for table, both in found.items() if both[0]}
 
 
 def _dropped(plan: Plan) -> dict[str, tuple[set[str], set[str]]]:

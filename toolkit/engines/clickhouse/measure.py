@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from toolkit.engines.clickhouse import dropping
 from toolkit.engines.clickhouse.render import identifier, literal
 from toolkit.engines.measuring import SAMPLE_SECONDS, Measures, Pace, Table, Work, built
 from toolkit.errors import EngineError
@@ -60,16 +61,19 @@ def _pace(ask: Ask, table: str, trip: float) -> tuple[Pace | None, int]:
     return Pace(read, read * COPY, read * INDEX), number
 
 
-def losses(ask: Ask, plan: Plan, table: str) -> dict[str, int]:
-    """How many rows have a value in each column that `plan` drops."""
+def losses(ask: Ask, plan: Plan, table: str, engine: str) -> dict[str, int]:
+    """How many rows have a value in each column that `plan` drops, or that its copy is made without. `engine`: that of
+    `table`."""
     place = f"database = currentDatabase() AND table = {literal(table)}"
     types = {row["name"]: row["type"] for row in ask(f"SELECT name, type FROM system.columns WHERE {place}")}
     dropped = {name for step in plan.steps if ".drop" in step.id for name in step.objects}
-    names = sorted(dropped & set(types))
+    names = sorted((dropped | dropping.left_out(plan)) & set(types))
     if not names:
         return {}
     counts = ", ".join(f"countIf({_given(name, types[name])}) AS {identifier(name)}" for name in names)
-    row = ask(f"SELECT {counts} FROM {identifier(table)} FINAL")[0]
+    # Only some engines tell which row of a run counts.
+    final = "" if engine == "MergeTree" else "FINAL"
+    row = ask(f"SELECT {counts} FROM {identifier(table)} {final}")[0]
     return {name: int(row[name]) for name in names if row[name]}
 
 

@@ -125,16 +125,18 @@ def _pair(
     cluster = None if moved else placement.cluster
     final = have.get("engine") == rules.engine
     ttl = {c for text in (known.ttl, str(placed.table.catalog.get("ttl", ""))) for c in ttls.conditions(text)}
+    changed = {name for name, type in types.items() if type != known.columns[name]}
     return shadow.Pair(
         live=live,
         cluster=cluster,
         now=shadow.side(live, cluster, rules.cluster.sharding, final),
         beside=shadow.side(OTHER, cluster, rules.cluster.sharding, True),
         columns=types,
-        changed=frozenset(name for name, type in types.items() if type != known.columns[name]),
+        changed=frozenset(changed),
         key=_cut(order, known.columns),
         ttl=tuple(sorted(ttl)),
         gone={name: " OR ".join(ttls.conditions(text)) for name, text in known.ttls.items()},
+        filled=frozenset(n for n in changed if "Nullable(" in known.columns[n] and "Nullable(" not in types[n]),
     )
 
 

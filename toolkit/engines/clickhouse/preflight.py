@@ -47,12 +47,13 @@ _SAMPLE = 1000
 _PLANNED = {"storage_policy", "disk", "index_granularity"}
 _MUTATIONS = """
 SELECT table, mutation_id AS id, command, latest_fail_reason AS reason FROM system.mutations
-WHERE database = currentDatabase() AND NOT is_done AND startsWith(table, {})
+WHERE database = currentDatabase() AND NOT is_done AND table = {}
 """
 _DISKS = """
 SELECT sum(free_space) AS free FROM system.disks WHERE name IN (
   SELECT arrayJoin(disks) FROM system.storage_policies WHERE policy_name = {})
 """
+_ANEW = "Drop them before, and make them again without these columns"
 _POLICY = "(SELECT storage_policy FROM system.tables WHERE database = currentDatabase() AND name = {})"
 
 
@@ -122,12 +123,19 @@ def _taken(ask: Ask, plan: Plan) -> Iterator[Problem]:
 def _used(ask: Ask, plan: Plan) -> Iterator[Problem]:
     """The server may let a constraint stay, at which each insert then fails; on a cluster it refuses in the middle."""
     parts, views = dropping.users(ask, plan)
-    hint = "Drop them before, and make them again without these columns."
     if parts:
-        yield Problem("TV4219", f"columns go on this way that these use: {', '.join(parts)}", hint)
-    if views:
+        yield Problem("TV4219", f"columns go on this way that these use: {', '.join(parts)}", f"{_ANEW}.")
+    if views and plan.kept:
+        yield _unreadable(views)
+    elif views:
         text = f"columns go on this way that materialized views name: {', '.join(views)}"
-        yield Problem("TV4219", text, f"If they read them: {hint[0].lower()}{hint[1:]}", fatal=False)
+        yield Problem("TV4219", text, f"If they read them: {_ANEW[0].lower()}{_ANEW[1:]}.", fatal=False)
+
+
+def _unreadable(views: Sequence[str]) -> Problem:
+    """The server lets tables change places, and refuses each insert from then on."""
+    text = f"columns go on this way that materialized views name, and inserts would fail: {', '.join(sorted(views))}"
+    return Problem("TV4219", text, f"{_ANEW}.")
 
 
 def _alone(ask: Ask, plan: Plan) -> Iterator[Problem]:
@@ -224,6 +232,8 @@ def _returned(ask: Ask, back: Step) -> Iterator[Problem]:
     if new := sorted(_names(live) - _names(kept) - set(back.objects)):
         text = f"these were made on {table} since the upgrade, and would go with all that is in them: {', '.join(new)}"
         yield Problem("TV5213", text, "Drop them. Or: `schema finish` keeps the table as it is.")
+    if views := dropping.views(ask, table, _columns(live) - _columns(kept)):
+        yield _unreadable(views)
 
 
 def _aged(table: str, live: Mapping[str, Any], kept: Mapping[str, Any], back: Step) -> Iterator[Problem]:
@@ -253,6 +263,10 @@ def _ttls(row: Mapping[str, Any]) -> dict[str, str]:
 
 def _settings(row: Mapping[str, Any]) -> set[tuple[str, str]]:
     return set(clauses.settings(clauses.clauses(row["engine_full"]).get("SETTINGS", "")))
+
+
+def _columns(row: Mapping[str, Any]) -> set[str]:
+    return {clauses.named(part)[0] for part in clauses.elements(row["create_table_query"])}
 
 
 def _names(row: Mapping[str, Any]) -> set[str]:

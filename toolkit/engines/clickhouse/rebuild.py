@@ -147,8 +147,10 @@ def _divided(work: Work, what: str, since: str) -> tuple[Step, ...]:
 
 
 def _swapping(pair: shadow.Pair, what: str) -> tuple[Sql, ...]:
-    """What is beside is the live table right after it."""
-    return (shadow.mark(what, "swap"), *shadow.blocks(pair, OTHER, what, "swap"), shadow.exchange(pair))
+    """What is beside is the live table right after it. Without the view, which somebody may have dropped, nothing could
+    prove from then on that new rows reach both."""
+    capture = replace(shadow.capture(pair), part="swap")
+    return (shadow.mark(what, "swap"), *shadow.blocks(pair, OTHER, what, "swap"), capture, shadow.exchange(pair))
 
 
 def _turned(pair: shadow.Pair) -> shadow.Pair:

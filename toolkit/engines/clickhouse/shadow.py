@@ -36,7 +36,7 @@ class Side:
 class Pair:
     """`columns`: those both have, name → type they get; `key`: along which chunks are cut, name → type, times in UTC;
     `ttl`: when a row may go by itself, as an expression and a condition, on either side; `gone`: the same of a column's
-    value; `cluster`: where ON CLUSTER belongs."""
+    value; `cluster`: where ON CLUSTER belongs; `filled`: those of `changed` that may be null in the live table only."""
 
     live: str
     cluster: str | None
@@ -47,6 +47,7 @@ class Pair:
     key: Mapping[str, str]
     ttl: tuple[str, ...]
     gone: Mapping[str, str]
+    filled: frozenset[str] = frozenset()
 
 
 def side(name: str, cluster: str | None, sharding: str, final: bool) -> Side:
@@ -67,11 +68,25 @@ def marks(engine: str, cluster: str | None) -> Sql:
 
 def capture(pair: Pair) -> Sql:
     """The view that passes every new row on."""
-    listed = ", ".join(identifier(name) for name in pair.columns)
+    listed = ", ".join(_selected(name, pair) for name in pair.columns)
     return Sql(
         f"CREATE MATERIALIZED VIEW IF NOT EXISTS {CAPTURE}{on_cluster(pair.cluster)} TO {OTHER}\n"
         f"AS SELECT {listed} FROM {identifier(pair.live)}"
     )
+
+
+def _selected(name: str, pair: Pair) -> str:
+    return f"{_as_wanted(name, pair)} AS {identifier(name)}" if name in pair.filled else identifier(name)
+
+
+def _as_wanted(name: str, pair: Pair) -> str:
+    """A value in the type that the column gets; what is missing and may no longer be is the usual value of the type."""
+    type = pair.columns[name]
+    if name not in pair.filled:
+        return f"CAST({identifier(name)}, {literal(type)})"
+    inner = type.removeprefix("LowCardinality(")
+    nullable = f"Nullable({type})" if inner == type else f"LowCardinality(Nullable({inner})"
+    return f"ifNull(CAST({identifier(name)}, {literal(nullable)}), {_EMPTY.format(literal(type))})"
 
 
 def mark(what: str, part: str = "") -> Sql:
@@ -210,8 +225,9 @@ def copy_back(pair: Pair) -> Sql:
 
 def _copy(pair: Pair, source: Side, target: Side, part: str) -> Sql:
     listed = ", ".join(identifier(name) for name in pair.columns)
+    selected = ", ".join(_selected(name, pair) for name in pair.columns)
     return Sql(
-        f"INSERT INTO {target.write} ({listed})\nSELECT {listed}\nFROM {source.read}\nWHERE {_chunk(pair)}\n"
+        f"INSERT INTO {target.write} ({listed})\nSELECT {selected}\nFROM {source.read}\nWHERE {_chunk(pair)}\n"
         "SETTINGS max_partitions_per_insert_block = 0",
         part=part,
     )
@@ -246,7 +262,7 @@ def _newest(pair: Pair, side: Side) -> str:
 def _hashable(name: str, pair: Pair) -> str:
     """A missing value must differ from an empty one, and one type must be read on both sides."""
     type = pair.columns[name]
-    value = f"CAST({identifier(name)}, {literal(type)})" if name in pair.changed else identifier(name)
+    value = _as_wanted(name, pair) if name in pair.changed else identifier(name)
     if name in pair.gone:
         value = f"if(ifNull({pair.gone[name]}, 0), {_EMPTY.format(literal(type))}, {value})"
     if "Nullable(" not in type:

@@ -93,6 +93,7 @@ def read(ask: Ask, seen: Look, table: str) -> dict[str, Json]:
         **({"ttl": parts["TTL"]} if "TTL" in parts else {}),
         **({"comment": row["comment"]} if row["comment"] else {}),
         **({"told": told} if (told := _told(row["create_table_query"])) else {}),
+        **({"constraints": names} if (names := _constraints(row["create_table_query"])) else {}),
         **({"usual": usual} if (usual := _usual(ask, row["engine"])) else {}),
     }
     return {
@@ -113,6 +114,11 @@ def _told(create: str) -> dict[str, Json]:
     """Columns with something that only the table's own statement tells, as it says them."""
     columns = dict(clauses.named(element) for element in clauses.elements(create))
     return {name: ddl for name, ddl in columns.items() if name and clauses.parts(ddl, WORDS).keys() & set(_UNTOLD)}
+
+
+def _constraints(create: str) -> list[Json]:
+    """A run refuses to begin where there are any: one that comes during it would not be in the copy."""
+    return [clauses.name(element) for element in clauses.elements(create) if element.startswith("CONSTRAINT ")]
 
 
 def _of(rows: Sequence[Row], table: str) -> list[Row]:
