@@ -398,7 +398,7 @@ def test_every_command_has_help_and_an_output_option() -> None:
     assert "schema" in temporal_visibility("--help").out
     assert temporal_visibility().code == 2
     for words in [*((name,) for name in COMMANDS), *(("schema", name) for name in SCHEMA_COMMANDS)]:
-        ran = temporal_visibility(*words, "--help")
+        ran = here(*words, "--help")
         assert ran.code == 0
         forms = OUTPUTS.get(words[-1], "text|json")
         assert f"--output [{forms}]" in ran.out, words

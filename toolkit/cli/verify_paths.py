@@ -73,16 +73,20 @@ def command(
             raise
         stopped = interrupted()
         stopped.told = True
+    _tell(found, output, markdown_file, junit_file)
+    if stopped:
+        raise stopped
+    if not passed(found):
+        raise Differences("TV8208", "not every upgrade path holds", "The report says what was found on each.")
+
+
+def _tell(found: Sequence[Evidence], output: str, markdown_file: Path | None, junit_file: Path | None) -> None:
     page = list(report.markdown(found))
     emit(output, report.to_json(found), lambda: page, lambda: report.github(found))
     if markdown_file:
         write(markdown_file, "\n".join(page) + "\n")
     if junit_file:
         write(junit_file, report.junit(found))
-    if stopped:
-        raise stopped
-    if not passed(found):
-        raise Differences("TV8208", "not every upgrade path holds", "The report says what was found on each.")
 
 
 @contextmanager
