@@ -156,6 +156,12 @@ def keys_made(step: Step) -> tuple[str, ...]:
     return (name.removesuffix(".rename"),) if kind == "constraint" and not name.endswith(".drop") else ()
 
 
+def constraints_dropped(step: Step) -> tuple[str, ...]:
+    """The constraint that a step of `_constraints` takes away; of others nothing."""
+    kind, _, name = step.id.partition(".")
+    return (name.removesuffix(".drop"),) if kind == "constraint" and name.endswith(".drop") else ()
+
+
 def _alter(table: str, id: str, title: str, statement: Sql, *done: Expect) -> Step:
     return Step(id, title, "it is otherwise in the wanted version", StepClass.METADATA, EXCLUSIVE, (statement,), (),
                 done, (table,))  # fmt: skip

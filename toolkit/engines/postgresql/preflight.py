@@ -286,17 +286,18 @@ def returned(ask: Ask, back: Step, table: str) -> Iterator[Problem]:
     if lacking := returning.gone(live, kept, made):
         text = f"columns that the old table has are gone from {table}: {', '.join(lacking)}"
         yield Problem("TV5213", text, f"Add them again. {keep}")
-    if since := [*returning.changed(live, kept, made), *_altered(ask, table, live)]:
+    if since := [*returning.changed(live, kept, made), *_altered(ask, table, live, made)]:
         text = f"what was changed on {table} since would be taken back with it: {'; '.join(since)}"
         hint = f"Drop what is new; grant, revoke and set on {OLD} what was changed. {keep}"
         yield Problem("TV5213", text, hint)
 
 
-def _altered(ask: Ask, table: str, live: traits.TableTraits) -> Iterator[str]:
-    """What was changed on the columns and checks of `table`, in words."""
+def _altered(ask: Ask, table: str, live: traits.TableTraits, known: Sequence[str]) -> Iterator[str]:
+    """What was changed on the columns and checks of `table`, in words; `known`: what the run itself has done, too."""
     names = list(live.columns)
     yield from (f"check constraint {row['name']} is new" for row in ask(_CHECKS, (table, OLD, names)))
-    yield from (f"check constraint {row['name']} was dropped" for row in ask(_CHECKS, (OLD, table, names)))
+    dropped = (row["name"] for row in ask(_CHECKS, (OLD, table, names)) if row["name"] not in known)
+    yield from (f"check constraint {name} was dropped" for name in dropped)
     for row in ask(_COLUMNS, (list(returning.published()), table, OLD)):
         if row["altered"]:
             yield f"column {row['name']} was altered"

@@ -12,7 +12,7 @@ from toolkit.catalog import Catalog, Json
 from toolkit.definition import Definition
 from toolkit.engines.online import Route
 from toolkit.engines.physical import Index, Table
-from toolkit.engines.postgresql import layout, planner, render, shadow, traits, versions
+from toolkit.engines.postgresql import drift, layout, planner, render, shadow, traits, versions
 from toolkit.engines.postgresql.names import LOG, OLD, SHADOW
 from toolkit.engines.postgresql.render import identifier
 from toolkit.engines.postgresql.typemap import Profile
@@ -55,7 +55,7 @@ def route(plain: Sequence[Step], observed: Observed, wanted: Definition, rules: 
     return Route(
         steps=(*before, *_steps(work), *after),
         rollback=(
-            _swap_back(work),
+            _swap_back(work, tuple(name for step in after for name in drift.constraints_dropped(step))),
             _drop(work.table.name, SHADOW, "Drop the newer table"),
             # What was made for the newer table only: the function and the extension of 1.2.
             *_reverses(before),
@@ -247,7 +247,8 @@ def _swap(work: _Work) -> Step:
     )  # fmt: skip
 
 
-def _swap_back(work: _Work) -> Step:
+def _swap_back(work: _Work, dropped: Sequence[str]) -> Step:
+    """`dropped`: constraints that the run takes away itself, and that come back."""
     name = work.table.name
     going, coming = _moves(work)
     return Step(
@@ -257,7 +258,7 @@ def _swap_back(work: _Work) -> Step:
         (*shadow.NARROW, *shadow.locks(name, OLD), shadow.replay(work.back), shadow.left(),
          *shadow.swap(name, SHADOW, OLD, {new: old for old, new in coming.items()},
                       {new: old for old, new in going.items()})),
-        (), (Expect(("traits", "table", "oid"), work.oid),), work.made,
+        (), (Expect(("traits", "table", "oid"), work.oid),), (*work.made, *dropped),
         mode=Mode.SWAP, needs=(Expect(_KEPT, work.oid), Expect(("traits", "table", "obstacles"), [])),
     )  # fmt: skip
 
