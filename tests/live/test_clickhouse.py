@@ -245,6 +245,7 @@ def test_a_profile_of_the_account_changes_nothing(clickhouse: Handle, monkeypatc
     ("said", "hint"),
     [
         ("Setting insert_deduplicate is readonly", "readonly = 2"),
+        ("Setting max_query_size shouldn't be greater than 1. (SETTING_CONSTRAINT_VIOLATION)", "A constraint"),
         ("(QUERY_CACHE_USED_WITH_NONDETERMINISTIC_FUNCTIONS)", "use_query_cache = 1"),
     ],
 )

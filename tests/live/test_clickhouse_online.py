@@ -794,26 +794,35 @@ def test_the_newest_claim_alone_holds(chdb: EmbeddedHandle) -> None:
 
 @pytest.mark.needs("two requests at once")
 def test_an_insert_that_began_before_the_run_is_not_lost(clickhouse: Handle) -> None:
-    """A view sees only inserts that begin after it: the others are waited for."""
+    """A view sees only inserts that begin after it: the others are waited for, those into a table from which a view
+    writes into ours, too."""
     url = clickhouse.url
     laid_out_otherwise(url, 100, "key")
-    slow = (
+    feed = f"SELECT '{NAMESPACE}' AS namespace_id, toString(number) AS run_id, now() AS start_time, version AS _version"
+    with plain(url) as connection:
+        connection.command("CREATE TABLE events (number UInt64, version UInt64) ENGINE = Null")
+        connection.command(f"CREATE MATERIALIZED VIEW feed TO {TABLE} AS {feed} FROM events")
+    slow = "FROM numbers(30) SETTINGS max_block_size = 1, min_insert_block_size_rows = 1"
+    inserts = (
         f"INSERT INTO {TABLE} (namespace_id, run_id, start_time, _version) SELECT '{NAMESPACE}', toString(number),"
-        " now(), 1 + sleepEachRow(0.1) FROM numbers(30) SETTINGS max_block_size = 1, min_insert_block_size_rows = 1"
+        f" now(), 1 + sleepEachRow(0.1) {slow}",
+        f"INSERT INTO events SELECT number + 30, 1 + sleepEachRow(0.1) {slow}",
     )
 
-    def insert() -> None:
+    def insert(text: str) -> None:
         with plain(url) as connection:
-            connection.command(slow)
+            connection.command(text)
 
-    inserter = threading.Thread(target=insert, daemon=True)
-    inserter.start()
+    inserters = [threading.Thread(target=insert, args=(text,), daemon=True) for text in inserts]
+    for inserter in inserters:
+        inserter.start()
     running = "SELECT count() FROM system.processes WHERE query_kind = 'Insert' AND position(query, 'sleepEachRow') > 0"
-    wait_for(lambda: rows(url, running) == [(1,)])
+    wait_for(lambda: rows(url, running) == [(2,)])
     command("upgrade", url)
-    inserter.join(60)
+    for inserter in inserters:
+        inserter.join(60)
     command("finish", url)
-    assert len(stored(url)[0]) == 30
+    assert len(stored(url)[0]) == 60
 
 
 def test_the_plan_names_every_statement_of_the_run(clickhouse: Handle) -> None:

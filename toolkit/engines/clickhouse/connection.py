@@ -118,6 +118,8 @@ _REFUSED: Mapping[str, str] = {
     # Of all settings, or of the one that the text names.
     "readonly": "This account's profile has readonly = 1, so that no session may choose its settings: use readonly = 2."
     " Or a constraint of it keeps the one named here as it is: take that out.",
+    "SETTING_CONSTRAINT_VIOLATION": "A constraint of this account's profile does not let a session choose the setting"
+    " named here as this tool needs it: take that out.",
     # The driver asks before it sends settings of a session.
     "QUERY_CACHE_USED_WITH": "This account's profile has use_query_cache = 1, which no driver's first question bears:"
     " take it out, or set query_cache_nondeterministic_function_handling and query_cache_system_table_handling"

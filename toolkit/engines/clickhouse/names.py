@@ -12,6 +12,8 @@ CLAIMS = f"{PREFIX}claims"
 RUN = f"{PREFIX}run"
 JOURNAL = f"{PREFIX}journal"
 THROTTLE = f"{PREFIX}throttle"
+# All of them.
+OWN = (OTHER, CAPTURE, MARKS, LOCK, CLAIMS, RUN, JOURNAL, THROTTLE)
 # The row that proves a view: a deletion of a run that never was, in a namespace that cannot be.
 MARKER_NAMESPACE = "temporal-visibility"
 MARKER_RUN = "proof-of-capture"

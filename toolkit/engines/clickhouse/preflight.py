@@ -12,9 +12,11 @@ from typing import Any
 from toolkit.engines.clickhouse import clauses, dropping, replicas, shadow
 from toolkit.engines.clickhouse.inspect import STORING
 from toolkit.engines.clickhouse.layout import Placement
-from toolkit.engines.clickhouse.names import OTHER
+from toolkit.engines.clickhouse.names import OTHER, OWN
 from toolkit.engines.clickhouse.render import identifier, literal
 from toolkit.engines.clickhouse.shadow import VERSION
+from toolkit.engines.clickhouse.typemap import profile
+from toolkit.engines.clickhouse.versions import MIGRATIONS_TABLE, VERSION_TABLE
 from toolkit.engines.online import Problem
 from toolkit.errors import EngineError
 from toolkit.plan import Mode, Plan, Step
@@ -63,7 +65,7 @@ def check(
     """All problems of `plan` here, fatal ones first. `kills`: a failing mutation may be killed."""
     if not plan.steps:
         return ()
-    found = [*_server(ask, version, plan), *_rights(ask, granted, plan), *_mutations(ask, table, kills, plan)]
+    found = [*_server(ask, version, plan), *_rights(ask, granted, plan, table), *_mutations(ask, table, kills, plan)]
     found += [*_taken(ask, plan), *_used(ask, plan)]
     if placement.cluster is None:
         found += _alone(ask, plan)
@@ -87,19 +89,24 @@ def _server(ask: Ask, version: str, plan: Plan) -> Iterator[Problem]:
             yield Problem("TV4208", text, hint)
 
 
-def _rights(ask: Ask, granted: Granted, plan: Plan) -> Iterator[Problem]:
+def _rights(ask: Ask, granted: Granted, plan: Plan, table: str) -> Iterator[Problem]:
     rights = REBUILD_RIGHTS if plan.kept else RIGHTS
     database = ask("SELECT currentDatabase() AS v")[0]["v"]
-    place = f"{identifier(database)}.*"
+    touched = (table, profile().table, *OWN, VERSION_TABLE, MIGRATIONS_TABLE)
     try:
-        answers = {right: granted(f"CHECK GRANT {right} ON {place}") for right in rights.split(", ")}
+        missing = [right for right in rights.split(", ") if not _has(granted, right, identifier(database), touched)]
     except EngineError:
         # Older servers do not know the question.
         return
-    missing = [right for right, answer in answers.items() if answer.strip() == "0"]
     if missing:
-        hint = f"GRANT {', '.join(missing)} ON {database}.* TO …"
+        hint = f"GRANT {', '.join(missing)} ON {identifier(database)}.* TO …"
         yield Problem("TV5201", f"this account lacks {', '.join(missing)} on database {database}", hint)
+
+
+def _has(granted: Granted, right: str, database: str, tables: Sequence[str]) -> bool:
+    """On the whole database; or on all that a run touches, where somebody has taken out other tables."""
+    places = (["*"], [identifier(table) for table in tables])
+    return any(all(granted(f"CHECK GRANT {right} ON {database}.{name}").strip() != "0" for name in p) for p in places)
 
 
 def _made(plan: Plan) -> set[str]:

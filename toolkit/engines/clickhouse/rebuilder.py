@@ -12,6 +12,7 @@ from typing import Any
 
 from toolkit.engines.clickhouse.locks import ClickHouseLease
 from toolkit.engines.clickhouse.names import OTHER
+from toolkit.engines.clickhouse.shadow import SHOWN
 from toolkit.engines.rebuilding import Busy, Compared, Copied, Key, Ran, Replayed, Swapped, Tick
 from toolkit.errors import EngineError
 from toolkit.plan import Sql, Step
@@ -105,7 +106,7 @@ class ClickHouseRebuilder:
             if number:
                 self._repair(step, values, left)
             time.sleep(_ROUND_SECONDS * 2**number)
-            left = left & self._differing(step, values)
+            left = _still(left, self._differing(step, values))
         compared = self._rows(rows) if upto else self._number(_one(step, "size"), values)
         if left and _comparing(step).part == "compare kept":
             raise _meddled(step, left)
@@ -181,6 +182,13 @@ def _patience(error: EngineError) -> Busy:
 
 def _comparing(step: Step) -> Sql:
     return next(s for s in _sql(step) if s.part.startswith("compare"))
+
+
+def _still(before: frozenset[Marked], now: frozenset[Marked]) -> frozenset[Marked]:
+    """What differs in both looks. One that was cut short does not tell what else differs."""
+    if len(before) >= SHOWN:
+        return now
+    return before if len(now) >= SHOWN else before & now
 
 
 def _meddled(step: Step, left: Collection[Marked]) -> EngineError:

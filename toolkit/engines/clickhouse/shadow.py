@@ -98,11 +98,19 @@ def wait(pair: Pair, what: str) -> Sql:
     """How many inserts are under way that began before `what`."""
     return Sql(
         f"SELECT count() AS n FROM {everywhere(pair.cluster, 'system.processes')}\n"
-        f"WHERE query_kind IN ('Insert', 'AsyncInsertFlush') AND position(query, {literal(pair.live)}) > 0\n"
+        "WHERE query_kind IN ('Insert', 'AsyncInsertFlush')\n"
+        f"  AND arrayExists(t -> position(query, t) > 0, {_written(pair)})\n"
         "  AND now64(6, 'UTC') - toIntervalMillisecond(toUInt64(elapsed * 1000))\n"
         f"      < (SELECT min(at) FROM {MARKS} WHERE what = {literal(what)})",
         part="wait",
     )
+
+
+def _written(pair: Pair) -> str:
+    """The live table, and those from which some materialized view that names it reads: who writes there writes here."""
+    live, names = literal(pair.live), "SELECT groupArray(name) FROM system.tables WHERE"
+    views = f"{names} as_select != '' AND position(create_table_query, {live}) > 0"
+    return f"arrayPushBack(({names} hasAny(dependencies_table, ({views}))), {live})"
 
 
 def arrived(pair: Pair, what: str) -> tuple[Sql, ...]:
