@@ -53,7 +53,7 @@ from toolkit.engines.elasticsearch.transport import Answer
 from toolkit.engines.online import Entry
 from toolkit.engines.rebuilding import Copied
 from toolkit.errors import ConnectionFailed, EngineError, LockHeld, StoreChanged
-from toolkit.overlay import NO_OVERLAY
+from toolkit.overlay import NO_OVERLAY, Overlay
 from toolkit.plan import Plan, Request
 from toolkit.records import Record
 from toolkit.versions import find
@@ -664,9 +664,10 @@ def at_with(client: SearchClient, version: str, *words: str) -> None:
 
 
 @pytest.mark.parametrize("begun", [False, True], ids=["before", "begun"])
-def test_an_old_index_that_somebody_dropped_shuts_no_way(engine: Handle, begun: bool) -> None:
-    """A rollback does not begin, or does not go on after its swap was cut off; and the run can be finished, which lets
-    writers in."""
+def test_what_somebody_dropped_or_moved_shuts_no_way(engine: Handle, begun: bool) -> None:
+    """Without the old index a rollback does not begin, or does not go on after its swap was cut off; and the run can be
+    finished, which lets writers in. So it can where the new one was dropped, or the name moved back by hand: then the
+    old one stays."""
     version, name = prepared(engine, 20), name_of(engine)
     with opened(engine) as client:
         brought(client, version)
@@ -679,9 +680,19 @@ def test_an_old_index_that_somebody_dropped_shuts_no_way(engine: Handle, begun: 
     assert (ran.code, "TV4526" in ran.err, "`schema finish`" in ran.err) == (1, True, True), ran.err
     finished(engine)
     assert indices(engine) == [holder] != [name]
+    with opened(engine) as client:
+        brought(client, version, TWO_SHARDS)
+        newer = client.observe().names.holder
+        if begun:
+            cut_off_at_its_swap(engine, client, NO_OVERLAY)
+    back = {"actions": [{"remove": {"index": newer, "alias": name}}, {"add": {"index": holder, "alias": name}}]}
+    ask(engine, *(("DELETE", f"/{newer}") if begun else ("POST", "/_aliases", back)))
+    ran = temporal_visibility("schema", "finish", url_of(engine), "--yes")
+    assert ran.code == 0, ran.err
+    assert indices(engine) == ([] if begun else sorted([holder, newer]))
 
 
-def cut_off_at_its_swap(engine: Handle, client: SearchClient) -> None:
+def cut_off_at_its_swap(engine: Handle, client: SearchClient, before: Overlay = TWO_SHARDS) -> None:
     """A rollback that dies when it has refused writes, and nothing is asked any more."""
     send, name, dead = client._line.send, name_of(engine), list[str]()
 
@@ -692,7 +703,7 @@ def cut_off_at_its_swap(engine: Handle, client: SearchClient) -> None:
         return send(method, path, body, seconds)
 
     client._line.send = dying  # type: ignore[method-assign]
-    task = ways_back.rollback(chosen, client, released(), TWO_SHARDS)
+    task = ways_back.rollback(chosen, client, released(), before)
     with pytest.raises(ConnectionFailed):
         perform(client, task, lambda *_: None, time.monotonic, replace(QUICK, lease_seconds=1))
     client._line.send = send  # type: ignore[method-assign]

@@ -40,7 +40,9 @@ def check(ask: Ask, plan: Plan, observed: Observed) -> tuple[Problem, ...]:
         found += health(state, observed.names.holder)
         facts = next(iter(ask("GET", holder, None, ()).body.values()))
         # A plain rebuild that was cut off left a block of ours; the plan takes it back.
-        found += () if observed.interrupted else blocks(facts, observed.names.holder, mended(plan, observed))
+        # A plan that only drops other indices has nothing to do with blocks of this one.
+        free = observed.interrupted or _only_drops(plan)
+        found += () if free else blocks(facts, observed.names.holder, mended(plan, observed))
         if _copied(plan):
             found += pages(facts, observed.names.holder)
             found += late(facts, observed.names.holder)
@@ -126,6 +128,11 @@ def source(facts: Mapping[str, Any], index: str) -> Iterator[Problem]:
 def _copied(plan: Plan) -> bool:
     requests = [s for step in plan.steps for s in step.statements if isinstance(s, Request)]
     return any(request.path.startswith("/_reindex?") for request in requests)
+
+
+def _only_drops(plan: Plan) -> bool:
+    requests = [s for step in plan.steps for s in step.statements if isinstance(s, Request)]
+    return all(request.method == "DELETE" for request in requests)
 
 
 def pages(facts: Mapping[str, Any], index: str) -> Iterator[Problem]:

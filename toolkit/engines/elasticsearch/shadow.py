@@ -243,6 +243,11 @@ def drop_ours(name: str, uuid: str) -> Request:
     return Request("DELETE", render.path(name), {"made_of": uuid}, "if ours")
 
 
+def drop_unless_named(index: str, name: str) -> Request:
+    """Drop an index, but never while `name` leads to it."""
+    return Request("DELETE", render.path(index), {"name": name}, "unless named")
+
+
 def ours(found: Mapping[str, Json], name: str, uuid: str) -> bool:
     """Whether `GET /name` tells of an index that a run has made of the one with that number: the new one, which says so
     itself, or the clone. Somebody else's clone does not remember deletes as ours does."""
