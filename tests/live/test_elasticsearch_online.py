@@ -43,7 +43,7 @@ from toolkit.apply.actions import Action, CompareChunk, CopyChunk, Outcome, Swap
 from toolkit.apply.limits import Limits
 from toolkit.apply.lock import Heartbeat
 from toolkit.apply.runner import perform
-from toolkit.apply.task import Options
+from toolkit.apply.task import Options, Task
 from toolkit.definition import Definition
 from toolkit.engines import elasticsearch as chosen
 from toolkit.engines.elasticsearch import inspect, shadow
@@ -678,6 +678,9 @@ def test_what_somebody_dropped_or_moved_shuts_no_way(engine: Handle, begun: bool
     ask(engine, "DELETE", f"/{kept}")
     ran = temporal_visibility("schema", "rollback", url_of(engine), "--yes")
     assert (ran.code, "TV4526" in ran.err, "`schema finish`" in ran.err) == (1, True, True), ran.err
+    if begun:
+        with opened(engine) as client:
+            dying_at(client, lambda path, _: "_doc/plan" in path, ways_back.finish(chosen, client))
     finished(engine)
     assert indices(engine) == [holder] != [name]
     with opened(engine) as client:
@@ -693,18 +696,24 @@ def test_what_somebody_dropped_or_moved_shuts_no_way(engine: Handle, begun: bool
 
 
 def cut_off_at_its_swap(engine: Handle, client: SearchClient, before: Overlay = TWO_SHARDS) -> None:
-    """A rollback that dies when it has refused writes, and nothing is asked any more."""
-    send, name, dead = client._line.send, name_of(engine), list[str]()
+    """A rollback that dies when it has refused writes."""
+    name = name_of(engine)
+    task = ways_back.rollback(chosen, client, released(), before)
+    dying_at(client, lambda path, body: path == "/_aliases" and f"'{name}'" in str(body), task)
+    assert "index.blocks.write" in str(ask(engine, "GET", f"/{name}?flat_settings=true"))
+
+
+def dying_at(client: SearchClient, place: Callable[[str, Any], bool], task: Task) -> None:
+    """Begin `task`, which dies before the first request at that place: nothing is asked any more."""
+    send, dead = client._line.send, list[str]()
 
     def dying(method: str, path: str, body: Any = None, seconds: int = 90) -> Answer:
-        if dead or (path == "/_aliases" and f"'{name}'" in str(body)):
+        if dead or place(path, body):
             dead.append(path)
             raise ConnectionFailed("TV4002", "cut off")
         return send(method, path, body, seconds)
 
     client._line.send = dying  # type: ignore[method-assign]
-    task = ways_back.rollback(chosen, client, released(), before)
     with pytest.raises(ConnectionFailed):
         perform(client, task, lambda *_: None, time.monotonic, replace(QUICK, lease_seconds=1))
     client._line.send = send  # type: ignore[method-assign]
-    assert "index.blocks.write" in str(ask(engine, "GET", f"/{name}?flat_settings=true"))
