@@ -18,6 +18,7 @@ import pytest
 from tests.engines.handles import Handle
 from tests.engines.http import base, call
 from tests.engines.processes import wait_until
+from tests.support import journeys
 from tests.support.catalogs import released
 from tests.support.command import temporal_visibility
 from tests.support.online import killed_again_and_again
@@ -53,7 +54,7 @@ from toolkit.engines.elasticsearch.transport import Answer
 from toolkit.engines.online import Entry
 from toolkit.engines.rebuilding import Copied
 from toolkit.errors import ConnectionFailed, EngineError, LockHeld, StoreChanged
-from toolkit.overlay import NO_OVERLAY, Overlay
+from toolkit.overlay import NO_OVERLAY, Overlay, SearchSettings
 from toolkit.plan import Plan, Request
 from toolkit.records import Record
 from toolkit.versions import find
@@ -661,6 +662,22 @@ def test_what_is_added_meanwhile_is_kept_there_and_back(engine: Handle, alias: b
 def at_with(client: SearchClient, version: str, *words: str) -> None:
     have = client.observe().catalog.children(("properties",))
     assert have.keys() - chosen.catalog(find(version)).children(("properties",)).keys() == set(words)
+
+
+@pytest.mark.engines("elasticsearch")
+def test_an_overlay_that_is_taken_away_is_none_of_the_indexs_own_changes(engine: Handle) -> None:
+    """A rollback without it brings back what the index had, and is no failure."""
+    version, name = prepared(engine, 20), name_of(engine)
+    ask(engine, "PUT", f"/{name}/_settings", {"index.refresh_interval": "7s"})
+    wishes = Overlay(elasticsearch=SearchSettings(refresh_interval="9s"))
+    with journeys.opened(url_of(engine), wishes) as (_, client):
+        assert isinstance(client, SearchClient)
+        brought(client, version, wishes)
+    with opened(engine) as client:
+        task = ways_back.rollback(chosen, client, released(), TWO_SHARDS)
+        perform(client, task, lambda *_: None, time.monotonic, QUICK)
+    [facts] = ask(engine, "GET", f"/{name}?flat_settings=true").values()
+    assert facts["settings"]["index.refresh_interval"] == "7s"
 
 
 @pytest.mark.parametrize("begun", [False, True], ids=["before", "begun"])

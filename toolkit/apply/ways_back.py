@@ -41,8 +41,9 @@ def rollback(engine: Engine, client: Client, chain: Sequence[Definition], overla
         if fingerprint(after.catalog.without(newer)) == original.base:
             return ()
         seen = recognise(engine, after, chain, overlay).versions
+        labels = (engine.label(known) for known in chain if known.version in seen)
         # One that had drifted was no version, and what mended it on the way up need not be taken back.
-        if set(seen) & {*original.found, plan.wanted}:
+        if {*seen, *labels} & {*original.found, plan.wanted}:
             return ()
         return (f"the schema is {', '.join(seen) or 'no published version'}, and was {plan.wanted}",)
 

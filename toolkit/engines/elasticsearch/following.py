@@ -153,9 +153,9 @@ class Following:
         return next((dict(facts["mappings"]["properties"]) for facts in found.values()), {})
 
     def _settings(self, side: str) -> dict[str, Json]:
-        """Those of an index that are no business of ours."""
+        """Those of an index that are no business of ours, or only an overlay's."""
         [facts] = self.send(f"settings {side}").body.values()
-        found = inspect.own_settings(inspect.flat_settings(facts["settings"]), self.overlaid)
+        found = inspect.own_settings(inspect.flat_settings(facts["settings"]))
         return {name: value for name, value in found.items() if name not in _MANAGED}
 
     def note_settings(self, side: str = "source", target: str | None = None) -> None:
@@ -172,7 +172,7 @@ class Following:
             return
         page = self.books.read(f"settings~{self.target}")
         now = self._settings("source")
-        names = {*page.body, *now} if page.seq >= 0 else ()
+        names = {*page.body, *now} - {*self.overlaid} if page.seq >= 0 else ()
         changed: dict[str, Json] = {n: now.get(n) for n in names if now.get(n) != page.body.get(n)}
         if changed:
             self.send("settings", (400,), settings=changed)
