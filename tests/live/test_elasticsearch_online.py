@@ -43,7 +43,7 @@ from toolkit.apply import ways_back
 from toolkit.apply.actions import Action, CompareChunk, CopyChunk, Outcome, Swap
 from toolkit.apply.limits import Limits
 from toolkit.apply.lock import Heartbeat
-from toolkit.apply.runner import perform
+from toolkit.apply.runner import perform, upgrade_task
 from toolkit.apply.task import Options, Task
 from toolkit.definition import Definition
 from toolkit.engines import elasticsearch as chosen
@@ -734,3 +734,24 @@ def dying_at(client: SearchClient, place: Callable[[str, Any], bool], task: Task
     with pytest.raises(ConnectionFailed):
         perform(client, task, lambda *_: None, time.monotonic, replace(QUICK, lease_seconds=1))
     client._line.send = send  # type: ignore[method-assign]
+
+
+@pytest.mark.engines("elasticsearch")
+def test_a_plain_rebuild_that_was_cut_off_is_taken_back_until_its_last_request(engine: Handle) -> None:
+    """Also before there is a new index. Once the old one is gone there is no way back, and the same command goes on."""
+    version, name = prepared(engine, 20), name_of(engine)
+    last: list[bool] = []
+
+    def after_the_last(path: str, body: Any) -> bool:
+        last.append(path == "/_aliases" and "remove_index" in str(body))
+        return any(last[:-1])
+
+    for place in (lambda path, _: path == f"/{name}/_block/write", after_the_last):
+        with opened(engine) as client:
+            plan = planned(client, version, offline=True)
+            dying_at(client, place, upgrade_task(chosen, plan, find(version), NO_OVERLAY))
+        ran = temporal_visibility("schema", "rollback", url_of(engine), "--yes")
+        assert (ran.code, "TV4526" in ran.err) == ((1, True) if last else (0, False)), ran.err
+    ran = temporal_visibility("schema", "upgrade", url_of(engine), "--to", version, "--offline", "--yes")
+    assert ran.code == 0, ran.err
+    at(engine, version)

@@ -7,7 +7,7 @@ killed can be repeated or taken back; the last request drops the old index and n
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from toolkit.attributes import STATUS_NAMES, UNKNOWN_STATUS, Family, FieldType
 from toolkit.catalog import Catalog, Json
@@ -86,8 +86,9 @@ def _meta(store: SearchStore) -> Json:
 def cancel(store: SearchStore, begun: tuple[str, ...]) -> tuple[Request, ...]:
     """The requests that take unfinished rebuilds back: writes are let in again, whatever becomes of the rest; their
     indices go."""
-    drop = (render.drop_while(store.names.holder, begun),) if begun else ()
-    return (render.allow_writes(store.names.holder), *drop, _note(store, ()))
+    drops = (render.drop_while(store.names.holder, name) for name in begun)
+    opened, note = (replace(r, part="if there") for r in (render.allow_writes(store.names.holder), _note(store, ())))
+    return (opened, *drops, note)
 
 
 def _note(store: SearchStore, begun: tuple[str, ...]) -> Request:
