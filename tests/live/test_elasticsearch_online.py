@@ -664,6 +664,31 @@ def at_with(client: SearchClient, version: str, *words: str) -> None:
     assert have.keys() - chosen.catalog(find(version)).children(("properties",)).keys() == set(words)
 
 
+@pytest.mark.engines("opensearch")
+def test_a_plan_of_what_the_index_no_longer_has_is_refused(engine: Handle) -> None:
+    """Its new index would lack what was given to the old one since the plan was made; a new plan has it."""
+    version, name = prepared(engine, 20), name_of(engine)
+    with opened(engine) as client:
+        plans = [planned(client, version, offline=offline) for offline in (False, True)]
+        ask(engine, "PUT", f"/{name}/_settings", {"index.max_result_window": "20000"})
+        ask(engine, "POST", "/_aliases", {"actions": [{"add": {"index": name, "alias": f"{name}-mine"}}]})
+        for plan in plans:
+            with pytest.raises(StoreChanged, match="index/settings"):
+                perform(
+                    client,
+                    upgrade_task(chosen, plan, find(version), NO_OVERLAY),
+                    lambda *_: None,
+                    time.monotonic,
+                    QUICK,
+                )
+            task = ways_back.rollback(chosen, client, released(), TWO_SHARDS)
+            perform(client, task, lambda *_: None, time.monotonic, QUICK)
+        brought(client, version, offline=True)
+    [facts] = ask(engine, "GET", f"/{name}?flat_settings=true").values()
+    assert facts["settings"]["index.max_result_window"] == "20000"
+    assert set(facts["aliases"]) == {name, f"{name}-mine"}
+
+
 @pytest.mark.engines("elasticsearch")
 def test_an_overlay_that_is_taken_away_is_none_of_the_indexs_own_changes(engine: Handle) -> None:
     """A rollback without it brings back what the index had, and is no failure."""

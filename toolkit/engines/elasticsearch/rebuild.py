@@ -17,7 +17,7 @@ from toolkit.engines.elasticsearch import store as stores
 from toolkit.engines.elasticsearch.layout import label
 from toolkit.engines.elasticsearch.store import SearchStore
 from toolkit.engines.elasticsearch.typemap import Conversion, Layout, Profile, Statuses, Times
-from toolkit.plan import Request
+from toolkit.plan import Expect, Request
 
 # Fields whose values are made by scripts: those of Elasticsearch, and those of OpenSearch.
 COMPUTED = ("runtime", "derived")
@@ -66,6 +66,11 @@ def rebuild(
         render.aliases([*dropped, *moved]),
     )
     return Rebuild(shadow, statements, cancel(store, begun))
+
+
+def unchanged(store: SearchStore, *parts: str) -> tuple[Expect, ...]:
+    """That these parts of what the new index takes over are still as the plan has them; see `Kept`."""
+    return tuple(Expect(("index", part), dict(getattr(store.kept, part))) for part in parts)
 
 
 def refresh_interval(store: SearchStore, settings: Mapping[str, Json]) -> Json:

@@ -158,7 +158,9 @@ def _steps(work: _Work) -> tuple[Step, ...]:
         Step(
             "rebuild.create", f"Create {fresh} beside {store.names.holder}, at label {work.label}",
             plain.reason, StepClass.METADATA, NO_LOCK, (render.create_index(fresh, work.body),),
-            (render.delete_index(fresh),), (), plain.objects, needs=here,
+            (render.delete_index(fresh),), (), plain.objects,
+            # All else is followed while it runs.
+            needs=(*here, *rebuild.unchanged(store, "settings", "meta", "more")),
         ),
         Step(
             "rebuild.copy", f"Copy {store.names.holder} into {fresh}, window by window of its sequence numbers",
