@@ -219,6 +219,26 @@ def test_deleted_documents_never_come_back(engine: Handle, alias: bool) -> None:
         assert {hit["_id"]: hit["_version"] for hit in found} == alive
 
 
+@pytest.mark.engines("elasticsearch")
+def test_a_clone_that_is_not_whole_at_once_is_waited_for(engine: Handle) -> None:
+    """As where the file system shares no files, so that all are copied."""
+    version = prepared(engine, 20)
+    with opened(engine) as client:
+        send = client._line.send
+
+        def slowly(method: str, path: str, body: Any = None, seconds: int = 90) -> Answer:
+            if "/_clone/" not in path:
+                return send(method, path, body, seconds)
+            held = {"settings": {**body["settings"], "index.routing.allocation.enable": "none"}}
+            # As the server answers after half a minute.
+            answer = send(method, f"{path}?wait_for_active_shards=0", held, seconds).body
+            ask(engine, "PUT", f"/{path.rpartition('/')[2]}/_settings", {"index.routing.allocation.enable": None})
+            return Answer(200, {**answer, "shards_acknowledged": False})
+
+        client._line.send = slowly  # type: ignore[method-assign]
+        brought(client, version)
+
+
 def test_a_name_that_somebody_moved_stops_the_run(engine: Handle) -> None:
     """Nothing is done to where it leads now; what the run had done is taken back."""
     version, name = prepared(engine, 200, alias=True), name_of(engine)

@@ -268,6 +268,12 @@ def healthy(index: str) -> Request:
     return Request("GET", f"{render.path('_cluster', 'health', index)}{way}", None, "health")
 
 
+def started(index: str) -> Request:
+    """Wait until the primaries of an index are there."""
+    way = f"?wait_for_status=yellow&timeout={GREEN_SECONDS}s"
+    return Request("GET", f"{render.path('_cluster', 'health', index)}{way}")
+
+
 def filled(request: Request, values: Mapping[str, Json]) -> Request:
     """The request with its `%(name)s` filled in: a text that is nothing else becomes the value itself."""
     path = request.path
