@@ -239,6 +239,25 @@ def test_a_clone_that_is_not_whole_at_once_is_waited_for(engine: Handle) -> None
         brought(client, version)
 
 
+@pytest.mark.engines("opensearch")
+def test_documents_with_a_routing_are_deleted_in_the_shard_that_has_them(engine: Handle) -> None:
+    """Temporal gives none; an alias of an operator's may."""
+    version, name = prepared(engine, 20), name_of(engine)
+    for number in range(8):
+        path = f"/{name}/_doc/w~{number}?routing={number}&version=5&version_type=external"
+        ask(engine, "PUT", path, {"RunId": str(number)})
+    gone: list[str] = []
+
+    def act(action: Action, outcome: Outcome | None) -> None:
+        while isinstance(action, CompareChunk) and len(gone) < 8:
+            way = f"?routing={len(gone)}&version=6&version_type=external"
+            gone.append(ask(engine, "DELETE", f"/{name}/_doc/w~{len(gone)}{way}")["result"])
+
+    with opened(engine) as client:
+        brought(client, version, Overlay(elasticsearch=SearchSettings(shards=3)), watching(act))
+        assert (gone, client.count()) == (["deleted"] * 8, 20)
+
+
 def test_a_name_that_somebody_moved_stops_the_run(engine: Handle) -> None:
     """Nothing is done to where it leads now; what the run had done is taken back."""
     version, name = prepared(engine, 200, alias=True), name_of(engine)

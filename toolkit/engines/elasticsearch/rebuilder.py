@@ -118,7 +118,7 @@ class SearchRebuilder:
         end = begin + max(1, rows * SCALE * len(cells) // total)
         compared, wrong = sides.compare(cells[begin:end])
         last = None if end >= len(cells) else (str(end),)
-        return Compared(last, compared, (time.monotonic() - began) / SCALE, tuple((id,) for id in wrong))
+        return Compared(last, compared, (time.monotonic() - began) / SCALE, tuple((id,) for id, _ in wrong))
 
     def _replay(self, step: Step, keys: int) -> Replayed:
         began = time.monotonic()
