@@ -156,13 +156,13 @@ def test_what_cannot_be_done_in_place_is_one_rebuild(start: str, end: str, kind:
         ]
     }
     # Taking it back lets writers in, and drops the new index only while the old one is there.
-    assert step.reverse[0] == Request("PUT", "/visibility/_settings", {"index": {"blocks.write": None}})
+    assert step.reverse[0] == Request("PUT", "/visibility/_settings", {"index": {"blocks.write": None}}, "if there")
     assert step.reverse[1] == Request("POST", "/_aliases", {
         "actions": [
             {"remove": {"index": "visibility", "alias": "visibility-no-such-alias", "must_exist": False}},
             {"remove_index": {"index": f"visibility-{end}"}},
         ]
-    })  # fmt: skip
+    }, "if there")  # fmt: skip
 
 
 def test_a_rebuild_takes_everything_of_the_users_along() -> None:
@@ -226,7 +226,8 @@ def test_an_unfinished_rebuild_that_nobody_wants_any_more_is_taken_back() -> Non
     left = store(engine.catalog(NEWEST), LABELS[-1], rebuilding=("visibility-v13",))
     found = steps(left, NEWEST)
     assert [s.id for s in found] == ["rebuild.cancel"]
-    assert Request("PUT", "/visibility/_settings", {"index": {"blocks.write": None}}) in requests(found[0])
+    opened = Request("PUT", "/visibility/_settings", {"index": {"blocks.write": None}}, "if there")
+    assert opened in requests(found[0])
     assert not found[0].is_done(left.view())
     assert found[0].is_done(replace(left, rebuilding=(), interrupted=False).view())
 

@@ -18,6 +18,7 @@ import pytest
 from tests.engines.handles import Handle
 from tests.engines.http import base, call
 from tests.engines.processes import wait_until
+from tests.support import journeys
 from tests.support.catalogs import released
 from tests.support.command import temporal_visibility
 from tests.support.online import killed_again_and_again
@@ -42,8 +43,8 @@ from toolkit.apply import ways_back
 from toolkit.apply.actions import Action, CompareChunk, CopyChunk, Outcome, Swap
 from toolkit.apply.limits import Limits
 from toolkit.apply.lock import Heartbeat
-from toolkit.apply.runner import perform
-from toolkit.apply.task import Options
+from toolkit.apply.runner import perform, upgrade_task
+from toolkit.apply.task import Options, Task
 from toolkit.definition import Definition
 from toolkit.engines import elasticsearch as chosen
 from toolkit.engines.elasticsearch import inspect, shadow
@@ -53,7 +54,7 @@ from toolkit.engines.elasticsearch.transport import Answer
 from toolkit.engines.online import Entry
 from toolkit.engines.rebuilding import Copied
 from toolkit.errors import ConnectionFailed, EngineError, LockHeld, StoreChanged
-from toolkit.overlay import NO_OVERLAY
+from toolkit.overlay import NO_OVERLAY, Overlay, SearchSettings
 from toolkit.plan import Plan, Request
 from toolkit.records import Record
 from toolkit.versions import find
@@ -216,6 +217,45 @@ def test_deleted_documents_never_come_back(engine: Handle, alias: bool) -> None:
             "hits"
         ]
         assert {hit["_id"]: hit["_version"] for hit in found} == alive
+
+
+@pytest.mark.engines("elasticsearch")
+def test_a_clone_that_is_not_whole_at_once_is_waited_for(engine: Handle) -> None:
+    """As where the file system shares no files, so that all are copied."""
+    version = prepared(engine, 20)
+    with opened(engine) as client:
+        send = client._line.send
+
+        def slowly(method: str, path: str, body: Any = None, seconds: int = 90) -> Answer:
+            if "/_clone/" not in path:
+                return send(method, path, body, seconds)
+            held = {"settings": {**body["settings"], "index.routing.allocation.enable": "none"}}
+            # As the server answers after half a minute.
+            answer = send(method, f"{path}?wait_for_active_shards=0", held, seconds).body
+            ask(engine, "PUT", f"/{path.rpartition('/')[2]}/_settings", {"index.routing.allocation.enable": None})
+            return Answer(200, {**answer, "shards_acknowledged": False})
+
+        client._line.send = slowly  # type: ignore[method-assign]
+        brought(client, version)
+
+
+@pytest.mark.engines("opensearch")
+def test_documents_with_a_routing_are_deleted_in_the_shard_that_has_them(engine: Handle) -> None:
+    """Temporal gives none; an alias of an operator's may."""
+    version, name = prepared(engine, 20), name_of(engine)
+    for number in range(8):
+        path = f"/{name}/_doc/w~{number}?routing={number}&version=5&version_type=external"
+        ask(engine, "PUT", path, {"RunId": str(number)})
+    gone: list[str] = []
+
+    def act(action: Action, outcome: Outcome | None) -> None:
+        while isinstance(action, CompareChunk) and len(gone) < 8:
+            way = f"?routing={len(gone)}&version=6&version_type=external"
+            gone.append(ask(engine, "DELETE", f"/{name}/_doc/w~{len(gone)}{way}")["result"])
+
+    with opened(engine) as client:
+        brought(client, version, Overlay(elasticsearch=SearchSettings(shards=3)), watching(act))
+        assert (gone, client.count()) == (["deleted"] * 8, 20)
 
 
 def test_a_name_that_somebody_moved_stops_the_run(engine: Handle) -> None:
@@ -663,10 +703,52 @@ def at_with(client: SearchClient, version: str, *words: str) -> None:
     assert have.keys() - chosen.catalog(find(version)).children(("properties",)).keys() == set(words)
 
 
+@pytest.mark.engines("opensearch")
+def test_a_plan_of_what_the_index_no_longer_has_is_refused(engine: Handle) -> None:
+    """Its new index would lack what was given to the old one since the plan was made; a new plan has it."""
+    version, name = prepared(engine, 20), name_of(engine)
+    with opened(engine) as client:
+        plans = [planned(client, version, offline=offline) for offline in (False, True)]
+        ask(engine, "PUT", f"/{name}/_settings", {"index.max_result_window": "20000"})
+        ask(engine, "POST", "/_aliases", {"actions": [{"add": {"index": name, "alias": f"{name}-mine"}}]})
+        for plan in plans:
+            with pytest.raises(StoreChanged, match="index/settings"):
+                perform(
+                    client,
+                    upgrade_task(chosen, plan, find(version), NO_OVERLAY),
+                    lambda *_: None,
+                    time.monotonic,
+                    QUICK,
+                )
+            task = ways_back.rollback(chosen, client, released(), TWO_SHARDS)
+            perform(client, task, lambda *_: None, time.monotonic, QUICK)
+        brought(client, version, offline=True)
+    [facts] = ask(engine, "GET", f"/{name}?flat_settings=true").values()
+    assert facts["settings"]["index.max_result_window"] == "20000"
+    assert set(facts["aliases"]) == {name, f"{name}-mine"}
+
+
+@pytest.mark.engines("elasticsearch")
+def test_an_overlay_that_is_taken_away_is_none_of_the_indexs_own_changes(engine: Handle) -> None:
+    """A rollback without it brings back what the index had, and is no failure."""
+    version, name = prepared(engine, 20), name_of(engine)
+    ask(engine, "PUT", f"/{name}/_settings", {"index.refresh_interval": "7s"})
+    wishes = Overlay(elasticsearch=SearchSettings(refresh_interval="9s"))
+    with journeys.opened(url_of(engine), wishes) as (_, client):
+        assert isinstance(client, SearchClient)
+        brought(client, version, wishes)
+    with opened(engine) as client:
+        task = ways_back.rollback(chosen, client, released(), TWO_SHARDS)
+        perform(client, task, lambda *_: None, time.monotonic, QUICK)
+    [facts] = ask(engine, "GET", f"/{name}?flat_settings=true").values()
+    assert facts["settings"]["index.refresh_interval"] == "7s"
+
+
 @pytest.mark.parametrize("begun", [False, True], ids=["before", "begun"])
-def test_an_old_index_that_somebody_dropped_shuts_no_way(engine: Handle, begun: bool) -> None:
-    """A rollback does not begin, or does not go on after its swap was cut off; and the run can be finished, which lets
-    writers in."""
+def test_what_somebody_dropped_or_moved_shuts_no_way(engine: Handle, begun: bool) -> None:
+    """Without the old index a rollback does not begin, or does not go on after its swap was cut off; and the run can be
+    finished, which lets writers in. So it can where the new one was dropped, or the name moved back by hand: then the
+    old one stays."""
     version, name = prepared(engine, 20), name_of(engine)
     with opened(engine) as client:
         brought(client, version)
@@ -677,23 +759,63 @@ def test_an_old_index_that_somebody_dropped_shuts_no_way(engine: Handle, begun: 
     ask(engine, "DELETE", f"/{kept}")
     ran = temporal_visibility("schema", "rollback", url_of(engine), "--yes")
     assert (ran.code, "TV4526" in ran.err, "`schema finish`" in ran.err) == (1, True, True), ran.err
+    if begun:
+        with opened(engine) as client:
+            dying_at(client, lambda path, _: "_doc/plan" in path, ways_back.finish(chosen, client))
     finished(engine)
     assert indices(engine) == [holder] != [name]
+    with opened(engine) as client:
+        brought(client, version, TWO_SHARDS)
+        newer = client.observe().names.holder
+        if begun:
+            cut_off_at_its_swap(engine, client, NO_OVERLAY)
+    back = {"actions": [{"remove": {"index": newer, "alias": name}}, {"add": {"index": holder, "alias": name}}]}
+    ask(engine, *(("DELETE", f"/{newer}") if begun else ("POST", "/_aliases", back)))
+    ran = temporal_visibility("schema", "finish", url_of(engine), "--yes")
+    assert ran.code == 0, ran.err
+    assert indices(engine) == ([] if begun else sorted([holder, newer]))
 
 
-def cut_off_at_its_swap(engine: Handle, client: SearchClient) -> None:
-    """A rollback that dies when it has refused writes, and nothing is asked any more."""
-    send, name, dead = client._line.send, name_of(engine), list[str]()
+def cut_off_at_its_swap(engine: Handle, client: SearchClient, before: Overlay = TWO_SHARDS) -> None:
+    """A rollback that dies when it has refused writes."""
+    name = name_of(engine)
+    task = ways_back.rollback(chosen, client, released(), before)
+    dying_at(client, lambda path, body: path == "/_aliases" and f"'{name}'" in str(body), task)
+    assert "index.blocks.write" in str(ask(engine, "GET", f"/{name}?flat_settings=true"))
+
+
+def dying_at(client: SearchClient, place: Callable[[str, Any], bool], task: Task) -> None:
+    """Begin `task`, which dies before the first request at that place: nothing is asked any more."""
+    send, dead = client._line.send, list[str]()
 
     def dying(method: str, path: str, body: Any = None, seconds: int = 90) -> Answer:
-        if dead or (path == "/_aliases" and f"'{name}'" in str(body)):
+        if dead or place(path, body):
             dead.append(path)
             raise ConnectionFailed("TV4002", "cut off")
         return send(method, path, body, seconds)
 
     client._line.send = dying  # type: ignore[method-assign]
-    task = ways_back.rollback(chosen, client, released(), TWO_SHARDS)
     with pytest.raises(ConnectionFailed):
         perform(client, task, lambda *_: None, time.monotonic, replace(QUICK, lease_seconds=1))
     client._line.send = send  # type: ignore[method-assign]
-    assert "index.blocks.write" in str(ask(engine, "GET", f"/{name}?flat_settings=true"))
+
+
+@pytest.mark.engines("elasticsearch")
+def test_a_plain_rebuild_that_was_cut_off_is_taken_back_until_its_last_request(engine: Handle) -> None:
+    """Also before there is a new index. Once the old one is gone there is no way back, and the same command goes on."""
+    version, name = prepared(engine, 20), name_of(engine)
+    last: list[bool] = []
+
+    def after_the_last(path: str, body: Any) -> bool:
+        last.append(path == "/_aliases" and "remove_index" in str(body))
+        return any(last[:-1])
+
+    for place in (lambda path, _: path == f"/{name}/_block/write", after_the_last):
+        with opened(engine) as client:
+            plan = planned(client, version, offline=True)
+            dying_at(client, place, upgrade_task(chosen, plan, find(version), NO_OVERLAY))
+        ran = temporal_visibility("schema", "rollback", url_of(engine), "--yes")
+        assert (ran.code, "TV4526" in ran.err) == ((1, True) if last else (0, False)), ran.err
+    ran = temporal_visibility("schema", "upgrade", url_of(engine), "--to", version, "--offline", "--yes")
+    assert ran.code == 0, ran.err
+    at(engine, version)

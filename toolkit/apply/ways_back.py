@@ -41,8 +41,9 @@ def rollback(engine: Engine, client: Client, chain: Sequence[Definition], overla
         if fingerprint(after.catalog.without(newer)) == original.base:
             return ()
         seen = recognise(engine, after, chain, overlay).versions
+        labels = (engine.label(known) for known in chain if known.version in seen)
         # One that had drifted was no version, and what mended it on the way up need not be taken back.
-        if set(seen) & {*original.found, plan.wanted}:
+        if {*seen, *labels} & {*original.found, plan.wanted}:
             return ()
         return (f"the schema is {', '.join(seen) or 'no published version'}, and was {plan.wanted}",)
 
@@ -77,7 +78,8 @@ def finish(engine: Engine, client: Client) -> Task:
     original = plan_json.load(run.plan)
     now = fingerprint(observed.catalog)
     # An attempt of the rollback's swap may have left something behind.
-    swaps = [step for step in plan_json.load(instead.plan).steps if step.mode is Mode.SWAP] if instead else []
+    left = instead or _abandoned(client, run)
+    swaps = [step for step in plan_json.load(left.plan).steps if step.mode is Mode.SWAP] if left else []
     steps = (*(_reversed(step) for step in swaps if step.reverse), *original.finish)
     plan = replace(original, base=now, goal=now, steps=steps, rollback=(), abandon=(), finish=())
 
@@ -120,6 +122,12 @@ def _kept(engine: Engine, client: Client, observed: Observed) -> tuple[Run, Run 
     if old is None:
         raise ToolkitError("TV5109", "there is nothing to finish: no old data is kept", "`schema runs` lists all runs.")
     return old, given_up
+
+
+def _abandoned(client: Client, old: Run) -> Run | None:
+    """The rollback of `old` that was given up last, where what gave it up died before it began."""
+    last = client.journal().runs()[-1] if isinstance(client, Coordinated) else old
+    return last if (last.kind, last.of, last.status) == ("rollback", old.id, "abandoned") else None
 
 
 def _whole(client: Client) -> bool:

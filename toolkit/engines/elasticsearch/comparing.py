@@ -15,6 +15,7 @@ from toolkit.catalog import Json
 from toolkit.engines.elasticsearch import shadow
 from toolkit.engines.elasticsearch.following import Following
 from toolkit.engines.elasticsearch.refusals import failed
+from toolkit.engines.elasticsearch.shadow import Key
 from toolkit.engines.elasticsearch.slices import (
     RUNS,
     Batch,
@@ -76,12 +77,12 @@ class Comparing:
         queries += [{"terms": {"RunId": more[at : at + shadow.PAGE]}} for at in range(0, len(more), shadow.PAGE)]
         return sum(self._mend(query)[0] for query in queries)
 
-    def compare(self, slices: Sequence[Slice]) -> tuple[int, list[str]]:
-        """Follow, reconcile and compare these slices: how many documents, and the ids that are not equal."""
+    def compare(self, slices: Sequence[Slice]) -> tuple[int, list[Key]]:
+        """Follow, reconcile and compare these slices: how many documents, and those that are not equal."""
         self.work.follow()
         self.work.send("refresh target")
         rows = sum(source.count for source, _ in self._counting(slices))
-        doubtful: dict[str, int] = {}
+        doubtful: dict[Key, int] = {}
         for batch in self._suspicious(slices):
             doubtful |= self._mend(together(batch))[1]
         if not doubtful:
@@ -89,12 +90,12 @@ class Comparing:
         self.work.follow()
         return rows, self.work.wrong(doubtful)
 
-    def _mend(self, query: Json) -> tuple[int, dict[str, int]]:
+    def _mend(self, query: Json) -> tuple[int, dict[Key, int]]:
         """Delete from the target what the source no longer has of these documents; how many that was, and which the
         target lacks or has in another version."""
         left, right = self._sides(lambda side: self._listed(side, query))
-        gone = self._drop({id: version for id, version in right.items() if id not in left})
-        return gone, {id: version for id, version in left.items() if right.get(id) != version}
+        gone = self._drop({key: version for key, version in right.items() if key not in left})
+        return gone, {key: version for key, version in left.items() if right.get(key) != version}
 
     def _superfluous(self, batch: Batch) -> list[str]:
         """The run ids in these slices of which the target has more documents than the source."""
@@ -141,15 +142,15 @@ class Comparing:
             source, target = pool.map(ask, ("source", "target"))
             return source, target
 
-    def _listed(self, side: str, query: Json) -> dict[str, int]:
-        """Id → version of the documents that `query` finds."""
-        found: dict[str, int] = {}
+    def _listed(self, side: str, query: Json) -> dict[Key, int]:
+        """The documents that `query` finds, and their versions."""
+        found: dict[Key, int] = {}
         request = shadow.filled(shadow.part(self.work.statements, f"list {side}"), {"together": query})
         assert isinstance(request.body, dict)
         body = request.body
         while True:
             hits = self.work.ask(request.method, request.path, body, ()).body["hits"]["hits"]
-            found |= {hit["_id"]: int(hit["_version"]) for hit in hits}
+            found |= {shadow.key(hit): int(hit["_version"]) for hit in hits}
             if len(hits) < shadow.PAGE:
                 return found
             body = {**body, "search_after": hits[-1]["sort"]}
@@ -167,22 +168,22 @@ class Comparing:
             composite = {**body["aggs"]["runs"]["composite"], "after": runs["after_key"]}
             body = {**body, "aggs": {"runs": {"composite": composite}}}
 
-    def _drop(self, extra: Mapping[str, int]) -> int:
+    def _drop(self, extra: Mapping[Key, int]) -> int:
         """Delete from the target what the source has not, not even unseen; never one that has a newer version."""
         live = self.work.versions("live", extra)
-        gone = {id: version for id, version in extra.items() if id not in live}
+        gone = {key: version for key, version in extra.items() if key not in live}
         self.work.lease.check()
         for written in self.work.bulk(self._deletions(gone)):
             if written.status not in (200, 404, 409):
                 raise failed("TV4513", f"{self.work.target} refused a delete", self.work.target, written.reason, "")
         return len(gone)
 
-    def _deletions(self, gone: Mapping[str, int]) -> Iterator[dict[str, Any]]:
-        for id, version in gone.items():
+    def _deletions(self, gone: Mapping[Key, int]) -> Iterator[dict[str, Any]]:
+        for (id, routing), version in gone.items():
             body = shadow.filled(
                 shadow.part(self.work.statements, "delete"), {"writer": self.work.writer, "id": id, "version": version}
             ).body
             assert isinstance(body, dict)
             [facts] = body.values()
             assert isinstance(facts, dict)
-            yield {"_op_type": "delete", **facts}
+            yield {"_op_type": "delete", **facts, **shadow.routed(routing)}

@@ -63,6 +63,8 @@ class Executing:
             self._create(request)
         elif request.part == "if ours":
             self._drop_ours(request)
+        elif request.part == "unless named":
+            self._drop_unless_named(request)
         elif blocking.refuses(request):
             blocking.refuse(self._ask, request, _index(request), check)
         elif request.part == "health":
@@ -98,6 +100,12 @@ class Executing:
         found = self._ask("GET", request.path, None, (404,)).body
         assert isinstance(request.body, dict)
         if shadow.ours(found, unquote(request.path[1:]), str(request.body["made_of"])):
+            self._ask(request.method, request.path, None, (404,))
+
+    def _drop_unless_named(self, request: Request) -> None:
+        assert isinstance(request.body, dict)
+        found = self._ask("GET", f"{request.path}/_alias", None, (404,)).body.get(unquote(request.path[1:])) or {}
+        if request.body["name"] not in found.get("aliases", ()):
             self._ask(request.method, request.path, None, (404,))
 
     def _copy(self, request: Request, check: Callable[[], None]) -> None:

@@ -14,6 +14,7 @@ from toolkit.engines.elasticsearch import inspect, rebuild, render, shadow
 from toolkit.engines.elasticsearch.books import Ask, Books, SearchLease
 from toolkit.engines.elasticsearch.names import WRITER
 from toolkit.engines.elasticsearch.refusals import failed, full
+from toolkit.engines.elasticsearch.shadow import Key
 from toolkit.engines.elasticsearch.transport import Answer, TooBusy
 from toolkit.engines.elasticsearch.transport import Outcome as Written
 from toolkit.errors import EngineError
@@ -153,9 +154,9 @@ class Following:
         return next((dict(facts["mappings"]["properties"]) for facts in found.values()), {})
 
     def _settings(self, side: str) -> dict[str, Json]:
-        """Those of an index that are no business of ours."""
+        """Those of an index that are no business of ours, or only an overlay's."""
         [facts] = self.send(f"settings {side}").body.values()
-        found = inspect.own_settings(inspect.flat_settings(facts["settings"]), self.overlaid)
+        found = inspect.own_settings(inspect.flat_settings(facts["settings"]))
         return {name: value for name, value in found.items() if name not in _MANAGED}
 
     def note_settings(self, side: str = "source", target: str | None = None) -> None:
@@ -172,7 +173,7 @@ class Following:
             return
         page = self.books.read(f"settings~{self.target}")
         now = self._settings("source")
-        names = {*page.body, *now} if page.seq >= 0 else ()
+        names = {*page.body, *now} - {*self.overlaid} if page.seq >= 0 else ()
         changed: dict[str, Json] = {n: now.get(n) for n in names if now.get(n) != page.body.get(n)}
         if changed:
             self.send("settings", (400,), settings=changed)
@@ -228,36 +229,39 @@ class Following:
         while True:
             answer = self.send("changed", shard=int(shard), after=after, upto=upto)
             hits = answer.body["hits"]["hits"]
-            wrong = self.wrong({hit["_id"]: hit["_version"] for hit in hits})
+            wrong = self.wrong({shadow.key(hit): hit["_version"] for hit in hits})
             if wrong:
                 raise EngineError(
                     "TV4512",
-                    f"document {wrong[0][:120]!r} did not arrive in {self.target} with its version",
+                    f"document {wrong[0][0][:120]!r} did not arrive in {self.target} with its version",
                     "Was it deleted and written again with a lower version? `schema rollback` takes the copy back.",
                 )
             if len(hits) < shadow.PAGE:
                 return
             after = hits[-1]["sort"][0]
 
-    def wrong(self, wanted: Mapping[str, int]) -> list[str]:
-        """Ids of `wanted` that the target does not have in that version, although the source still has."""
+    def wrong(self, wanted: Mapping[Key, int]) -> list[Key]:
+        """Those of `wanted` that the target does not have in that version, although the source still has."""
         have = self.versions("arrived", wanted)
-        doubtful = [id for id, version in wanted.items() if have.get(id) != version]
+        doubtful = [key for key, version in wanted.items() if have.get(key) != version]
         live = self.versions("live", doubtful)
-        return [id for id in doubtful if live.get(id) == wanted[id]]
+        return [key for key in doubtful if live.get(key) == wanted[key]]
 
-    def versions(self, part: str, ids: Iterable[str]) -> dict[str, int]:
+    def versions(self, part: str, keys: Iterable[Key]) -> dict[Key, int]:
         """The versions of these documents at this moment; those that are not there are left out. TooBusy where the
         server cannot tell, for want of a shard: that is no sign of a delete."""
-        known, found = list(ids), {}
+        known, found = list(keys), {}
         for start in range(0, len(known), shadow.PAGE):
-            asked: list[Json] = [*known[start : start + shadow.PAGE]]
-            for doc in self.send(part, ids=asked).body["docs"]:
+            some = known[start : start + shadow.PAGE]
+            docs: list[Json] = [{"_id": id, **shadow.routed(routing)} for id, routing in some]
+            # Plans that an earlier release wrote down ask for ids alone.
+            answer = self.send(part, docs=docs, ids=[id for id, _ in some])
+            for key, doc in zip(some, answer.body["docs"], strict=True):
                 if "error" in doc:
                     why = Answer(503, {"error": doc["error"]}).reason
-                    raise TooBusy("TV4003", f"document {doc['_id'][:120]!r} cannot be looked at: {why[:400]}")
+                    raise TooBusy("TV4003", f"document {key[0][:120]!r} cannot be looked at: {why[:400]}")
                 if doc.get("found"):
-                    found[doc["_id"]] = int(doc["_version"])
+                    found[key] = int(doc["_version"])
         return found
 
     def counts(self) -> tuple[int, int]:

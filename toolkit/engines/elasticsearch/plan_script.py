@@ -151,7 +151,7 @@ def _step(number: int, step: Step) -> Iterator[str]:
     for place, request in enumerate(requests, 1):
         if waits and place == len(requests):
             yield "last=yes"
-        yield from _request(request, "404" if request.method == "DELETE" else "")
+        yield from _request(request, "404" if request.method == "DELETE" or request.part == "if there" else "")
     if waits:
         yield "back= last="
 

@@ -246,6 +246,7 @@ def _rebuild(
             *(Expect(("catalog", "settings", name), value) for name, value in goal.children(("settings",)).items()),
         ),
         tuple(sorted({d.path[1] for d in changed if len(d.path) > 1})),
+        needs=rebuilds.unchanged(store, "properties", "settings", "aliases", "meta", "more", "named"),
     )
 
 

@@ -10,7 +10,7 @@ from toolkit.catalog import Json
 from toolkit.engines.elasticsearch import forming, render, rights, shadow
 from toolkit.engines.elasticsearch.books import Ask
 from toolkit.engines.elasticsearch.forming import NEVER
-from toolkit.engines.elasticsearch.inspect import flat_settings
+from toolkit.engines.elasticsearch.inspect import flat_settings, meta
 from toolkit.engines.elasticsearch.rebuild import COMPUTED
 from toolkit.engines.elasticsearch.render import NO_PIPELINE
 from toolkit.engines.elasticsearch.store import SearchStore
@@ -39,8 +39,11 @@ def check(ask: Ask, plan: Plan, observed: Observed) -> tuple[Problem, ...]:
         state = ask("GET", f"/_cluster/health{holder}", None, (403, 408)).body
         found += health(state, observed.names.holder)
         facts = next(iter(ask("GET", holder, None, ()).body.values()))
+        found += replaced(plan, facts, observed.names.holder)
         # A plain rebuild that was cut off left a block of ours; the plan takes it back.
-        found += () if observed.interrupted else blocks(facts, observed.names.holder, mended(plan, observed))
+        # A plan that only drops other indices has nothing to do with blocks of this one.
+        free = observed.interrupted or _only_drops(plan)
+        found += () if free else blocks(facts, observed.names.holder, mended(plan, observed))
         if _copied(plan):
             found += pages(facts, observed.names.holder)
             found += late(facts, observed.names.holder)
@@ -128,6 +131,11 @@ def _copied(plan: Plan) -> bool:
     return any(request.path.startswith("/_reindex?") for request in requests)
 
 
+def _only_drops(plan: Plan) -> bool:
+    requests = [s for step in plan.steps for s in step.statements if isinstance(s, Request)]
+    return all(request.method == "DELETE" for request in requests)
+
+
 def pages(facts: Mapping[str, Any], index: str) -> Iterator[Problem]:
     """Documents are read so many at once."""
     most = flat_settings(facts.get("settings") or {}).get("max_result_window")
@@ -192,6 +200,16 @@ def gone(ask: Ask, plan: Plan) -> Iterator[Problem]:
             yield Problem(
                 "TV4526", text, "`schema finish` ends the run; `schema downgrade` goes to an earlier version."
             )
+
+
+def replaced(plan: Plan, facts: Mapping[str, Any], holder: str) -> Iterator[Problem]:
+    """A rebuild that is to be taken back and is done: the index at hand was made by it, and the old one is dropped."""
+    undone = [s for step in plan.steps if step.id == "index.rebuild.undo" for s in step.statements]
+    old = next((unquote(s.path.split("/")[1]) for s in undone if isinstance(s, Request)), holder)
+    note = meta(facts).get(render.NOTE)
+    if old != holder and isinstance(note, dict) and "made_for" in note:
+        hint = "Give the command again that was cut off; `schema downgrade` goes to an earlier version."
+        yield Problem("TV4526", f"the old index {old} is gone, so there is no way back to it", hint)
 
 
 def forgotten(plan: Plan, store: SearchStore) -> Iterator[Problem]:

@@ -7,7 +7,7 @@ killed can be repeated or taken back; the last request drops the old index and n
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from toolkit.attributes import STATUS_NAMES, UNKNOWN_STATUS, Family, FieldType
 from toolkit.catalog import Catalog, Json
@@ -17,7 +17,7 @@ from toolkit.engines.elasticsearch import store as stores
 from toolkit.engines.elasticsearch.layout import label
 from toolkit.engines.elasticsearch.store import SearchStore
 from toolkit.engines.elasticsearch.typemap import Conversion, Layout, Profile, Statuses, Times
-from toolkit.plan import Request
+from toolkit.plan import Expect, Request
 
 # Fields whose values are made by scripts: those of Elasticsearch, and those of OpenSearch.
 COMPUTED = ("runtime", "derived")
@@ -68,6 +68,11 @@ def rebuild(
     return Rebuild(shadow, statements, cancel(store, begun))
 
 
+def unchanged(store: SearchStore, *parts: str) -> tuple[Expect, ...]:
+    """That these parts of what the new index takes over are still as the plan has them; see `Kept`."""
+    return tuple(Expect(("index", part), dict(getattr(store.kept, part))) for part in parts)
+
+
 def refresh_interval(store: SearchStore, settings: Mapping[str, Json]) -> Json:
     """What a rebuild gives back at its end: an overlay's wish, else what the index had."""
     return settings.get("refresh_interval", store.kept.settings.get("refresh_interval"))
@@ -86,8 +91,9 @@ def _meta(store: SearchStore) -> Json:
 def cancel(store: SearchStore, begun: tuple[str, ...]) -> tuple[Request, ...]:
     """The requests that take unfinished rebuilds back: writes are let in again, whatever becomes of the rest; their
     indices go."""
-    drop = (render.drop_while(store.names.holder, begun),) if begun else ()
-    return (render.allow_writes(store.names.holder), *drop, _note(store, ()))
+    drops = (render.drop_while(store.names.holder, name) for name in begun)
+    opened, note = (replace(r, part="if there") for r in (render.allow_writes(store.names.holder), _note(store, ())))
+    return (opened, *drops, note)
 
 
 def _note(store: SearchStore, begun: tuple[str, ...]) -> Request:

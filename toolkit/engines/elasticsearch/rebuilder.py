@@ -118,7 +118,7 @@ class SearchRebuilder:
         end = begin + max(1, rows * SCALE * len(cells) // total)
         compared, wrong = sides.compare(cells[begin:end])
         last = None if end >= len(cells) else (str(end),)
-        return Compared(last, compared, (time.monotonic() - began) / SCALE, tuple((id,) for id in wrong))
+        return Compared(last, compared, (time.monotonic() - began) / SCALE, tuple((id,) for id, _ in wrong))
 
     def _replay(self, step: Step, keys: int) -> Replayed:
         began = time.monotonic()
@@ -224,9 +224,22 @@ class SearchRebuilder:
             )
             raise EngineError("TV4520", f"there is an index or alias {name} already", hint)
         self._ask("DELETE", render.path(name), None, (404,))
-        if not work.send("clone").body.get("shards_acknowledged"):
-            # It lives on the files of the old index until it is whole.
+        # It lives on the files of the old index until it is whole.
+        if not (work.send("clone").body.get("shards_acknowledged") or self._becomes_whole(name)):
             raise EngineError("TV4511", f"a shard of {name} has no primary", "Wait for the cluster, and run it again.")
+
+    def _becomes_whole(self, index: str) -> bool:
+        """Wait for the primaries of a clone, as long as the server works at them: where the file system does not share
+        files, it copies them all. Begun anew, it would never end."""
+        request = shadow.started(index)
+        for _ in range(blocking.ATTEMPTS):
+            self._lease.check()
+            state = self._ask(request.method, request.path, None, (408,)).body
+            if state.get("status") != "red":
+                return True
+            if not state.get("initializing_shards"):
+                return False
+        return False
 
     def _note_way_back(self, work: Following) -> None:
         """From here on the new index is the one to be followed."""

@@ -156,8 +156,7 @@ def named(index: str, name: str, facts: object) -> Json:
     }
 
 
-def drop_while(kept: str, dropped: Sequence[str]) -> Request:
-    """Drop indices, but only while the index `kept` is there: both are looked at in one atomic act."""
+def drop_while(kept: str, dropped: str) -> Request:
+    """Drop an index, if it is there, but only while the index `kept` is: both are looked at in one atomic act."""
     there: Json = {"remove": {"index": kept, "alias": f"{kept}-no-such-alias", "must_exist": False}}
-    gone: list[Json] = [{"remove_index": {"index": name}} for name in dropped]
-    return aliases([there, *gone])
+    return aliases([there, {"remove_index": {"index": dropped}}], "if there")

@@ -158,7 +158,9 @@ def _steps(work: _Work) -> tuple[Step, ...]:
         Step(
             "rebuild.create", f"Create {fresh} beside {store.names.holder}, at label {work.label}",
             plain.reason, StepClass.METADATA, NO_LOCK, (render.create_index(fresh, work.body),),
-            (render.delete_index(fresh),), (), plain.objects, needs=here,
+            (render.delete_index(fresh),), (), plain.objects,
+            # All else is followed while it runs.
+            needs=(*here, *rebuild.unchanged(store, "settings", "meta", "more")),
         ),
         Step(
             "rebuild.copy", f"Copy {store.names.holder} into {fresh}, window by window of its sequence numbers",
@@ -248,7 +250,8 @@ def _back(work: _Work) -> tuple[Step, ...]:
         Step(
             "rebuild.back", f"Swap back: {name} becomes an alias of {work.kept} again",
             "it was kept, and gets what was written since", StepClass.REBUILD, SHORT,
-            shadow.swap(work.back, name, work.aliases, None, pipelines), (render.allow_writes(work.fresh),),
+            shadow.swap(work.back, name, work.aliases, None, pipelines),
+            (replace(render.allow_writes(work.fresh), part="if there"),),
             (Expect(_HOLDER, work.kept),),
             mode=Mode.SWAP, needs=(Expect(_HOLDER, work.fresh),),
         ),
@@ -270,9 +273,10 @@ def _abandon(work: _Work) -> Step:
 
 
 def _finish(work: _Work) -> Step:
+    drop = shadow.drop_unless_named(work.kept, work.store.names.index)
     return Step(
-        "rebuild.finish", f"Drop the old index {work.kept}", "", StepClass.METADATA, NO_LOCK,
-        (render.delete_index(work.kept),), (), (), needs=(Expect(_HOLDER, work.fresh),),
+        "rebuild.finish", f"Drop the old index {work.kept}", "unless somebody has given it the name again",
+        StepClass.METADATA, NO_LOCK, (drop,), (), (),
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import cast
+from typing import TypeAlias, cast
 from urllib.parse import quote, unquote
 from zlib import crc32
 
@@ -50,6 +50,10 @@ FINGERPRINT: Json = {
         "reduce_script": _ADD.replace("\n", " ").strip(),
     }
 }
+
+
+# Id and routing of a document; without routing the id tells its shard.
+Key: TypeAlias = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +102,7 @@ def follow(pair: Pair) -> tuple[Request, ...]:
         Request(
             "POST", f"{render.path(pair.source)}/{render.SEARCH}&preference=_shards:%(shard)s", changed, "changed"
         ),
-        Request("POST", f"{render.path(pair.target)}/{mget}", {"ids": "%(ids)s"}, "arrived"),
+        Request("POST", f"{render.path(pair.target)}/{mget}", {"docs": "%(docs)s"}, "arrived"),
         Request("POST", f"{render.path(pair.target)}/{refresh}", None, "refresh target"),
         Request("GET", render.path(pair.source, "_count"), None, "count source"),
         Request("GET", render.path(pair.target, "_count"), None, "count target"),
@@ -157,7 +161,7 @@ def compare(pair: Pair) -> tuple[Request, ...]:
             Request("POST", search, listing, f"list {side}"),
             Request("POST", search, runs, f"runs {side}"),
         ]
-    live = Request("POST", f"{render.path(pair.source)}/_mget?_source=false", {"ids": "%(ids)s"}, "live")
+    live = Request("POST", f"{render.path(pair.source)}/_mget?_source=false", {"docs": "%(docs)s"}, "live")
     return (*found, live, Request("POST", "/_bulk", gone, "delete"))
 
 
@@ -243,6 +247,11 @@ def drop_ours(name: str, uuid: str) -> Request:
     return Request("DELETE", render.path(name), {"made_of": uuid}, "if ours")
 
 
+def drop_unless_named(index: str, name: str) -> Request:
+    """Drop an index, but never while `name` leads to it."""
+    return Request("DELETE", render.path(index), {"name": name}, "unless named")
+
+
 def ours(found: Mapping[str, Json], name: str, uuid: str) -> bool:
     """Whether `GET /name` tells of an index that a run has made of the one with that number: the new one, which says so
     itself, or the clone. Somebody else's clone does not remember deletes as ours does."""
@@ -261,6 +270,12 @@ def healthy(index: str) -> Request:
     """Wait until all copies of an index are there, or the cluster has no more room for them."""
     way = f"?wait_for_status=green&wait_for_no_initializing_shards=true&timeout={GREEN_SECONDS}s"
     return Request("GET", f"{render.path('_cluster', 'health', index)}{way}", None, "health")
+
+
+def started(index: str) -> Request:
+    """Wait until the primaries of an index are there."""
+    way = f"?wait_for_status=yellow&timeout={GREEN_SECONDS}s"
+    return Request("GET", f"{render.path('_cluster', 'health', index)}{way}")
 
 
 def filled(request: Request, values: Mapping[str, Json]) -> Request:
@@ -282,6 +297,16 @@ def _filled(body: Json, values: Mapping[str, Json]) -> Json:
             return values[body[2:-2]]
         case _:
             return body
+
+
+def key(hit: Mapping[str, Json]) -> Key:
+    """The key of a document that a search has found."""
+    return str(hit["_id"]), str(hit.get("_routing", ""))
+
+
+def routed(routing: str) -> dict[str, Json]:
+    """What a request says of a document besides its id."""
+    return {"routing": routing} if routing else {}
 
 
 def part(statements: Sequence[object], name: str) -> Request:

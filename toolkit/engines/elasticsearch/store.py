@@ -6,7 +6,7 @@ Plain values; reading them is `inspect`'s work, deciding on them the planner's.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from toolkit.catalog import Json
 from toolkit.engines.elasticsearch.typemap import Layout, Profile
@@ -75,7 +75,11 @@ class SearchStore(Observed):
             "template": dict(self.template),
             "cluster": {AUTO_CREATE: self.auto_create},
             "interrupted": self.interrupted,
-            "index": {"holder": self.names.holder if self.exists else None, "uuid": self.uuid},
+            "index": {
+                "holder": self.names.holder if self.exists else None,
+                "uuid": self.uuid,
+                **{part.name: dict(getattr(self.kept, part.name)) for part in fields(Kept)},
+            },
         }
 
     @property
