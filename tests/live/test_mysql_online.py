@@ -464,6 +464,14 @@ def test_what_goes_with_a_side_table_is_found_again(mysql: Handle) -> None:
     assert sql(url, f"SELECT DISTINCT _version FROM {CHSA}") == [(7,)]
 
 
+def test_a_side_table_that_comes_back_as_it_was_is_told(mysql: Handle) -> None:
+    """What changes while a downgrade's old data is kept is followed in the tables that the older version has."""
+    prepared(mysql.url, 5, "1.11")
+    ran(mysql.url, "downgrade", "--to", "1.8")
+    shown = temporal_visibility("schema", "rollback", mysql.url, "--dry-run").out
+    assert f"{CHSA} will be as before the downgrade" in " ".join(shown.split())
+
+
 @pytest.mark.faults
 def test_a_server_that_takes_no_writes(mysql: Handle) -> None:
     url = mysql.url

@@ -245,6 +245,34 @@ def test_what_was_written_without_a_trigger_is_found_and_can_be_changed(
     sound(url)
 
 
+@pytest.mark.parametrize(
+    "made",
+    [
+        "CREATE INDEX mine ON executions_visibility (run_id) WHERE _version > 1",
+        "CREATE TRIGGER mine AFTER INSERT ON executions_visibility BEGIN DELETE FROM other WHERE x = NEW._version; END",
+        "CREATE TRIGGER mine AFTER UPDATE OF _Version ON executions_visibility BEGIN SELECT 1; END",
+        "CREATE TRIGGER mine AFTER DELETE ON executions_visibility BEGIN INSERT INTO other (_version) VALUES (1); END",
+    ],
+    ids=["index", "trigger", "column of a trigger", "column of another table"],
+)
+def test_what_uses_a_column_that_goes_is_told_before(sqlite: EmbeddedHandle, made: str, tmp_path: Path) -> None:
+    """A trigger would be made again by the way down, and refuse each of the server's writes. A script stops there."""
+    url = sqlite.url
+    prepared(url, 1)
+    with closing(sqlite3.connect(path_of(url), isolation_level=None)) as connection:
+        connection.execute("CREATE TABLE other (x, _version)")
+        connection.execute(made)
+    plan = temporal_visibility("schema", "plan", url, "--to", "1.8", "--format", "sql")
+    ran = temporal_visibility("schema", "downgrade", url, "--to", "1.8", "--yes")
+    if "INSERT INTO other" in made:
+        assert ran.code == 0, ran.err
+        return
+    assert (ran.code, "TV4410" in ran.err) == (1, True), ran.err
+    if "UPDATE OF" not in made:
+        with pytest.raises((RuntimeError, sqlite3.Error), match="no such column"):
+            run_script(url, plan.out, tmp_path)
+
+
 def test_what_a_downgrade_loses_is_counted(sqlite: EmbeddedHandle) -> None:
     prepared(sqlite.url, 60, "1.14")
     data = temporal_visibility("schema", "downgrade", sqlite.url, "--to", "1.1", "--dry-run", "--output", "json").json(

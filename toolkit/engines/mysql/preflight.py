@@ -12,11 +12,11 @@ from typing import Any
 from toolkit.catalog import Absent, Path
 from toolkit.engines.mysql import others, traits
 from toolkit.engines.mysql.layout import PRIMARY_KEY
-from toolkit.engines.mysql.names import STEP_BACK, back
+from toolkit.engines.mysql.names import STEP_BACK, back, old
 from toolkit.engines.mysql.others import Ask
 from toolkit.engines.mysql.refusals import DEFINER_RIGHTS, MORE_RIGHTS, PLAIN_RIGHTS
 from toolkit.engines.mysql.render import identifier
-from toolkit.engines.online import Problem
+from toolkit.engines.online import Problem, listed
 from toolkit.engines.shared_work import REPLAYERS
 from toolkit.errors import EngineError
 from toolkit.plan import Plan
@@ -80,7 +80,7 @@ def check(ask: Ask, plan: Plan, tables: Sequence[str]) -> tuple[Problem, ...]:
     own = rights(named, database, exact=any(_ROLE.match(line) for line in named))
     found = [*_writes(server, have), *_rights(server, have, plan), *_waiting(ask), *_users(ask, plan)]
     if any(step.id == STEP_BACK for step in plan.steps):
-        found += _altered(ask, tables)
+        found += [*_altered(ask, tables), *_outdated(ask, tables)]
     found += [*_undone(ask, plan), *_taken(ask, plan, tables)]
     if plan.kept:
         found += [*_definer(server, own, database), *_triggers(server, have), *_cluster(ask), *_carried(ask, tables)]
@@ -299,6 +299,19 @@ def _altered(ask: Ask, tables: Sequence[str]) -> Iterator[Problem]:
         if intact.get(back(name)) is False:
             text = f"{name} was altered or made anew since the upgrade, and the old table would come back without that"
             yield Problem("TV4313", text, f"There is no way back any more: {keep}")
+
+
+def _outdated(ask: Ask, tables: Sequence[str]) -> Iterator[Problem]:
+    """Side tables that a way down has taken away come back as they were then: nothing could follow their records."""
+    own = traits.read(ask, tables)["own"]
+    assert isinstance(own, dict)
+    back_again = [name for name in tables if old(name) in own and back(name) not in own]
+    if back_again:
+        text = (
+            f"{listed(back_again, 3)} will be as before the downgrade: filters on its attributes may miss later changes"
+        )
+        hint = "To have them right: `schema finish`, then `schema upgrade`, which makes it anew from the records."
+        yield Problem("TV4315", text, hint, fatal=False)
 
 
 def _undone(ask: Ask, plan: Plan) -> Iterator[Problem]:

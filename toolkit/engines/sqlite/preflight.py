@@ -10,6 +10,8 @@ from typing import Any
 
 from toolkit.catalog import ABSENT
 from toolkit.engines.online import Problem, listed
+from toolkit.engines.sqlite.ddl import trigger
+from toolkit.engines.sqlite.tokens import tokens
 from toolkit.plan import Plan, Step
 
 Ask = Callable[[str, Sequence[object]], Sequence[Mapping[str, Any]]]
@@ -21,12 +23,21 @@ _KINDS = """
 SELECT name, CASE WHEN type = 'table' AND sql LIKE 'CREATE VIRTUAL%' THEN 'virtual table' ELSE type END AS kind
 FROM sqlite_master WHERE type IN ('table', 'view')
 """
+_TEXTS = """
+SELECT type, name, sql FROM sqlite_master
+WHERE tbl_name = ? COLLATE NOCASE AND type IN ('index', 'trigger') AND sql IS NOT NULL
+"""
 _SHOWN = 3
 
 
 def check(ask: Ask, plan: Plan, table: str) -> tuple[Problem, ...]:
     """What would end the plan's run, or be passed over by it."""
-    return (*_kinds(ask, plan.steps, table), *_names(ask, plan.steps, table), *_columns(ask, plan.steps, table))
+    return (
+        *_kinds(ask, plan.steps, table),
+        *_names(ask, plan.steps, table),
+        *_columns(ask, plan.steps, table),
+        *_users(ask, plan, table),
+    )
 
 
 def _kinds(ask: Ask, steps: Sequence[Step], table: str) -> Iterator[Problem]:
@@ -62,6 +73,28 @@ def _columns(ask: Ask, steps: Sequence[Step], table: str) -> Iterator[Problem]:
         yield Problem("TV4408", f"{table} has columns that a rebuild would lose: {', '.join(own[:_SHOWN])}",
                       "Those of a former overlay `schema drift --repair` takes away; drop your own with ALTER TABLE, "
                       "and add them again afterwards.")  # fmt: skip
+
+
+def _users(ask: Ask, plan: Plan, table: str) -> Iterator[Problem]:
+    """An operator's own index or trigger that uses a column which goes. SQLite makes such a trigger without a word, and
+    refuses every write from then on."""
+    gone = _told(plan.steps, table, "columns", made=False) - _told(plan.steps, table, "columns", made=True)
+    own = {path[-1] for path in plan.foreign if path[0] == "triggers" or path[2:3] == ("indexes",)}
+    for row in ask(_TEXTS, (table,)) if gone and own else ():
+        named = _named(row["type"], row["sql"], table) if row["name"] in own else frozenset()
+        if used := sorted(name for name in gone if name.lower() in named):
+            text = f"{row['type']} {row['name']} uses {listed(used, _SHOWN)}, which the wanted version has not"
+            yield Problem("TV4410", text, "Drop it before: nothing could be there of it afterwards.")
+
+
+def _named(kind: str, sql: str, table: str) -> frozenset[str]:
+    """The names in lower case that may be columns of `table`: in a trigger that reads it nowhere those of its row."""
+    found = [token.value.lower() for token in tokens(sql)]
+    if kind == "index" or found.count(table.lower()) > 1:
+        return frozenset(found)
+    row = (name for before, dot, name in zip(found, found[1:], found[2:], strict=False)
+           if dot == "." and before in ("new", "old"))  # fmt: skip
+    return frozenset([*row, *(name.lower() for name in trigger(sql).columns)])
 
 
 def _told(steps: Sequence[Step], table: str, part: str, made: bool) -> set[str]:

@@ -14,6 +14,7 @@ from toolkit.engines.sqlite import render, triggers
 from toolkit.engines.sqlite.layout import PRIMARY_KEY, SqliteLayout
 from toolkit.engines.sqlite.render import identifier, literal
 from toolkit.engines.sqlite.search import SearchTable
+from toolkit.engines.sqlite.tokens import tokens
 from toolkit.plan import Observed, Sql
 
 _STRANGERS = (
@@ -45,7 +46,18 @@ def rebuild(table: Table, goal: SqliteLayout, seen: Observed, plan: Catalog) -> 
         *(render.create_index(table.name, index) for index in table.indexes),
         *search_changes(table, goal, seen, plan, altered),
         *(Sql(_closed(text)) for text in own.values()),
+        *(_nothing_written(table) if any(tokens(text)[1].is_word("TRIGGER") for text in own.values()) else ()),
     )
+
+
+def _nothing_written(table: Table) -> Iterator[Sql]:
+    """A write of each kind that finds no row. SQLite makes a trigger that reads what is not there, and refuses writes
+    that would fire it."""
+    name, columns = identifier(table.name), [identifier(c.name) for c in table.columns if not c.generated]
+    listed = ", ".join(columns)
+    yield Sql(f"INSERT INTO {name} ({listed}) SELECT {listed} FROM {name} WHERE false")
+    yield Sql(f"UPDATE {name} SET {', '.join(f'{column} = {column}' for column in columns)} WHERE false")
+    yield Sql(f"DELETE FROM {name} WHERE false")
 
 
 def _closed(text: str) -> str:
