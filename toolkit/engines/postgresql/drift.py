@@ -12,7 +12,7 @@ from toolkit.catalog import ABSENT, Catalog, Json, Path
 from toolkit.definition import Definition
 from toolkit.engines.drifting import Fault
 from toolkit.engines.physical import Table
-from toolkit.engines.postgresql import render, shadow
+from toolkit.engines.postgresql import locking, recording, render
 from toolkit.engines.postgresql.names import CAPTURE, LOG
 from toolkit.engines.postgresql.render import identifier, literal
 from toolkit.overlay import Overlay
@@ -52,7 +52,7 @@ def rename(path: Path, facts: Json, name: str, overlay: Overlay) -> Step | None:
     """See `Drifting.rename`."""
     match path:
         case ("tables", table, "columns", old):
-            statements: tuple[Sql, ...] = (shadow.aside(table), render.rename_column(table, old, name))
+            statements: tuple[Sql, ...] = (locking.aside(table), render.rename_column(table, old, name))
         case ("tables", _, "indexes", old):
             statements = (render.rename_index(old, name),)
         case _:
@@ -71,7 +71,7 @@ def _recorder(observed: Observed) -> Iterator[Fault]:
     if not isinstance(facts, dict):
         return
     table = str(facts["table"])
-    away = (shadow.calm(LOG), shadow.stop_capture(table), *shadow.drop_log())
+    away = (locking.calm(LOG), recording.stop(table), *recording.drop())
     step = Step("recorder.drop", "Stop recording changes", "no run needs them", StepClass.METADATA, EXCLUSIVE, away,
                 (), ())  # fmt: skip
     failing = "" if facts["logged"] else ", into a table that is not there: every write fails"

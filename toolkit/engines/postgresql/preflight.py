@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from toolkit.engines.online import Problem, listed
-from toolkit.engines.postgresql import drift, dropping, planner, returning, shadow, traits
+from toolkit.engines.postgresql import drift, dropping, planner, recording, returning, traits
 from toolkit.engines.postgresql.layout import PRIMARY_KEY
 from toolkit.engines.postgresql.names import CAPTURE, OLD
 from toolkit.engines.shared_work import REPLAYERS
@@ -279,7 +279,7 @@ def returned(ask: Ask, back: Step, table: str) -> Iterator[Problem]:
         text = f"these belong to {table} and would be lost when the old table is swapped back"
         hint = f"Drop them before and create them again afterwards. {keep}"
         yield Problem("TV5206", f"{text}: {', '.join(live.obstacles)}", hint)
-    if not ask(shadow.recording(table), ()):
+    if not ask(recording.whole(table), ()):
         text = f"changes of {table} were not recorded all the time: its trigger {CAPTURE} was dropped or disabled"
         yield Problem("TV5213", text, f"The old table lacks them. {keep}")
     made = back.objects or returning.unlisted(back, live, kept)

@@ -12,7 +12,18 @@ from toolkit.catalog import Catalog, Json
 from toolkit.definition import Definition
 from toolkit.engines.online import Route
 from toolkit.engines.physical import Index, Table
-from toolkit.engines.postgresql import drift, layout, planner, render, shadow, traits, versions
+from toolkit.engines.postgresql import (
+    dressing,
+    drift,
+    layout,
+    locking,
+    planner,
+    recording,
+    render,
+    shadow,
+    traits,
+    versions,
+)
 from toolkit.engines.postgresql.names import LOG, OLD, SHADOW
 from toolkit.engines.postgresql.render import identifier
 from toolkit.engines.postgresql.typemap import Profile
@@ -86,7 +97,7 @@ def _careful(step: Step, live: str) -> Step:
         case (Sql(text, True) as create,) if text.startswith("CREATE INDEX CONCURRENTLY"):
             return replace(step, statements=(*(s for s in step.reverse), create))
         case _ if step.lock == planner.EXCLUSIVE and _locks(step, live):
-            first = shadow.aside(live)
+            first = locking.aside(live)
             back = (first, *step.reverse) if step.reverse else ()
             return replace(step, statements=(first, *step.statements), reverse=back)
         case _:
@@ -170,8 +181,8 @@ def _steps(work: _Work) -> tuple[Step, ...]:
             f"rebuild.{name}.capture", f"Record the keys of changed rows of {name}",
             "a trigger writes them into a log; values are read later from the live row",
             StepClass.METADATA, WRITERS,
-            (*shadow.log(work.live.schema, work.forward.key, work.live.owner), shadow.capture_once(name)),
-            (shadow.stop_capture(name),), (),
+            (*recording.log(work.live.schema, work.forward.key, work.live.owner), recording.start_once(name)),
+            (recording.stop(name),), (),
         ),
         Step(
             f"rebuild.{name}.copy", f"Copy {name} into the shadow, chunk by chunk along the primary key", "",
@@ -183,7 +194,7 @@ def _steps(work: _Work) -> tuple[Step, ...]:
             f"rebuild.{name}.indexes", f"Build {len(work.indexes)} indexes on the shadow",
             "plainly and several at a time, as nobody waits for the shadow",
             StepClass.REBUILD, NO_LOCK,
-            (shadow.PLACE, *(_build(index, n) for n, index in enumerate(work.indexes, 1)), Sql(f"ANALYZE {SHADOW}")),
+            (dressing.PLACE, *(_build(index, n) for n, index in enumerate(work.indexes, 1)), Sql(f"ANALYZE {SHADOW}")),
             (), (), tuple(i.name for i in work.indexes if i.name not in work.live.indexes), mode=Mode.PARALLEL,
         ),
         _replay(work, "catchup", "Refresh what changed meanwhile, again"),
@@ -200,17 +211,17 @@ def _steps(work: _Work) -> tuple[Step, ...]:
 def _shadow(work: _Work) -> tuple[Sql, ...]:
     live = work.live
     grants = [grant for grant in live.grants if grant[0] is None or grant[0] in work.made]
-    dressed = shadow.dress(live.owner, live.options, live.replica, live.comment, grants)
+    dressed = dressing.dress(live.owner, live.options, live.replica, live.comment, grants)
     again = [name for name in dict.fromkeys(work.columns) if name in live.columns and name in work.made]
-    told = (shadow.comments(work.table.name, again),) if again else ()
+    told = (dressing.comments(work.table.name, again),) if again else ()
     made = (*shadow.create(work.table.name), *work.ddl, *told, shadow.primary_key(work.forward.key))
-    return (*made, shadow.private(SHADOW), *dressed)
+    return (*made, dressing.private(SHADOW), *dressed)
 
 
 def _replay(work: _Work, id: str, title: str) -> Step:
     return Step(
         f"rebuild.{work.table.name}.{id}", title, "", StepClass.ONLINE, READ,
-        (*shadow.NARROW, shadow.replay(work.forward), shadow.left()), (), (), mode=Mode.REPLAY,
+        (*shadow.NARROW, shadow.replay(work.forward), recording.left()), (), (), mode=Mode.REPLAY,
     )  # fmt: skip
 
 
@@ -240,7 +251,7 @@ def _swap(work: _Work) -> Step:
         f"rebuild.{name}.swap", f"Swap: the shadow becomes {name}, which stays as {OLD}",
         "one transaction; given up and tried again when the lock is not granted at once",
         StepClass.REBUILD, SHORT,
-        (*shadow.NARROW, *shadow.locks(name, SHADOW), shadow.replay(work.forward), shadow.left(),
+        (*shadow.NARROW, *locking.locks(name, SHADOW), shadow.replay(work.forward), recording.left(),
          *shadow.swap(name, OLD, SHADOW, going, coming)),
         (), (Expect(_KEPT, work.oid),),
         mode=Mode.SWAP, needs=work.same,
@@ -255,7 +266,7 @@ def _swap_back(work: _Work, dropped: Sequence[str]) -> Step:
         f"rebuild.{name}.back", f"Swap back: {OLD} becomes {name} again",
         "it was kept current by the recorded keys",
         StepClass.REBUILD, SHORT,
-        (*shadow.NARROW, *shadow.locks(name, OLD), shadow.replay(work.back), shadow.left(),
+        (*shadow.NARROW, *locking.locks(name, OLD), shadow.replay(work.back), recording.left(),
          *shadow.swap(name, SHADOW, OLD, {new: old for old, new in coming.items()},
                       {new: old for old, new in going.items()})),
         (), (Expect(("traits", "table", "oid"), work.oid),), (*work.made, *dropped),
@@ -266,7 +277,7 @@ def _swap_back(work: _Work, dropped: Sequence[str]) -> Step:
 def _drop(live: str, table: str, title: str) -> Step:
     return Step(
         f"rebuild.{live}.drop.{table}", f"{title} and stop recording changes", "",
-        StepClass.METADATA, SHORT, (shadow.calm(table, LOG), shadow.stop_capture(live), *shadow.drop(table)), (), (),
+        StepClass.METADATA, SHORT, (locking.calm(table, LOG), recording.stop(live), *shadow.drop(table)), (), (),
     )  # fmt: skip
 
 
