@@ -15,9 +15,9 @@ from psycopg.types.json import Jsonb
 
 from toolkit.catalog import Json
 from toolkit.engines.online import Entry, Holder, Run
+from toolkit.engines.postgresql.connection import Connection
 from toolkit.errors import EngineError, LockHeld
 
-Connection = psycopg.Connection[dict[str, Any]]
 Failed = Callable[[psycopg.Error], EngineError]
 
 # How long a session that may only be about to notice its client's death keeps a new runner waiting.

@@ -7,12 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from typing import Any, cast
+from typing import Any
 
 import psycopg
 from psycopg import errors
-from psycopg.conninfo import make_conninfo
-from psycopg.rows import dict_row
 
 from toolkit.catalog import Json
 from toolkit.definition import Definition
@@ -20,8 +18,9 @@ from toolkit.engines import batches, measuring
 from toolkit.engines.bound import BoundSql
 from toolkit.engines.online import Holder, Problem
 from toolkit.engines.postgresql import books, drift, inspect, measure, preflight, refusals, rows, session, traits
+from toolkit.engines.postgresql.connection import Connection, conninfo_of, opened
 from toolkit.engines.postgresql.rebuilder import STRAIN, PostgresRebuilder
-from toolkit.engines.postgresql.render import identifier, literal
+from toolkit.engines.postgresql.render import identifier
 from toolkit.engines.postgresql.typemap import Profile
 from toolkit.engines.version_tables import NO_HISTORY, SHARED, shared_with
 from toolkit.errors import ConnectionFailed, EngineError, TargetError
@@ -29,9 +28,6 @@ from toolkit.plan import Estimate, Observed, Plan, Request, Sql, Step
 from toolkit.records import Record, Write
 from toolkit.targets import Target
 
-CONNECT_TIMEOUT = "10"
-# A network that is gone is noticed within a minute; by itself TCP would wait for hours.
-_KEEPALIVES = {"keepalives_idle": "30", "keepalives_interval": "10", "keepalives_count": "3"}
 DIVIDED = Problem(
     "TV5216",
     "a pooler gives each transaction of this connection another session, in which no setting and no lock holds",
@@ -47,27 +43,11 @@ FROM pg_class WHERE oid = to_regclass(%s)
 """
 
 
-def options(target: Target) -> dict[str, str]:
-    """libpq's options for `target`, the password among them. Raises TargetError."""
-    found: dict[str, str] = {"connect_timeout": CONNECT_TIMEOUT, "application_name": "temporal-visibility",
-                             **_KEEPALIVES}  # fmt: skip
-    if not target.path or target.options.get("dbname", target.path) != target.path:
-        number = "two databases" if target.path else "no database"
-        raise TargetError(
-            "TV3008", f"the URL names {number}", "Example: postgresql://user@host:5432/temporal_visibility"
-        )
-    named = {"host": target.host, "user": target.user, "password": target.password, "dbname": target.path}
-    found |= {k: v for k, v in named.items() if v is not None} | dict(target.options)
-    if target.port is not None:
-        found["port"] = str(target.port)
-    return found
-
-
 def connect(target: Target, rules: Profile) -> PostgresClient:
     """An open connection. Raises ConnectionFailed (unreachable, refused, wrong password) or TargetError."""
     try:
-        conninfo = make_conninfo(**cast(dict[str, Any], options(target)))
-        connection = _open(conninfo, target, rules)
+        conninfo = conninfo_of(target)
+        connection = opened(conninfo, target, rules)
     except psycopg.ProgrammingError as error:
         raise TargetError("TV3009", f"the URL's options: {target.redact(str(error)).strip()}") from None
     except psycopg.OperationalError as error:
@@ -78,38 +58,10 @@ def connect(target: Target, rules: Profile) -> PostgresClient:
     return PostgresClient(connection, target, rules, conninfo)
 
 
-def _open(conninfo: str, target: Target, rules: Profile) -> psycopg.Connection[dict[str, Any]]:
-    connection = psycopg.connect(conninfo, autocommit=True, row_factory=dict_row)
-    try:
-        # As statements: poolers refuse most settings at the start of a session.
-        asked = (session.PLACED.format(table=literal(identifier(rules.table))), f"SELECT {session.ALONE}")
-        said = connection.execute(";\n".join((*session.pinned(), *asked, session.NUMBER)))
-        placed, _, number = _rows(said)
-        if number["pid"] != connection.info.backend_pid:
-            # Behind a pooler: what one statement prepares may be in another session than the next.
-            connection.prepare_threshold = None
-        if wrong := session.misplaced(placed):
-            raise EngineError("TV5217", f"{target.shown}: {wrong[0]}", wrong[1])
-    except (psycopg.Error, EngineError):
-        connection.close()
-        raise
-    return connection
-
-
-def _rows(said: psycopg.Cursor[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The rows of all statements that have some."""
-    found = said.fetchall() if said.description else []
-    while said.nextset():
-        found += said.fetchall() if said.description else []
-    return found
-
-
 class PostgresClient:
     """One connection in autocommit mode; see `toolkit.engines.Client`."""
 
-    def __init__(
-        self, connection: psycopg.Connection[dict[str, Any]], target: Target, rules: Profile, conninfo: str
-    ) -> None:
+    def __init__(self, connection: Connection, target: Target, rules: Profile, conninfo: str) -> None:
         self._connection = connection
         self._target = target
         self._rules = rules
@@ -253,13 +205,13 @@ class PostgresClient:
             other.close()
         return len(seen) > 1
 
-    def _opened(self) -> psycopg.Connection[dict[str, Any]]:
+    def _opened(self) -> Connection:
         try:
-            return _open(self._conninfo, self._target, self._rules)
+            return opened(self._conninfo, self._target, self._rules)
         except psycopg.OperationalError as error:
             raise self._failed(error) from None
 
-    def _session(self) -> psycopg.Connection[dict[str, Any]]:
+    def _session(self) -> Connection:
         """Another session of the lock's holder."""
         assert self._lease is not None
         connection = self._opened()
@@ -267,7 +219,7 @@ class PostgresClient:
         books.name_session(connection, self._lease.fencing)
         return connection
 
-    def _prepare(self, connection: psycopg.Connection[dict[str, Any]]) -> None:
+    def _prepare(self, connection: Connection) -> None:
         """What a long run needs: no time limit meant for queries, and an end soon after the end of this program."""
         connection.execute(f"SELECT {session.unlimited()}")
         if connection.info.server_version >= 140000:

@@ -15,7 +15,8 @@ from typing import Any
 import psycopg
 from psycopg import errors
 
-from toolkit.engines.postgresql.books import Connection, Failed, PostgresLease
+from toolkit.engines.postgresql.books import Failed, PostgresLease
+from toolkit.engines.postgresql.connection import Connection
 from toolkit.engines.postgresql.names import WEAK_LOCK_SECONDS
 from toolkit.engines.rebuilding import Busy, Compared, Copied, Key, Ran, Replayed, Swapped, Tick
 from toolkit.engines.shared_work import DRAIN_ROUNDS, NEAR, REPLAY_SCALE, REPLAYERS, SharedWork

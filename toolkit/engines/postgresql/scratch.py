@@ -14,7 +14,8 @@ from psycopg.conninfo import make_conninfo
 
 from toolkit.engines import scratches, script
 from toolkit.engines.bound import BoundSql
-from toolkit.engines.postgresql.client import PostgresClient, connect, options
+from toolkit.engines.postgresql.client import PostgresClient, connect
+from toolkit.engines.postgresql.connection import options
 from toolkit.engines.postgresql.render import identifier, literal
 from toolkit.engines.postgresql.typemap import profile
 from toolkit.errors import EngineError, ToolkitError
