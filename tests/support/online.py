@@ -15,6 +15,7 @@ from pathlib import Path
 
 from tests.support import journeys
 from tests.support.catalogs import LAST
+from tests.support.sqlite import path_of
 from toolkit.apply import plan_json
 from toolkit.apply.actions import Action, Outcome
 from toolkit.apply.ongoing import unfinished
@@ -32,8 +33,23 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 EVENTS = (2, 3, 4, 5, 7, 8)
 
 
+# Rows and version → the SQLite file that has them.
+_MADE: dict[tuple[int, str], bytes] = {}
+
+
 def prepared(url: str, rows: int, version: str = "1.9") -> None:
-    """A store at `version` with `rows` records."""
+    """A store at `version` with `rows` records. A new SQLite file is made once, and is a copy from then on."""
+    file = path_of(url) if url.startswith("sqlite:") else None
+    if file is None or file.exists():
+        _prepare(url, rows, version)
+        return
+    if (rows, version) not in _MADE:
+        _prepare(url, rows, version)
+        _MADE[rows, version] = file.read_bytes()
+    file.write_bytes(_MADE[rows, version])
+
+
+def _prepare(url: str, rows: int, version: str) -> None:
     definition = find(version)
     with journeys.opened(url) as (chosen, client):
         journeys.upgrade(chosen, client, definition)
