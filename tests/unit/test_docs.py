@@ -47,9 +47,7 @@ def settled(text: str) -> str:
     return re.sub(r" {2,}", "  ", re.sub(r"[\d.]+ (?:kB|MB)\b", "N MB", text))
 
 
-@pytest.mark.parametrize(
-    "page", ["README.md", "docs/upgrading.md", "docs/adopt.md", "docs/drift.md", "docs/overlays.md"]
-)
+@pytest.mark.parametrize("page", ["README.md", "docs/plans.md", "docs/adopt.md", "docs/drift.md", "docs/overlays.md"])
 def test_the_screens_of_a_page(page: str, tmp_path: Path) -> None:
     """All screens of a page, in their order, on one store, with the configuration file that the page shows."""
     file = ROOT / page
