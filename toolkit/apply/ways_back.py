@@ -126,8 +126,8 @@ def _kept(engine: Engine, client: Client, observed: Observed) -> tuple[Run, Run 
 
 def _abandoned(client: Client, old: Run) -> Run | None:
     """The rollback of `old` that was given up last, where what gave it up died before it began."""
-    last = client.journal().runs()[-1] if isinstance(client, Coordinated) else old
-    return last if (last.kind, last.of, last.status) == ("rollback", old.id, "abandoned") else None
+    latest = client.journal().runs()[-1] if isinstance(client, Coordinated) else old
+    return latest if (latest.kind, latest.of, latest.status) == ("rollback", old.id, "abandoned") else None
 
 
 def _whole(client: Client) -> bool:
