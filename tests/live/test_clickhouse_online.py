@@ -463,7 +463,8 @@ def delete(url: str, table: str, *runs: str) -> None:
 
 
 def test_what_mutations_deleted_since_the_swap_does_not_come_back(clickhouse: Handle) -> None:
-    """Before the way back does anything, it says so; what they changed is carried over."""
+    """Before the way back does anything, it says so, and what it would lose by the time it is given again; what they
+    changed is carried over."""
     url = clickhouse.url
     laid_out_otherwise(url, 30, "key")
     before = ids(url)
@@ -478,6 +479,11 @@ def test_what_mutations_deleted_since_the_swap_does_not_come_back(clickhouse: Ha
         refused = temporal_visibility("schema", "rollback", url, "--yes")
         assert (refused.code, "TV4214" in refused.err, f"/{first}, " in refused.err) == (1, True, True), refused.err
         assert ids(url) == before - {first, second}
+        with plain(url) as connection:
+            connection.command(f"ALTER TABLE {TABLE} ADD COLUMN mine String DEFAULT 'x'")
+            late = temporal_visibility("schema", "rollback", url, "--yes")
+            connection.command(f"ALTER TABLE {TABLE} DROP COLUMN mine SETTINGS mutations_sync = 2")
+        assert (late.code, "TV5213" in late.err, "in them: mine" in late.err) == (1, True, True), late.err
     delete(url, OTHER, first, second)
     command("rollback", url)
     assert ids(url) == before - {first, second}

@@ -325,13 +325,17 @@ def test_what_somebody_does_to_the_table_meanwhile_is_seen(
 
 def test_a_rollback_that_cannot_swap_is_no_dead_end(mysql: Handle) -> None:
     """The old table still has what was emptied away: only finish is right, and a rollback that was tried does not shut
-    it."""
+    it. One that goes on looks again for what it would lose by now."""
     url = mysql.url
     prepared(url, 50)
     ran(url, "upgrade")
     sql(url, f"TRUNCATE TABLE {EV}")
     back = temporal_visibility("schema", "rollback", url, "--yes")
     assert (back.code, "TV4309" in back.err) == (1, True), back.err
+    sql(url, f"CREATE TRIGGER watch AFTER DELETE ON {EV} FOR EACH ROW SET @gone = 1")
+    back = temporal_visibility("schema", "rollback", url, "--yes")
+    assert (back.code, "TV4306" in back.err, "trigger watch" in back.err) == (1, True, True), back.err
+    sql(url, "DROP TRIGGER watch")
     ran(url, "finish")
     assert leftovers(url) == []
     assert sql(url, f"SELECT COUNT(*) FROM {EV}") == [(0,)]

@@ -286,6 +286,10 @@ class ClickHouseClient:
         live, placement = self._live_table(self._engine(self._rules.table)), self._placement
         return preflight.check(self._ask, self._session.command, version, plan, live, placement, self._kills())
 
+    def recheck(self, plan: Plan) -> tuple[Problem, ...]:
+        """See `toolkit.engines.online.Rechecking`."""
+        return preflight.again(self._ask, plan, self.observe)
+
     def losses(self, plan: Plan) -> dict[str, int]:
         """See `toolkit.engines.online.Counting.losses`: no other column has the values of one that is dropped."""
         table = self._rules.table

@@ -19,7 +19,7 @@ from toolkit.engines.clickhouse.typemap import profile
 from toolkit.engines.clickhouse.versions import MIGRATIONS_TABLE, VERSION_TABLE
 from toolkit.engines.online import Problem
 from toolkit.errors import EngineError
-from toolkit.plan import Mode, Plan, Step
+from toolkit.plan import Mode, Observed, Plan, Step
 
 Ask = Callable[[str], Sequence[Mapping[str, Any]]]
 # Runs a CHECK GRANT and gives its answer, which is no result set.
@@ -73,9 +73,19 @@ def check(
         found += _cluster(ask, placement.cluster, table)
     if plan.kept and plan.rollback:
         found += _rebuild(ask, table, placement.storage_policy)
-    for back in (step for step in plan.steps if step.mode is Mode.SWAP and step.id.endswith(".back")):
+    for back in _backs(plan):
         found += _returned(ask, back)
     return tuple(sorted(found, key=lambda problem: not problem.fatal))
+
+
+def again(ask: Ask, plan: Plan, look: Callable[[], Observed]) -> tuple[Problem, ...]:
+    """What the rest of a way back would lose, may it have begun long ago. `look`: the store as it is now."""
+    ahead = (back for back in _backs(plan) if not back.is_done(look().view()))
+    return tuple(problem for back in ahead for problem in _returned(ask, back))
+
+
+def _backs(plan: Plan) -> list[Step]:
+    return [step for step in plan.steps if step.mode is Mode.SWAP and step.id.endswith(".back")]
 
 
 def _server(ask: Ask, version: str, plan: Plan) -> Iterator[Problem]:

@@ -298,6 +298,10 @@ class MysqlClient:
         """See `toolkit.engines.online.Checking.preflight`."""
         return preflight.check(self._ask, plan, [t.name for t in self._rules.tables])
 
+    def recheck(self, plan: Plan) -> tuple[Problem, ...]:
+        """See `toolkit.engines.online.Rechecking`."""
+        return preflight.again(self._ask, plan, self.observe, [t.name for t in self._rules.tables])
+
     def losses(self, plan: Plan) -> Mapping[str, int]:
         """See `toolkit.engines.online.Counting.losses`: generated columns come back with the next upgrade."""
         gone = {e.path[2:] for s in plan.steps for e in s.done if isinstance(e.wanted, Absent)}

@@ -6,7 +6,7 @@ Each check is a query and a Problem with its code; what the server does not tell
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from typing import Any
 
 from toolkit.catalog import Absent, Path
@@ -19,7 +19,7 @@ from toolkit.engines.mysql.render import identifier
 from toolkit.engines.online import Problem, listed
 from toolkit.engines.shared_work import REPLAYERS
 from toolkit.errors import EngineError
-from toolkit.plan import Plan
+from toolkit.plan import Observed, Plan
 
 LONG_SECONDS = 60
 # The run's own, its heart's, the one that watches its waits, one for a swap of two tables, and those of a replay.
@@ -81,6 +81,13 @@ def check(ask: Ask, plan: Plan, tables: Sequence[str]) -> tuple[Problem, ...]:
         ]
         found += [*topology.following(ask, user), *topology.followed(ask), *_room(ask, int(server["most"]), user)]
     return tuple(sorted(found, key=lambda problem: not problem.fatal))
+
+
+def again(ask: Ask, plan: Plan, look: Callable[[], Observed], tables: Sequence[str]) -> tuple[Problem, ...]:
+    """What the rest of a way back would lose, may it have begun long ago. `look`: the store as it is now."""
+    back = next((step for step in plan.steps if step.id == STEP_BACK), None)
+    ahead = back is not None and not back.is_done(look().view())
+    return (*(_altered(ask, tables) if ahead else ()), *_undone(ask, plan))
 
 
 def _taken(ask: Ask, plan: Plan, tables: Sequence[str]) -> Iterator[Problem]:
