@@ -691,6 +691,10 @@ def test_what_is_added_meanwhile_is_kept_there_and_back(engine: Handle, alias: b
         has("Early")
         add("Late")
         choose("max_result_window", "20000")
+        # No open index takes it, nor what comes with it in one request.
+        ask(engine, "POST", f"/{name}/_close")
+        ask(engine, "PUT", f"/{name}/_settings", {"index.codec": "best_compression"})
+        ask(engine, "POST", f"/{name}/_open")
         aliased("remove", "early")
         task = ways_back.rollback(chosen, client, released(), TWO_SHARDS)
         perform(client, task, lambda *_: None, time.monotonic, QUICK)

@@ -168,15 +168,16 @@ class Following:
 
     def take_settings(self) -> None:
         """Give the target those that somebody has changed on the source since they were noted. What only a closed index
-        can be given, the server refuses: the target stays as it is."""
+        can be given, the server refuses, and all that is in the same request: there the target stays as it is."""
         if not shadow.has(self.statements, "settings"):
             return
         page = self.books.read(f"settings~{self.target}")
         now = self._settings("source")
         names = {*page.body, *now} - {*self.overlaid} if page.seq >= 0 else ()
         changed: dict[str, Json] = {n: now.get(n) for n in names if now.get(n) != page.body.get(n)}
-        if changed:
-            self.send("settings", (400,), settings=changed)
+        if changed and self.send("settings", (400,), settings=changed).status == 400:
+            for name, value in changed.items():
+                self.send("settings", (400,), settings={name: value})
 
     def position(self) -> Positions:
         """How far the source was followed into this target; {} when it never was."""
