@@ -222,7 +222,7 @@ def test_a_profile_of_the_account_changes_nothing(clickhouse: Handle, monkeypatc
     and never half an answer."""
     flags = ("aggregate_functions_null_for_empty", "data_type_default_nullable", "join_use_nulls",
              "empty_result_for_aggregation_by_empty_set", "transform_null_in", "cast_keep_nullable",
-             "force_primary_key", "limit", "offset")  # fmt: skip
+             "force_primary_key", "force_optimize_projection", "limit", "offset")  # fmt: skip
     profile: dict[str, str | int] = {
         **dict.fromkeys(flags, 1),
         "additional_result_filter": "0",

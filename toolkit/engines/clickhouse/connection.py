@@ -60,6 +60,7 @@ _SETTINGS: Mapping[str, str | int] = {
     "transform_null_in": 0,
     "cast_keep_nullable": 0,
     "force_primary_key": 0,
+    "force_optimize_projection": 0,
     # A lock that an earlier answer tells of may be somebody else's by now.
     "use_query_cache": 0,
     # What a reader without settings of his own sees: versions of a run in several partitions, rows that were deleted.
