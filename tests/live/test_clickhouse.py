@@ -227,6 +227,7 @@ def test_a_profile_of_the_account_changes_nothing(clickhouse: Handle, monkeypatc
         **dict.fromkeys(flags, 1),
         "additional_result_filter": "0",
         "enable_positional_arguments": 0,
+        "materialize_skip_indexes_on_insert": 0,
     }
     tight = {"max_block_size": 10, "max_result_rows": 10, "result_overflow_mode": "break"}
     profiled(monkeypatch, profile)
@@ -236,6 +237,7 @@ def test_a_profile_of_the_account_changes_nothing(clickhouse: Handle, monkeypatc
         journeys.upgrade(chosen, client, NEWEST)
         journeys.at(chosen, client, NEWEST, ours)
         assert client.count() == len(read(client, NEWEST)) == 30
+    assert temporal_visibility("schema", "drift", clickhouse.url).code == 0
     profile |= tight
     with journeys.opened(clickhouse.url) as (_, client), pytest.raises(EngineError):
         read(client, NEWEST)

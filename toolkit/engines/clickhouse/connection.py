@@ -94,6 +94,9 @@ _SETTINGS: Mapping[str, str | int] = {
 }
 # Newer servers have these.
 _WHERE_KNOWN: Mapping[str, str | int] = {
+    # A copy without them would have its indexes for new rows only.
+    "materialize_skip_indexes_on_insert": 1,
+    "exclude_materialize_skip_indexes_on_insert": "",
     # From 26 on these decide, and not insert_deduplicate.
     "deduplicate_insert": "disable",
     "deduplicate_insert_select": "disable",
