@@ -99,8 +99,8 @@ def perform(client: Client, task: Task, report: Report, clock: Clock, options: O
     lease = client.take_lock(options.owner, options.lease_seconds)
     with Heartbeat(lease, options.lease_seconds / 6) as heartbeat:
         journal = client.journal()
-        current, state = _begin(client, journal, task)
-        same = Task(current.kind, plan_json.load(current.plan), task.check, task.of)
+        current, plan, state = _begin(client, journal, task)
+        same = Task(current.kind, plan, task.check, task.of)
         course = Course(client, journal, current, heartbeat, same, report, clock, options)
         try:
             return course.run(state)
@@ -126,15 +126,15 @@ def tells(client: Client, limits: Limits) -> tuple[str, ...]:
     return ()
 
 
-def _begin(client: Client, journal: Journal, task: Task) -> tuple[Run, Working | Done]:
-    """The run to go on with, and where; a new one when none is open."""
+def _begin(client: Client, journal: Journal, task: Task) -> tuple[Run, Plan, Working | Done]:
+    """The run to go on with, its plan as the journal has it, and where; a new one when none is open."""
     known = _standing(journal.runs(), task)
     if known is not None:
         plan = plan_json.load(known.plan)
         if isinstance(client, Rechecking):
             refuse(client.recheck(plan))
         # Every step is looked at before it is done, so that a run whose journal was dropped may go on from its first.
-        return known, last(known.state) or start(plan.steps)
+        return known, plan, last(known.state) or start(plan.steps)
     _unchanged(client, task.plan)
     if isinstance(client, Checking):
         refuse(client.preflight(task.plan))
@@ -142,7 +142,8 @@ def _begin(client: Client, journal: Journal, task: Task) -> tuple[Run, Working |
     of = task.of.id if task.of else None
     if task.instead is not None:
         journal.close(task.instead.id, "abandoned")
-    return journal.begin(task.kind, task.plan.wanted, dict(plan_json.dump(task.plan)), to_json(first), of), first
+    run = journal.begin(task.kind, task.plan.wanted, dict(plan_json.dump(task.plan)), to_json(first), of)
+    return run, plan_json.load(run.plan), first
 
 
 def refuse(problems: Sequence[Problem]) -> None:

@@ -75,6 +75,12 @@ def name(element: str) -> str:
     return named(element)[0] or named(rest)[0] or rest.split()[0]
 
 
+def called(create: str, *kinds: str) -> list[str]:
+    """The names of those elements of a CREATE TABLE that begin with one of these words."""
+    begins = tuple(f"{kind} " for kind in kinds)
+    return [name(element) for element in elements(create) if element.startswith(begins)]
+
+
 def words(text: str) -> set[str]:
     """All words and quoted names in `text`, but for functions and what stands in literals."""
     tokens = _TOKEN.findall(text)

@@ -293,11 +293,7 @@ def _names(row: Mapping[str, Any]) -> set[str]:
 def _lost(create: str) -> list[str]:
     """Projections and constraints. A copy with the latter would refuse old rows that do not fulfil them; the server's
     list of the former comes with 24.9."""
-    return [
-        clauses.name(element)
-        for element in clauses.elements(create)
-        if element.startswith(("PROJECTION ", "CONSTRAINT "))
-    ]
+    return clauses.called(create, "PROJECTION", "CONSTRAINT")
 
 
 def _hidden(ask: Ask, table: str) -> Iterator[Problem]:

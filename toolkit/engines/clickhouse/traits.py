@@ -118,7 +118,7 @@ def _told(create: str) -> dict[str, Json]:
 
 def _constraints(create: str) -> list[Json]:
     """A run refuses to begin where there are any: one that comes during it would not be in the copy."""
-    return [clauses.name(element) for element in clauses.elements(create) if element.startswith("CONSTRAINT ")]
+    return [*clauses.called(create, "CONSTRAINT")]
 
 
 def _of(rows: Sequence[Row], table: str) -> list[Row]:

@@ -54,9 +54,14 @@ def check(ask: Ask, plan: Plan, store: SearchStore) -> Iterator[Problem]:
     yield from beside(known, plan, store)
 
 
+def requests(plan: Plan) -> list[Request]:
+    """All that the plan sends."""
+    return [s for step in plan.steps for s in step.statements if isinstance(s, Request)]
+
+
 def creating(plan: Plan, parts: Collection[str] = ("create",)) -> list[Request]:
     """The requests that make the plan's new indexes; with the part `clone`, those that clone one, too."""
-    return [s for p in plan.steps for s in p.statements if isinstance(s, Request) and s.part in parts]
+    return [request for request in requests(plan) if request.part in parts]
 
 
 def made(plan: Plan, parts: Collection[str] = ("create",)) -> list[str]:
@@ -105,8 +110,8 @@ def beside(known: Templates, plan: Plan, store: SearchStore) -> Iterator[Problem
     product, _, number = store.server.partition(" ")
     if product != "Elasticsearch" or number.partition(".")[0] in ("6", "7"):
         return
-    requests = [s for step in plan.steps for s in step.statements if isinstance(s, Request) and s.method == "PUT"]
-    for put in (request for request in requests if request.path.startswith("/_template/")):
+    templates = (r for r in requests(plan) if r.method == "PUT" and r.path.startswith("/_template/"))
+    for put in templates:
         mine = put.body.get("index_patterns") if isinstance(put.body, dict) else None
         old = known.legacy.get(store.names.template) or {}
         if not isinstance(mine, list) or old.get("index_patterns") == mine:

@@ -65,7 +65,7 @@ def check(ask: Ask, plan: Plan, observed: Observed) -> tuple[Problem, ...]:
 
 def lifecycle(plan: Plan) -> str | None:
     """The policy that the plan gives to an index or a template, if there is one."""
-    bodies = [s.body for step in plan.steps for s in step.statements if isinstance(s, Request)]
+    bodies = (request.body for request in forming.requests(plan))
     return next((name for body in bodies if (name := _policy(body)) is not None), None)
 
 
@@ -113,7 +113,7 @@ def blocks(facts: Mapping[str, Any], index: str, gone: Collection[str] = ()) -> 
 def mended(plan: Plan, store: SearchStore) -> frozenset[str]:
     """The blocks of the index that the plan itself takes away, whoever set them; a swap takes only its own."""
     path = f"{render.path(store.names.holder)}/_settings"
-    sent = [s for step in plan.steps for s in step.statements if isinstance(s, Request) and s.path == path]
+    sent = [request for request in forming.requests(plan) if request.path == path]
     settings = [flat_settings(s.body) for s in sent if isinstance(s.body, dict) and s.part != "unlock"]
     taken = (name for found in settings for name, value in found.items() if value is None)
     return frozenset(name.removeprefix("blocks.") for name in taken if name.startswith("blocks."))
@@ -127,13 +127,11 @@ def source(facts: Mapping[str, Any], index: str) -> Iterator[Problem]:
 
 
 def _copied(plan: Plan) -> bool:
-    requests = [s for step in plan.steps for s in step.statements if isinstance(s, Request)]
-    return any(request.path.startswith("/_reindex?") for request in requests)
+    return any(request.path.startswith("/_reindex?") for request in forming.requests(plan))
 
 
 def _only_drops(plan: Plan) -> bool:
-    requests = [s for step in plan.steps for s in step.statements if isinstance(s, Request)]
-    return all(request.method == "DELETE" for request in requests)
+    return all(request.method == "DELETE" for request in forming.requests(plan))
 
 
 def pages(facts: Mapping[str, Any], index: str) -> Iterator[Problem]:

@@ -70,7 +70,8 @@ def rebuild(
 
 def unchanged(store: SearchStore, *parts: str) -> tuple[Expect, ...]:
     """That these parts of what the new index takes over are still as the plan has them; see `Kept`."""
-    return tuple(Expect(("index", part), dict(getattr(store.kept, part))) for part in parts)
+    kept = store.kept.parts()
+    return tuple(Expect(("index", part), kept[part]) for part in parts)
 
 
 def refresh_interval(store: SearchStore, settings: Mapping[str, Json]) -> Json:

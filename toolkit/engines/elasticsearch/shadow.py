@@ -268,14 +268,17 @@ def ours(found: Mapping[str, Json], name: str, uuid: str) -> bool:
 
 def healthy(index: str) -> Request:
     """Wait until all copies of an index are there, or the cluster has no more room for them."""
-    way = f"?wait_for_status=green&wait_for_no_initializing_shards=true&timeout={GREEN_SECONDS}s"
-    return Request("GET", f"{render.path('_cluster', 'health', index)}{way}", None, "health")
+    return _health(index, "green&wait_for_no_initializing_shards=true", "health")
 
 
 def started(index: str) -> Request:
     """Wait until the primaries of an index are there."""
-    way = f"?wait_for_status=yellow&timeout={GREEN_SECONDS}s"
-    return Request("GET", f"{render.path('_cluster', 'health', index)}{way}")
+    return _health(index, "yellow")
+
+
+def _health(index: str, status: str, part: str = "") -> Request:
+    path = render.path("_cluster", "health", index)
+    return Request("GET", f"{path}?wait_for_status={status}&timeout={GREEN_SECONDS}s", None, part)
 
 
 def filled(request: Request, values: Mapping[str, Json]) -> Request:

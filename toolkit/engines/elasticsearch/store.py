@@ -46,6 +46,10 @@ class Kept:
     more: Mapping[str, Json] = field(default_factory=dict)
     named: Mapping[str, Json] = field(default_factory=dict)
 
+    def parts(self) -> dict[str, Json]:
+        """Each of these by its name."""
+        return {part.name: dict(getattr(self, part.name)) for part in fields(self)}
+
 
 @dataclass(frozen=True, slots=True)
 class SearchStore(Observed):
@@ -78,7 +82,7 @@ class SearchStore(Observed):
             "index": {
                 "holder": self.names.holder if self.exists else None,
                 "uuid": self.uuid,
-                **{part.name: dict(getattr(self.kept, part.name)) for part in fields(Kept)},
+                **self.kept.parts(),
             },
         }
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from typing import Any
 
-from toolkit.catalog import Absent, Path
+from toolkit.catalog import Absent, Json, Path
 from toolkit.engines.mysql import others, topology, traits
 from toolkit.engines.mysql.layout import PRIMARY_KEY
 from toolkit.engines.mysql.names import STEP_BACK, back, old
@@ -70,7 +70,8 @@ def check(ask: Ask, plan: Plan, tables: Sequence[str]) -> tuple[Problem, ...]:
     own = rights(named, database, exact=any(_ROLE.match(line) for line in named))
     found = [*_writes(server, have), *_rights(server, have, plan), *_waiting(ask), *_users(ask, plan)]
     if any(step.id == STEP_BACK for step in plan.steps):
-        found += [*_altered(ask, tables), *_outdated(ask, tables)]
+        seen = traits.read(ask, tables)
+        found += [*_altered(seen), *_outdated(seen, tables)]
     found += [*_undone(ask, plan), *_taken(ask, plan, tables)]
     if plan.kept:
         found += [
@@ -87,7 +88,7 @@ def again(ask: Ask, plan: Plan, look: Callable[[], Observed], tables: Sequence[s
     """What the rest of a way back would lose, may it have begun long ago. `look`: the store as it is now."""
     back = next((step for step in plan.steps if step.id == STEP_BACK), None)
     ahead = back is not None and not back.is_done(look().view())
-    return (*(_altered(ask, tables) if ahead else ()), *_undone(ask, plan))
+    return (*(_altered(traits.read(ask, tables)) if ahead else ()), *_undone(ask, plan))
 
 
 def _taken(ask: Ask, plan: Plan, tables: Sequence[str]) -> Iterator[Problem]:
@@ -238,10 +239,9 @@ def _views(ask: Ask, gone: Sequence[Path], whole: Set[str]) -> Iterator[Problem]
             yield Problem("TV4312", text, "Drop it, or make it without that.", fatal=False)
 
 
-def _altered(ask: Ask, tables: Sequence[str]) -> Iterator[Problem]:
-    """What the table that a rollback would bring back does not have."""
+def _altered(seen: Mapping[str, Json]) -> Iterator[Problem]:
+    """What the table that a rollback would bring back does not have. `seen`: see `traits.read`."""
     keep = "`schema finish` keeps the table as it is; `schema downgrade` leads down from there."
-    seen = traits.read(ask, tables)
     facts, intact = seen["tables"], seen["intact"]
     assert isinstance(facts, dict)
     assert isinstance(intact, dict)
@@ -255,15 +255,12 @@ def _altered(ask: Ask, tables: Sequence[str]) -> Iterator[Problem]:
             yield Problem("TV4313", text, f"There is no way back any more: {keep}")
 
 
-def _outdated(ask: Ask, tables: Sequence[str]) -> Iterator[Problem]:
+def _outdated(seen: Mapping[str, Json], tables: Sequence[str]) -> Iterator[Problem]:
     """Side tables that a way down has taken away come back as they were then: nothing could follow their records."""
-    own = traits.read(ask, tables)["own"]
+    own = seen["own"]
     assert isinstance(own, dict)
-    back_again = [name for name in tables if old(name) in own and back(name) not in own]
-    if back_again:
-        text = (
-            f"{listed(back_again, 3)} will be as before the downgrade: filters on its attributes may miss later changes"
-        )
+    if again := [name for name in tables if old(name) in own and back(name) not in own]:
+        text = f"{listed(again, 3)} will be as before the downgrade: filters on its attributes may miss later changes"
         hint = "To have them right: `schema finish`, then `schema upgrade`, which makes it anew from the records."
         yield Problem("TV4315", text, hint, fatal=False)
 

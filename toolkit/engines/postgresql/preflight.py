@@ -270,8 +270,9 @@ def _carried(ask: Ask, table: str) -> Iterator[Problem]:
 
 def returned(ask: Ask, back: Step, table: str) -> Iterator[Problem]:
     """What the swap of a rollback would lose; nothing where no old table is kept."""
-    seen, old = traits.read(ask, table), traits.read(ask, OLD)
-    if not seen or not old:
+    old = traits.read(ask, OLD)
+    seen = traits.read(ask, table) if old else {}
+    if not seen:
         return
     live, kept = traits.decode(seen["table"]), traits.decode(old["table"])
     keep = "`schema finish` keeps the table as it is instead."

@@ -60,11 +60,9 @@ def _triggers(observed: Observed, wanted: Definition) -> Iterator[Fault]:
     for statement in made:
         name = next(name for name in goal.triggers if f'"{name}"' in statement.text)
         text = texts.get(name)
-        if (
-            isinstance(text, str)
-            and not triggers.as_made(text, statement.text, name)
-            and (triggers.does(text) != triggers.does(statement.text))
-        ):
+        if not isinstance(text, str) or triggers.as_made(text, statement.text, name):
+            continue
+        if triggers.does(text) != triggers.does(statement.text):
             yield _other(name, statement, table.name, goal.searches)
 
 
