@@ -70,12 +70,9 @@ def _greet(client: socket.socket, server: socket.socket) -> None:
 
 
 def _relay(client: socket.socket, server: socket.socket, free: list[socket.socket]) -> None:
-    """Until the client ends. The session that was free last is taken first."""
-    held: socket.socket | None = server
+    """Until the client ends. The session that was free last is taken first; it is free when the client hears of it."""
+    free.append(server)
     while True:
-        if held is not None:
-            free.append(held)
-            held = None
         kind, message = _message(client)
         if kind == b"X":
             return
@@ -87,10 +84,12 @@ def _relay(client: socket.socket, server: socket.socket, free: list[socket.socke
                 kind, message = _message(client)
                 held.sendall(message)
             answer, message = _message(held)
-            client.sendall(message)
             if answer == b"Z":
                 state = message[5:6]
                 kind = b"" if state != b"I" else kind
+            if state == b"I":
+                free.append(held)
+            client.sendall(message)
 
 
 def _message(peer: socket.socket) -> tuple[bytes, bytes]:

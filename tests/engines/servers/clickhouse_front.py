@@ -54,6 +54,9 @@ FORMAT = re.compile(rb"\bFORMAT\s+(\w+)\s*;?\s*$", re.I)
 INLINE_DATA = re.compile(rb"\s*INSERT\b[^;]*?\bFORMAT\s+\w+[ \t]*\r?\n", re.I)
 INSERT = re.compile(rb"\s*INSERT\b", re.I)
 QUOTED = re.compile(rb"'(?:[^'\\]|\\.|'')*'|`[^`]*`|\"[^\"]*\"|--[^\n]*|/\*.*?\*/", re.S)
+# Over HTTP without a session their effect ends with the request.
+STATEFUL = re.compile(r"\s*(SET|USE|CREATE\s+(OR\s+REPLACE\s+)?TEMPORARY)\b", re.I)
+KEPT = 16  # connections that wait for the next request
 HTTP_STATUS = {"516": 403, "60": 404, "81": 404, "47": 404, "62": 400, "27": 400}
 
 
@@ -79,13 +82,16 @@ def literal(value: str) -> str:
 def preparations(statement: Statement) -> list[str]:
     """The statements that put one connection into the asked state: few, as each takes as long as a short query."""
     use = [f"USE `{statement.database}`"] if statement.database else []
-    parameters = {f"param_{name}": value for name, value in statement.parameters.items()}
-    wanted = ", ".join(f"{key} = {literal(value)}" for key, value in {**statement.settings, **parameters}.items())
-    return [*use, f"SET {wanted}"] if wanted else use
+    return [*use, *_set(statement.settings)]
+
+
+def _set(values: Mapping[str, str]) -> list[str]:
+    return ["SET " + ", ".join(f"{name} = {literal(value)}" for name, value in values.items())] if values else []
 
 
 class Engine:
-    """The embedded engine: one connection per request, and one that keeps it open between requests.
+    """The embedded engine: connections that are kept for later requests of the same state, one for each at a time, and
+    one that keeps it open between requests.
 
     Engines before 26 have but one connection: what closes another closes all ("Invalid or closed connection"), and a
     view dropped by one waits for ever for what another had opened. Requests take turns on it, and leave it as it was.
@@ -96,27 +102,62 @@ class Engine:
         self._open = chdb.connect(self._path)
         self._alone = int(str(chdb.engine_version).partition(".")[0]) < 26
         self._turn = threading.Lock()
+        self._idle: list[tuple[tuple[str, ...], Any]] = []
 
     def run(self, statement: Statement) -> bytes:
         if self._alone:
             with self._turn:
                 try:
-                    return _answer_of(self._open, statement)
+                    for preparation in (*preparations(statement), *_set(_named(statement))):
+                        self._open.query(preparation)
+                    return _bytes(self._open.query(statement.text, statement.output_format))
                 finally:
                     if usual := ", ".join(f"{name} = DEFAULT" for name in statement.settings):
                         self._open.query(f"SET {usual}")
                     self._open.query("USE default")
+        state = tuple(preparations(statement))
+        connection = self._taken(state)
+        try:
+            parameters = dict(statement.parameters)
+            answer = _bytes(connection.query(statement.text, statement.output_format, params=parameters))
+        except BaseException:
+            connection.close()
+            raise
+        self._given_back(state, connection, STATEFUL.match(statement.text) is None)
+        return answer
+
+    def _taken(self, state: tuple[str, ...]) -> Any:
+        """A connection in this state that nobody uses, or a new one."""
+        with self._turn:
+            for number, (its, connection) in enumerate(self._idle):
+                if its == state:
+                    del self._idle[number]
+                    return connection
         connection = chdb.connect(self._path)
         try:
-            return _answer_of(connection, statement)
-        finally:
+            for preparation in state:
+                connection.query(preparation)
+        except BaseException:
             connection.close()
+            raise
+        return connection
+
+    def _given_back(self, state: tuple[str, ...], connection: Any, usable: bool) -> None:
+        """Keep the connections that were used last; close one that a statement may have left in another state."""
+        with self._turn:
+            if usable:
+                self._idle.insert(0, (state, connection))
+            over = [old for _, old in self._idle[KEPT:]] if usable else [connection]
+            del self._idle[KEPT:]
+        for old in over:
+            old.close()
 
 
-def _answer_of(connection: Any, statement: Statement) -> bytes:
-    for preparation in preparations(statement):
-        connection.query(preparation)
-    answer = connection.query(statement.text, statement.output_format)
+def _named(statement: Statement) -> dict[str, str]:
+    return {f"param_{name}": value for name, value in statement.parameters.items()}
+
+
+def _bytes(answer: Any) -> bytes:
     return bytes(answer.bytes() or b"") if answer is not None else b""
 
 

@@ -15,7 +15,7 @@ import clickhouse_connect
 from clickhouse_connect import common
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from toolkit.engines.clickhouse.render import identifier
+from toolkit.engines.clickhouse.render import identifier, literal
 from toolkit.errors import ConnectionFailed, LockHeld, TargetError, Unsupported
 from toolkit.targets import Target
 
@@ -212,12 +212,13 @@ def _embedded(target: Target, settings: Mapping[str, str | int]) -> Open:
     def open_embedded() -> Connection:
         try:
             directory.mkdir(parents=True, exist_ok=True)
-            connection = _chdb(directory, settings)
+            connection = clickhouse_connect.get_client(interface="chdb", path=str(directory))
             try:
+                _choose(connection, settings)
                 connection.command(f"CREATE DATABASE IF NOT EXISTS {identifier(database)}")
                 # The driver opens a database only when it is there, and uses a later one from the next statement on.
                 connection.database = database
-                return _careful(connection)
+                return connection
             except BaseException:
                 with suppress(Exception):
                     connection.close()
@@ -232,15 +233,20 @@ def _embedded(target: Target, settings: Mapping[str, str | int]) -> Open:
     return open_embedded
 
 
-def _chdb(directory: Path, settings: Mapping[str, str | int]) -> Connection:
-    return clickhouse_connect.get_client(interface="chdb", path=str(directory), settings=dict(settings))
+def _choose(connection: Connection, settings: Mapping[str, str | int]) -> None:
+    """Once for chDB's session: settings of the client would be set and taken back one by one around each statement."""
+    chosen = {**settings, **_known(connection)}
+    connection.command("SET " + ", ".join(f"{name} = {literal(str(value))}" for name, value in chosen.items()))
 
 
 def _careful(connection: Connection) -> Connection:
-    for name, value in _WHERE_KNOWN.items():
-        if name in connection.server_settings:
-            connection.set_client_setting(name, value)
+    for name, value in _known(connection).items():
+        connection.set_client_setting(name, value)
     return connection
+
+
+def _known(connection: Connection) -> dict[str, str | int]:
+    return {name: value for name, value in _WHERE_KNOWN.items() if name in connection.server_settings}
 
 
 def _directory(target: Target) -> Path:
