@@ -41,6 +41,7 @@ from toolkit.engines import clickhouse as engine
 from toolkit.engines.clickhouse import locks
 from toolkit.engines.clickhouse.client import ClickHouseClient
 from toolkit.engines.clickhouse.names import CAPTURE, OTHER
+from toolkit.engines.clickhouse.session import Session, Values
 from toolkit.engines.clickhouse.traits import PATCHED
 from toolkit.engines.online import Coordinated
 from toolkit.errors import EngineError, LockHeld, ToolkitError, Unsupported
@@ -664,6 +665,28 @@ def test_a_mutation_that_somebody_kills_is_not_done(clickhouse: Handle) -> None:
     command("upgrade", url)
     sizes = f"SELECT min(data_compressed_bytes) > 0 FROM system.data_skipping_indices WHERE table = '{TABLE}'"
     assert rows(url, f"{sizes} AND database = currentDatabase() AND name NOT LIKE 'auto_%'") == [(1,)]
+
+
+def test_a_mutation_that_is_killed_before_anybody_sees_it_is_not_done(clickhouse: Handle) -> None:
+    url = clickhouse.url
+    with journeys.opened(url) as (chosen, client):
+        journeys.upgrade(chosen, client, find("1.13"))
+    run = Session.command
+
+    def killing(self: Session, text: str, values: Values | None = None) -> str:
+        said = run(self, text, values)
+        if "MATERIALIZE INDEX" in text:
+            run(self, "KILL MUTATION WHERE database = currentDatabase()")
+        return said
+
+    with plain(url) as connection, pytest.MonkeyPatch.context() as patch:
+        connection.command(f"SYSTEM STOP MERGES {TABLE}")
+        patch.setattr(Session, "command", killing)
+        ran = temporal_visibility("schema", "upgrade", url, "--yes")
+        assert (ran.code, "TV4213" in ran.err) == (1, True), ran.err
+        patch.undo()
+        connection.command(f"SYSTEM START MERGES {TABLE}")
+    command("upgrade", url)
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 60.0) -> None:

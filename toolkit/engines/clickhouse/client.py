@@ -140,8 +140,9 @@ class ClickHouseClient:
 
     def _run(self, text: str, values: Values | None = None) -> None:
         """One statement, and all it starts here and on the other servers."""
+        earlier = self._background.before(text)
         self._session.command(text, values)
-        self._background.after(text)
+        self._background.after(text, earlier)
 
     @cached_property
     def _database(self) -> str:

@@ -17,6 +17,7 @@ from toolkit.errors import EngineError
 
 Ask = Callable[[str], Sequence[Mapping[str, Any]]]
 Command = Callable[[str], object]
+Which = tuple[str, str]  # a mutation: its table and its id
 
 _POLL_SECONDS = 0.1
 # How long a server of the cluster may take to do its part before the run stops and says which.
@@ -27,9 +28,11 @@ FROM {source}
 WHERE database = {database} AND NOT is_done AND table IN ({tables})
 """
 # A mutation that was killed is no longer listed at all.
-_DONE = """
-SELECT DISTINCT table, mutation_id FROM {source} WHERE database = {database} AND is_done AND table IN ({tables})
+_LISTED = """
+SELECT table, mutation_id, command, is_done FROM {source} WHERE database = {database} AND table IN ({tables})
 """
+# Of all that our statements do, this makes a mutation whatever the table holds.
+_BEGINS = "MATERIALIZE INDEX "
 _QUOTES = str.maketrans("", "", '()`"')
 
 
@@ -49,15 +52,20 @@ class Background:
     tables: Collection[str]
     alike: Collection[str]
 
-    def after(self, statement: str) -> None:
-        """Return when all that `statement` has started is done. Raises EngineError."""
+    def before(self, statement: str) -> Collection[Which] | None:
+        """What `after` must know of the time before `statement`: the mutations there are, where it begins one for sure.
+        Raises EngineError."""
+        return self._listed().keys() if _BEGINS in statement else None
+
+    def after(self, statement: str, earlier: Collection[Which] | None) -> None:
+        """Return when all that `statement` has started is done; `earlier`: what `before` said. Raises EngineError."""
         if statement.startswith("ALTER"):
-            self._settle(statement)
+            self._settle(statement, earlier)
         if self.cluster is not None and " ON CLUSTER " in statement:
             self._agree(self.cluster, [name for name in self.alike if re.search(rf"\b{name}\b", statement)])
 
-    def _settle(self, statement: str) -> None:
-        seen: dict[tuple[str, str], str] = {}
+    def _settle(self, statement: str, earlier: Collection[Which] | None) -> None:
+        seen: dict[Which, str] = {}
         while pending := self.ask(self._mutations(_MUTATIONS)):
             for mutation in pending:
                 if mutation["latest_fail_reason"]:
@@ -65,20 +73,28 @@ class Background:
                 seen[mutation["table"], mutation["mutation_id"]] = mutation["command"]
             time.sleep(_POLL_SECONDS)
         started = statement.translate(_QUOTES)
-        if own := {which for which, command in seen.items() if command.translate(_QUOTES) in started}:
-            done = {(row["table"], row["mutation_id"]) for row in self.ask(self._mutations(_DONE))}
-            for which in sorted(own - done):
-                self._killed(which[0], seen[which])
+        own = {which for which, command in seen.items() if command.translate(_QUOTES) in started}
+        if own or earlier is not None:
+            ended = {which for which, text in self._listed(done=True).items() if text.translate(_QUOTES) in started}
+            for which in sorted(own - ended):
+                self._killed(f"{seen[which]} of table {which[0]}")
+            if earlier is not None and ended <= {*earlier}:
+                self._killed(statement)
+
+    def _listed(self, done: bool = False) -> dict[Which, str]:
+        """All mutations, or those that are done, with what they do."""
+        rows = self.ask(self._mutations(_LISTED))
+        return {(row["table"], row["mutation_id"]): row["command"] for row in rows if row["is_done"] or not done}
 
     def _mutations(self, query: str) -> str:
         source = everywhere(self.cluster, "system.mutations")
         listed = ", ".join(literal(name) for name in self.tables)
         return query.format(source=source, database=literal(self.database), tables=listed)
 
-    def _killed(self, table: str, command: str) -> None:
+    def _killed(self, what: str) -> None:
         raise EngineError(
             "TV4213",
-            f"{self.shown}: {command} of table {table} was killed by somebody before it was done",
+            f"{self.shown}: {what} was killed by somebody before it was done",
             "The same command does it again and goes on from here.",
         )
 
