@@ -108,6 +108,8 @@ _WHERE_KNOWN: Mapping[str, str | int] = {
     # And it has quotes where catalogs expect them: engines and keys are compared as text.
     "show_create_query_identifier_quoting_rule": "when_necessary",
 }
+# Of chDB each command begins an engine of its own: what that compiles is used once or never.
+_EMBEDDED = dict.fromkeys(("compile_expressions", "compile_aggregate_expressions", "compile_sort_description"), 0)
 _ALONE: Mapping[str, str | int] = {"alter_sync": 0}
 _CLUSTER: Mapping[str, str | int] = {
     # Wait for this server, never for those that are down; what they have to do waits for them in Keeper.
@@ -235,7 +237,7 @@ def _embedded(target: Target, settings: Mapping[str, str | int]) -> Open:
 
 def _choose(connection: Connection, settings: Mapping[str, str | int]) -> None:
     """Once for chDB's session: settings of the client would be set and taken back one by one around each statement."""
-    chosen = {**settings, **_known(connection)}
+    chosen = {**settings, **_known(connection), **_EMBEDDED}
     connection.command("SET " + ", ".join(f"{name} = {literal(str(value))}" for name, value in chosen.items()))
 
 
