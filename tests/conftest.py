@@ -1,11 +1,16 @@
 """Pytest's entry to the project's own plugins (all in tests/engines), and how hypothesis runs here."""
 
+import gc
 import re
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 pytest_plugins = ["tests.engines.plugin"]
+
+# See pytest_collection_finish.
+gc.disable()
+gc.set_threshold(50_000, 20, 50)
 
 # Time is measured by benchmarks, never by tests: two cores that also run ten servers would make any deadline a lie.
 settings.register_profile("project", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -27,3 +32,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="A-B",
         help="of the ten thousand generated filters these only: 6000-10000",
     )
+
+
+def pytest_collection_finish() -> None:
+    """Modules and tests stay until the end: the garbage collector need not look at them again and again."""
+    gc.freeze()
+    gc.enable()
