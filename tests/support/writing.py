@@ -84,7 +84,7 @@ class Writer:
                     self.longest = max(self.longest, took)
                     self.statements += 1
                     # Where writes are slow, the run beside them gets its turn: they are no load test.
-                    self._stop.wait(max(self._pause, min(took, 0.1)))
+                    self._stop.wait(max(self._pause, min(3 * took, 0.1)))
             finally:
                 self.close(connection)
         except BaseException as error:
