@@ -208,8 +208,7 @@ def looks(url: str, ways: Sequence[bool] = (False, True), version: str = "1.14")
 
 @pytest.mark.short
 def test_what_would_be_lost_is_refused(postgresql: Handle) -> None:
-    """Each kind is named while it is there, and not when it is gone: then the next is the only one. The plain way,
-    which loses nothing, is open."""
+    """Each kind is named while it is there, and not when it is gone; the plain way, which loses nothing, is open."""
     url = postgresql.url
     prepared(url)
     with psycopg.connect(url, autocommit=True) as connection:
@@ -225,7 +224,7 @@ def test_what_would_be_lost_is_refused(postgresql: Handle) -> None:
             assert not [p for p in plainly if p.fatal], name
             for statement in unmake:
                 connection.execute(statement)
-        assert not [p for p in looked(url) if p.code == "TV5206"]
+            assert not [p for p in looked(url) if p.code == "TV5206"], name
         if version >= 160000:
             no_owner_to_give(url, connection, f"own_{postgresql.database}")
 

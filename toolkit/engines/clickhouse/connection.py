@@ -236,7 +236,7 @@ def _embedded(target: Target, settings: Mapping[str, str | int]) -> Open:
 
 
 def _choose(connection: Connection, settings: Mapping[str, str | int]) -> None:
-    """Once for chDB's session: settings of the client would be set and taken back one by one around each statement."""
+    """In one statement for chDB's session: the driver would choose them one by one for each connection."""
     chosen = {**settings, **_known(connection), **_EMBEDDED}
     connection.command("SET " + ", ".join(f"{name} = {literal(str(value))}" for name, value in chosen.items()))
 
