@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, settings
 
 pytest_plugins = ["tests.engines.plugin"]
 
-# See pytest_collection_finish.
+# See pytest_runtestloop.
 gc.disable()
 gc.set_threshold(50_000, 20, 50)
 
@@ -34,7 +34,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-def pytest_collection_finish() -> None:
-    """Modules and tests stay until the end: the garbage collector need not look at them again and again."""
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop() -> None:
+    """Modules and tests stay until the end: the garbage collector need not look at them again and again. Also in the
+    process that collects none, as its workers do."""
     gc.freeze()
     gc.enable()

@@ -103,23 +103,24 @@ def _exchange(before: ModuleType, after: ModuleType) -> None:
 
 def _create_chdb_database(directory: Path) -> None:
     """chDB opens a URL with a database only when that database is there."""
-    import clickhouse_connect
-
-    def opened() -> Any:
-        return clickhouse_connect.get_client(interface="chdb", path=str(directory))
-
     try:
-        client = opened()
-    except Exception as e:
-        if "already initialized" not in str(e):
-            raise
+        client = _chdb(directory)
+    except NotAllowed:
         # A client that nobody has any more is closed when the collector finds it.
         gc.collect()
-        try:
-            client = opened()
-        except Exception:
-            raise NotAllowed("a test before this one left a chDB client open in this process") from e
+        client = _chdb(directory)
     try:
         client.command(f"CREATE DATABASE `{CHDB_DATABASE}`")
     finally:
         client.close()
+
+
+def _chdb(directory: Path) -> Any:
+    import clickhouse_connect
+
+    try:
+        return clickhouse_connect.get_client(interface="chdb", path=str(directory))
+    except Exception as e:
+        if "already initialized" in str(e):
+            raise NotAllowed("a test before this one left a chDB client open in this process") from e
+        raise

@@ -86,9 +86,10 @@ def _relay(client: socket.socket, server: socket.socket, free: list[socket.socke
             answer, message = _message(held)
             if answer == b"Z":
                 state = message[5:6]
-                kind = b"" if state != b"I" else kind
-            if state == b"I":
-                free.append(held)
+                if state == b"I":
+                    free.append(held)
+                else:
+                    kind = b""
             client.sendall(message)
 
 

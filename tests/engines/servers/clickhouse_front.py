@@ -106,55 +106,53 @@ class Engine:
 
     def run(self, statement: Statement) -> bytes:
         if self._alone:
-            with self._turn:
-                try:
-                    for preparation in (*preparations(statement), *_set(_named(statement))):
-                        self._open.query(preparation)
-                    return _bytes(self._open.query(statement.text, statement.output_format))
-                finally:
-                    if usual := ", ".join(f"{name} = DEFAULT" for name in statement.settings):
-                        self._open.query(f"SET {usual}")
-                    self._open.query("USE default")
+            return self._in_turn(statement)
         state = tuple(preparations(statement))
-        connection = self._taken(state)
+        kept = self._taken(state)
+        connection = chdb.connect(self._path) if kept is None else kept
         try:
+            for preparation in state if kept is None else ():
+                connection.query(preparation)
             parameters = dict(statement.parameters)
             answer = _bytes(connection.query(statement.text, statement.output_format, params=parameters))
         except BaseException:
             connection.close()
             raise
-        self._given_back(state, connection, STATEFUL.match(statement.text) is None)
+        if STATEFUL.match(statement.text):
+            connection.close()
+        else:
+            self._keep(state, connection)
         return answer
 
+    def _in_turn(self, statement: Statement) -> bytes:
+        parameters = {f"param_{name}": value for name, value in statement.parameters.items()}
+        with self._turn:
+            try:
+                for preparation in (*preparations(statement), *_set(parameters)):
+                    self._open.query(preparation)
+                return _bytes(self._open.query(statement.text, statement.output_format))
+            finally:
+                if usual := ", ".join(f"{name} = DEFAULT" for name in statement.settings):
+                    self._open.query(f"SET {usual}")
+                self._open.query("USE default")
+
     def _taken(self, state: tuple[str, ...]) -> Any:
-        """A connection in this state that nobody uses, or a new one."""
+        """A connection in this state that nobody uses; None: there is none."""
         with self._turn:
             for number, (its, connection) in enumerate(self._idle):
                 if its == state:
                     del self._idle[number]
                     return connection
-        connection = chdb.connect(self._path)
-        try:
-            for preparation in state:
-                connection.query(preparation)
-        except BaseException:
-            connection.close()
-            raise
-        return connection
+        return None
 
-    def _given_back(self, state: tuple[str, ...], connection: Any, usable: bool) -> None:
-        """Keep the connections that were used last; close one that a statement may have left in another state."""
+    def _keep(self, state: tuple[str, ...], connection: Any) -> None:
+        """Those that were used last are kept."""
         with self._turn:
-            if usable:
-                self._idle.insert(0, (state, connection))
-            over = [old for _, old in self._idle[KEPT:]] if usable else [connection]
+            self._idle.insert(0, (state, connection))
+            over = self._idle[KEPT:]
             del self._idle[KEPT:]
-        for old in over:
+        for _, old in over:
             old.close()
-
-
-def _named(statement: Statement) -> dict[str, str]:
-    return {f"param_{name}": value for name, value in statement.parameters.items()}
 
 
 def _bytes(answer: Any) -> bytes:

@@ -22,14 +22,11 @@ Which = tuple[str, str]  # a mutation: its table and its id
 _POLL_SECONDS = 0.1
 # How long a server of the cluster may take to do its part before the run stops and says which.
 AGREE_SECONDS = 180.0
+# One that was killed is no longer listed at all.
 _MUTATIONS = """
-SELECT table, mutation_id, command, latest_fail_reason
+SELECT table, mutation_id, command, is_done, latest_fail_reason
 FROM {source}
-WHERE database = {database} AND NOT is_done AND table IN ({tables})
-"""
-# A mutation that was killed is no longer listed at all.
-_LISTED = """
-SELECT table, mutation_id, command, is_done FROM {source} WHERE database = {database} AND table IN ({tables})
+WHERE database = {database} AND table IN ({tables})
 """
 # Of all that our statements do, this makes a mutation whatever the table holds.
 _BEGINS = "MATERIALIZE INDEX "
@@ -55,7 +52,7 @@ class Background:
     def before(self, statement: str) -> Collection[Which] | None:
         """What `after` must know of the time before `statement`: the mutations there are, where it begins one for sure.
         Raises EngineError."""
-        return self._listed().keys() if _BEGINS in statement else None
+        return {_which(mutation) for mutation in self._mutations()} if _BEGINS in statement else None
 
     def after(self, statement: str, earlier: Collection[Which] | None) -> None:
         """Return when all that `statement` has started is done; `earlier`: what `before` said. Raises EngineError."""
@@ -66,30 +63,26 @@ class Background:
 
     def _settle(self, statement: str, earlier: Collection[Which] | None) -> None:
         seen: dict[Which, str] = {}
-        while pending := self.ask(self._mutations(_MUTATIONS)):
+        listed = self._mutations()
+        while pending := [mutation for mutation in listed if not mutation["is_done"]]:
             for mutation in pending:
                 if mutation["latest_fail_reason"]:
                     self._fails(mutation)
-                seen[mutation["table"], mutation["mutation_id"]] = mutation["command"]
+                seen[_which(mutation)] = mutation["command"]
             time.sleep(_POLL_SECONDS)
+            listed = self._mutations()
         started = statement.translate(_QUOTES)
         own = {which for which, command in seen.items() if command.translate(_QUOTES) in started}
-        if own or earlier is not None:
-            ended = {which for which, text in self._listed(done=True).items() if text.translate(_QUOTES) in started}
-            for which in sorted(own - ended):
-                self._killed(f"{seen[which]} of table {which[0]}")
-            if earlier is not None and ended <= {*earlier}:
-                self._killed(statement)
+        ended = {_which(mutation) for mutation in listed if mutation["command"].translate(_QUOTES) in started}
+        for which in sorted(own - ended):
+            self._killed(f"{seen[which]} of table {which[0]}")
+        if earlier is not None and ended <= {*earlier}:
+            self._killed(statement)
 
-    def _listed(self, done: bool = False) -> dict[Which, str]:
-        """All mutations, or those that are done, with what they do."""
-        rows = self.ask(self._mutations(_LISTED))
-        return {(row["table"], row["mutation_id"]): row["command"] for row in rows if row["is_done"] or not done}
-
-    def _mutations(self, query: str) -> str:
+    def _mutations(self) -> Sequence[Mapping[str, Any]]:
         source = everywhere(self.cluster, "system.mutations")
         listed = ", ".join(literal(name) for name in self.tables)
-        return query.format(source=source, database=literal(self.database), tables=listed)
+        return self.ask(_MUTATIONS.format(source=source, database=literal(self.database), tables=listed))
 
     def _killed(self, what: str) -> None:
         raise EngineError(
@@ -124,3 +117,7 @@ class Background:
                     "The work is in the DDL queue of those that are behind. The same command goes on from here.",
                 )
             time.sleep(_POLL_SECONDS)
+
+
+def _which(mutation: Mapping[str, Any]) -> Which:
+    return mutation["table"], mutation["mutation_id"]
