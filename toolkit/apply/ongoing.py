@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from toolkit.engines import Client
 from toolkit.engines.online import Coordinated, Run
+from toolkit.errors import ToolkitError
 
 
 def unfinished(client: Coordinated) -> Run | None:
@@ -34,6 +35,28 @@ def going_on(run: Run) -> str:
             return "`schema drift --repair`"
         case kind:
             return f"`schema {kind}`"
+
+
+def in_the_way(client: Client) -> ToolkitError | None:
+    """What must be ended before another run can begin, if there is something."""
+    if not isinstance(client, Coordinated):
+        return None
+    if (run := unfinished(client)) is not None:
+        return not_finished(run)
+    run = kept(client)
+    return None if run is None else undecided(run)
+
+
+def not_finished(run: Run) -> ToolkitError:
+    """The error for who wants another run than `run`, which was cut off."""
+    return ToolkitError("TV5106", f"run {run.id}, {run.kind} to {run.wanted}, is not finished", ways_on(run))
+
+
+def undecided(run: Run) -> ToolkitError:
+    """The error for who wants another run while the old data of `run` is kept."""
+    message = f"the old data of run {run.id}, {run.kind} to {run.wanted}, is still in the store"
+    hint = "Decide first: `schema finish` drops it, `schema rollback` goes back to it."
+    return ToolkitError("TV5107", message, hint)
 
 
 def ways_on(run: Run) -> str:

@@ -13,7 +13,7 @@ from toolkit.apply.estimating import estimated
 from toolkit.apply.limits import Limits
 from toolkit.apply.lock import Heartbeat
 from toolkit.apply.machine import start
-from toolkit.apply.ongoing import unfinished, ways_on
+from toolkit.apply.ongoing import not_finished, undecided, unfinished
 from toolkit.apply.planning import beside, make_plan, meant, unlike
 from toolkit.apply.states import Done, Working, last, to_json
 from toolkit.apply.task import Clock, Options, Report, Result, Task
@@ -21,7 +21,7 @@ from toolkit.catalog import fingerprint
 from toolkit.definition import Definition
 from toolkit.engines import Client, Engine
 from toolkit.engines.online import Checking, Coordinated, Journal, Problem, Rechecking, Run, Sensing
-from toolkit.errors import ConnectionFailed, EngineError, StoreChanged, ToolkitError, Unsupported
+from toolkit.errors import ConnectionFailed, EngineError, StoreChanged, Unsupported
 from toolkit.overlay import Overlay
 from toolkit.plan import Observed, Plan
 from toolkit.versions import chain
@@ -163,17 +163,9 @@ def _standing(runs: Sequence[Run], task: Task) -> Run | None:
         if known.status == "running" and task.instead is not None and task.instead.id == known.id:
             continue
         if known.status == "running" and not ours:
-            raise ToolkitError(
-                "TV5106",
-                f"run {known.id}, {known.kind} to {known.wanted}, is not finished",
-                ways_on(known),
-            )
+            raise not_finished(known)
         if known.status == "kept" and not ours:
-            raise ToolkitError(
-                "TV5107",
-                f"the old data of run {known.id}, {known.kind} to {known.wanted}, is still in the store",
-                "Decide first: `schema finish` drops it, `schema rollback` goes back to it.",
-            )
+            raise undecided(known)
         if ours:
             return None
     return None

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from toolkit.apply import plan_json
-from toolkit.apply.ongoing import begun, going_on, kept, unfinished, ways_on
+from toolkit.apply.ongoing import begun, going_on, kept, not_finished, unfinished
 from toolkit.apply.planning import beside, recognise
 from toolkit.apply.runner import Task
 from toolkit.apply.states import last, step_of
@@ -118,7 +118,7 @@ def _kept(engine: Engine, client: Client, observed: Observed) -> tuple[Run, Run 
     run, old = unfinished(known), kept(known)
     given_up = run if run and old and _whole(client) and _untouched(run, old, observed) else None
     if run is not None and run.kind != "finish" and given_up is None:
-        raise ToolkitError("TV5106", f"run {run.id}, {run.kind} to {run.wanted}, is not finished", ways_on(run))
+        raise not_finished(run)
     if old is None:
         raise ToolkitError("TV5109", "there is nothing to finish: no old data is kept", "`schema runs` lists all runs.")
     return old, given_up

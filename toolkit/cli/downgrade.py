@@ -15,7 +15,7 @@ from toolkit.cli.running import (
     answer,
     begun_plan,
     confirm,
-    looked,
+    foreseen,
     problems_json,
     refuse_early,
     run_task,
@@ -62,7 +62,7 @@ def _downgrade(
         if begun is None and plan.steps and not goes_down(engine, plan, client.observe, store.overlay):
             raise UsageError("TV2014", f"{name} is not above {wanted.version}", "Use `schema upgrade` to go up.")
         task = upgrade_task(engine, plan, wanted, store.overlay, "downgrade")
-        problems = looked(client, plan) if begun is None else None
+        problems = foreseen(client, plan) if begun is None else None
         show(name, plan, quiet, dry_run, problems)
         losses = _losses(client, plan)
         if not quiet and plan.steps:

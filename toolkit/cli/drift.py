@@ -78,7 +78,7 @@ def command(
         write(junit_file, junit(checked))
     if metrics_file:
         write(metrics_file, metrics(checked, time.time()))
-    _leave(checked, failed)
+    _leave(checked, failed, repair)
 
 
 def _name(store: Target) -> str:
@@ -98,15 +98,16 @@ def _leave_when_stopped(failed: list[ToolkitError]) -> None:
         raise failed[-1]
 
 
-def _leave(checked: list[Checked], failed: list[ToolkitError]) -> None:
+def _leave(checked: list[Checked], failed: list[ToolkitError], repaired: bool) -> None:
     """With the gravest thing: what could not be checked, then drift, then a run in progress."""
     grave = [error for error in failed if not isinstance(error, LockHeld)]
     if grave:
         raise grave[0]
-    number = sum(len(one.findings) for one in checked)
-    if number:
-        raise Differences("TV6104", f"{number} finding{'s' * (number > 1)}", "`schema drift --repair` repairs what "
-                          "can be repaired.")  # fmt: skip
+    findings = [finding for one in checked for finding in one.findings]
+    if findings:
+        more = not repaired and any(finding.steps for finding in findings)
+        hint = "`schema drift --repair` " + ("repairs what can be repaired." if more else "can repair nothing of that.")
+        raise Differences("TV6104", f"{len(findings)} finding{'s' * (len(findings) > 1)}", hint)
     if failed:
         raise failed[0]
 

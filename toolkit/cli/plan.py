@@ -11,7 +11,7 @@ from toolkit.apply.plan_json import write
 from toolkit.apply.runner import plan_store, script_store
 from toolkit.cli.options import connected, each, target_argument, targets, version_option
 from toolkit.cli.output import emit, output_option
-from toolkit.cli.running import looked, planned, problems_json
+from toolkit.cli.running import foreseen, planned, problems_json
 from toolkit.definition import Definition
 from toolkit.errors import Differences, UsageError
 from toolkit.explain.totals import Explained
@@ -58,7 +58,7 @@ def command(
 def _planned(store: Target, wanted: Definition, offline: bool) -> Explained:
     with connected(store) as (engine, client):
         plan = plan_store(engine, client, wanted, chain(), store.overlay, offline)
-        return Explained(store.name or store.shown, plan, looked(client, plan))
+        return Explained(store.name or store.shown, plan, foreseen(client, plan))
 
 
 def _script(store: Target, wanted: Definition, file: Path | None) -> Explained:

@@ -21,7 +21,7 @@ from toolkit.apply import plan_json as plans
 from toolkit.apply.actions import Action, CompareChunk, CopyChunk, Outcome, Pause, Replay
 from toolkit.apply.checking import busy
 from toolkit.apply.limits import Limits
-from toolkit.apply.ongoing import begun, kept, unfinished
+from toolkit.apply.ongoing import begun, in_the_way, kept, unfinished
 from toolkit.apply.runner import Options, Result, Task, perform, refuse
 from toolkit.describe import plan_json
 from toolkit.engines import Client
@@ -150,6 +150,18 @@ def _note(said: str) -> None:
 def looked(client: Client, plan: Plan) -> tuple[Problem, ...] | None:
     """What stands in the way of `plan`; None when nobody can tell on this engine."""
     return client.preflight(plan) if isinstance(client, Checking) else None
+
+
+def foreseen(client: Client, plan: Plan) -> tuple[Problem, ...] | None:
+    """As `looked`, with the run that must be ended before `plan` can begin. Where `plan` has nothing to do, that run is
+    all there is to tell: ToolkitError for one that was cut off."""
+    before = None if busy(client) else in_the_way(client)
+    if before is not None and before.code == "TV5106" and not plan.steps:
+        raise before
+    problems = looked(client, plan)
+    if before is None or not plan.steps:
+        return problems
+    return (Problem(before.code, before.message, before.hint), *(problems or ()))
 
 
 def refuse_early(client: Client, problems: Sequence[Problem] | None) -> None:

@@ -17,7 +17,7 @@ from toolkit.cli.running import (
     answer,
     begun_plan,
     confirm,
-    looked,
+    foreseen,
     problems_json,
     refuse_early,
     run_task,
@@ -87,7 +87,7 @@ def _upgrade(
                 hint = f"It records {plan.recorded}, which is later than all that is known here: {NEWER}."
             raise UsageError("TV2006", f"{name} is above {wanted.version} already", hint)
         task = upgrade_task(engine, plan, wanted, store.overlay)
-        problems = looked(client, plan) if begun is None else None
+        problems = foreseen(client, plan) if begun is None else None
         found = {"preflight": problems_json(problems)}
         show(name, plan, quiet, dry_run, problems)
         if dry_run or not plan.steps:
