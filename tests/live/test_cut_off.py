@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +14,7 @@ from tests.engines.handles import Handle
 from tests.support import journeys
 from tests.support.command import Ran, temporal_visibility
 from tests.support.online import EVENTS, prepared
+from tests.support.sqlite import path_of
 from toolkit.apply.actions import Action, Outcome, Verify
 from toolkit.apply.runner import Options, perform
 from toolkit.apply.ways_back import rollback
@@ -82,6 +86,34 @@ def test_a_downgrade_goes_on_where_it_was(engine: Handle | EmbeddedHandle, rows:
     assert again_and_again(*down) > 2
     assert runs(url)[1:] in ([("downgrade", "done")], [("downgrade", "kept")])
     at_version(url, "1.12")
+
+
+def test_what_is_dropped_after_a_rebuild_does_not_hold_up_its_run(tmp_path: Path) -> None:
+    """SQLite: a rebuild makes its indexes and triggers in one transaction, and cannot be done a second time."""
+    url = f"sqlite:///{tmp_path / 'visibility.db'}"
+    prepared(url, 30, "1.14")
+    down = ("schema", "downgrade", url, "--to", "1.12", "--yes")
+    assert until(4, *down) is None
+    with closing(sqlite3.connect(path_of(url))) as connection:
+        connection.executescript("DROP INDEX by_status; DROP TRIGGER executions_visibility_ai")
+    assert "TV5002" in temporal_visibility(*down).err
+    assert runs(url)[1:] == [("downgrade", "failed")]
+    assert temporal_visibility("schema", "upgrade", url, "--to", "1.12", "--yes").code == 0
+    at_version(url, "1.12")
+
+
+def test_an_open_run_is_told_where_there_is_nothing_else_to_do(tmp_path: Path) -> None:
+    """By upgrade, where only the end of a downgrade is left; and by plans, which cannot begin."""
+    url = f"sqlite:///{tmp_path / 'visibility.db'}"
+    prepared(url, 30, "1.14")
+    assert until(8, "schema", "downgrade", url, "--to", "1.12", "--yes") is None
+    for other in ("upgrade", "plan"):
+        refused = temporal_visibility("schema", other, url, "--to", "1.12")
+        assert (refused.code, "TV5106" in refused.err) == (1, True), refused
+    (plan,) = temporal_visibility("schema", "plan", url, "--output", "json").json("schema-plan")["plans"]
+    assert [problem["code"] for problem in plan["preflight"]] == ["TV5106"]
+    drift = temporal_visibility("schema", "drift", url, "--repair", "--yes")
+    assert (drift.code, "can repair nothing" in drift.err) == (3, True), drift
 
 
 @SQL
