@@ -231,8 +231,10 @@ def test_what_newer_tools_have_upgraded_is_left_alone(sqlite: EmbeddedHandle) ->
         make(chosen, client, newest)
         raw(client, Sql(f"ALTER TABLE {EV} ADD COLUMN Novelty TEXT"),
             Sql(f"UPDATE schema_version SET curr_version = '{later}'"))  # fmt: skip
-        ran = temporal_visibility("schema", "upgrade", sqlite.url, "--yes")
-        assert (ran.code, "TV2006" in ran.err, "install a newer" in ran.err) == (2, True, True)
+        for words in (("upgrade", "--yes"), ("adopt", "--yes"), ("drift",)):
+            ran = temporal_visibility("schema", words[0], sqlite.url, *words[1:])
+            assert (ran.code, "TV2006" in ran.err, "Install a newer" in ran.err) == (2, True, True), ran
+        assert "TV2006" in temporal_visibility("schema", "plan", sqlite.url).out
         assert client.observe().recorded == later
         assert "later than all" in temporal_visibility("schema", "status", sqlite.url).out
         assert temporal_visibility("schema", "downgrade", sqlite.url, "--to", newest.version, "--yes").code == 0

@@ -22,7 +22,7 @@ from toolkit.plan import Observed, Plan
 from toolkit.routes import published
 from toolkit.versions import chain
 
-NEWER = "install a newer temporal-visibility-toolkit"
+NEWER = "Install a newer temporal-visibility-toolkit"
 
 
 def known_schemas(engine: Engine, overlay: Overlay) -> tuple[Known, ...]:
@@ -79,6 +79,11 @@ def is_beyond(engine: Engine, recorded: str | None) -> bool:
         return False
 
 
+def beyond(recorded: str | None) -> str:
+    """What `is_beyond` means, in words."""
+    return f"it records {recorded}, which is later than all that this toolkit knows"
+
+
 def _nearly(engine: Engine, observed: Observed, overlay: Overlay) -> tuple[str, ...]:
     """The versions that a store which has drifted is at: those it is like, else those of the label it records. One
     that is between two versions has something of the later one to lose."""
@@ -104,7 +109,7 @@ def remarks(engine: Engine, observed: Observed) -> tuple[str, ...]:
     """What else there is to know about where the store stands."""
     found = []
     if is_beyond(engine, observed.recorded):
-        found.append(f"it records {observed.recorded}, which is later than all that this toolkit knows: {NEWER}")
+        found.append(f"{beyond(observed.recorded)}. {NEWER}")
     shared = observed.traits.get(SHARED)
     if isinstance(shared, list) and shared:
         found.append(

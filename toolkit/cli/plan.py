@@ -8,11 +8,13 @@ from pathlib import Path
 import click
 
 from toolkit.apply.plan_json import write
+from toolkit.apply.recognising import NEWER, beyond, is_beyond
 from toolkit.apply.runner import plan_store, script_store
 from toolkit.cli.options import connected, each, target_argument, targets, version_option
 from toolkit.cli.output import emit, output_option
 from toolkit.cli.running import foreseen, planned, problems_json
 from toolkit.definition import Definition
+from toolkit.engines.online import Problem
 from toolkit.errors import Differences, UsageError
 from toolkit.explain.totals import Explained
 from toolkit.targets import Target
@@ -58,7 +60,10 @@ def command(
 def _planned(store: Target, wanted: Definition, offline: bool) -> Explained:
     with connected(store) as (engine, client):
         plan = plan_store(engine, client, wanted, chain(), store.overlay, offline)
-        return Explained(store.name or store.shown, plan, foreseen(client, plan))
+        problems = foreseen(client, plan)
+        if plan.steps and is_beyond(engine, plan.recorded):
+            problems = (Problem("TV2006", beyond(plan.recorded), f"{NEWER}."), *(problems or ()))
+        return Explained(store.name or store.shown, plan, problems)
 
 
 def _script(store: Target, wanted: Definition, file: Path | None) -> Explained:

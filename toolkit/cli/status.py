@@ -95,7 +95,7 @@ def _lines(facts: Facts) -> Iterator[str]:
     yield f"  recorded     {facts['recorded'] or 'nothing'}" + "".join(f", {tool} {m}" for tool, m in marks.items())
     yield f"  records      {number(rows) if isinstance(rows, int) else 'unknown'}"
     yield f"  newest       {facts['newest']}: " + (
-        f"{facts['pending']} steps to do" if facts["pending"] else "up to date"
+        f"{facts['pending']} step{'s' * (facts['pending'] > 1)} to do" if facts["pending"] else "up to date"
     )
     yield from _around(facts)
 
