@@ -21,7 +21,7 @@ from tests.engines.embedded import EmbeddedHandle
 from tests.support import journeys
 from tests.support.catalogs import LAST, released
 from tests.support.command import temporal_visibility
-from tests.support.online import ROOT, go, killed_again_and_again, paused, prepared
+from tests.support.online import ROOT, go, killed_again_and_again, once_before, paused, prepared
 from tests.support.shells import run_script
 from tests.support.sqlite import SqliteWriter, leftovers, path_of, sound, stored
 from toolkit.apply.actions import Action, Outcome, RunStep
@@ -243,6 +243,20 @@ def test_what_was_written_without_a_trigger_is_found_and_can_be_changed(
         assert found.fetchall() == [(1,)]
         SqliteWriter(url).update(connection, "a run", "y")
     sound(url)
+
+
+def test_version_tables_that_are_dropped_during_a_run_are_made_again(sqlite: EmbeddedHandle) -> None:
+    url = sqlite.url
+    prepared(url, 1)
+    with closing(sqlite3.connect(path_of(url), isolation_level=None)) as connection:
+
+        def act() -> None:
+            connection.executescript("DROP TABLE schema_version; DROP TABLE schema_update_history")
+
+        watch, met = once_before(RunStep, act)
+        go(url, options=Options(watch=watch))
+        found = connection.execute("SELECT curr_version FROM schema_version").fetchall()
+    assert (len(met), found) == (1, [(LAST,)])
 
 
 def test_a_restored_dump_is_searched_rightly_again(sqlite: EmbeddedHandle) -> None:

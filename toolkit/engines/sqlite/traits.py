@@ -27,7 +27,7 @@ _KNOWN = "_docsize"
 
 
 def read(ask: Ask, catalog: Catalog, table: str) -> dict[str, Json]:
-    """`texts`: the statements that made the indexes and triggers of `table`, an operator's own too, which a rebuild must
+    """`texts`: the statements that made indexes and triggers of `table`, an operator's own too, which a rebuild must
     make again as they were written; whether there is no history; `astray`: see `astray`."""
     return {
         "texts": {row["name"]: row["sql"] for row in ask(_TEXTS, (table,))},
