@@ -380,6 +380,8 @@ def test_rights_by_the_lines_of_show_grants() -> None:
         ),
         (1665, "impossible to write to binary log since BINLOG_FORMAT = STATEMENT", "TV4304", "binlog_format to ROW"),
         (1878, "Temporary file write failure.", "TV4307", "innodb_tmpdir"),
+        (1153, "Got a packet bigger than 'max_allowed_packet' bytes", "TV4003", "max_allowed_packet: 64 MB"),
+        (1709, "Index column size too large.", "TV4003", "innodb_default_row_format = DYNAMIC"),
         (3108, "Column 'BatcherUser' has a generated column dependency.", "TV4312", "Drop yours"),
     ],
 )

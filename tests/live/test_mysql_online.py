@@ -462,9 +462,14 @@ def test_what_goes_with_a_side_table_is_found_again(mysql: Handle) -> None:
     ran(url, "downgrade", "--to", "1.10")
     ran(url, "upgrade", "--to", "1.11")
     assert sql(url, found) == before
-    sql(url, f"DROP TABLE {CHSA}")
+    # A column that 1.12 adds brings no rows.
+    later = "SET search_attributes = JSON_OBJECT('TemporalLowCardinalityKeyword01', 'x')"
+    others = "WHERE NOT JSON_CONTAINS_PATH(search_attributes, 'one', '$.TemporalInt01')"
+    sql(url, f"UPDATE {EV} {later} {others} LIMIT 3", f"DROP TABLE {CHSA}")
     ran(url, "drift", "--repair", "--offline")
     assert sql(url, found) == before
+    lowest = "search_attributes ->> '$.TemporalLowCardinalityKeyword01' = 'x'"
+    assert sql(url, f"SELECT COUNT(*) FROM {CHSA} WHERE {lowest}") == [(3,)]
     assert sql(url, f"SELECT DISTINCT _version FROM {CHSA}") == [(7,)]
 
 

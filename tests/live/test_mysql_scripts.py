@@ -13,7 +13,7 @@ from tests.engines.handles import Handle
 from tests.support import journeys
 from tests.support.catalogs import released
 from tests.support.command import temporal_visibility
-from tests.support.mysql import EV, HALVES, ask, at, driver, script, sql, temporal
+from tests.support.mysql import CHSA, EV, HALVES, ask, at, driver, script, sql, temporal
 from tests.support.shells import feed
 from toolkit.catalog import differences
 from toolkit.engines import mysql as engine
@@ -41,6 +41,16 @@ def test_every_script_reaches_its_version(mysql: Handle, tmp_path: Any) -> None:
     with journeys.opened(mysql.url) as (_, client):
         assert client.observe().catalog == engine.empty()
         assert client.observe().recorded is None
+
+
+def test_what_a_script_drops_with_a_side_table_is_found_again(mysql: Handle, tmp_path: Any) -> None:
+    """The records keep their values, which filters look for in that table."""
+    feed(mysql.url, script("install/1.10"), tmp_path)
+    fields = "namespace_id, run_id, start_time, execution_time, workflow_id, workflow_type_name, status, encoding"
+    row = "'n', 'r', NOW(), NOW(), 'w', 't', 1, '', JSON_OBJECT('TemporalInt01', 7)"
+    sql(mysql.url, f"INSERT INTO {EV} ({fields}, search_attributes) VALUES ({row})")
+    feed(mysql.url, CAREFUL + script("upgrade/1.10-1.11"), tmp_path)
+    assert sql(mysql.url, f"SELECT TemporalInt01 FROM {CHSA}") == [(7,)]
 
 
 def test_a_script_stops_on_the_wrong_version(mysql: Handle, tmp_path: Any) -> None:

@@ -19,9 +19,9 @@ import pytest
 
 from tests.engines.embedded import EmbeddedHandle
 from tests.support import journeys
-from tests.support.catalogs import released
+from tests.support.catalogs import LAST, released
 from tests.support.command import temporal_visibility
-from tests.support.online import ROOT, go, killed_again_and_again, paused, prepared
+from tests.support.online import ROOT, go, killed_again_and_again, once_before, paused, prepared
 from tests.support.shells import run_script
 from tests.support.sqlite import SqliteWriter, leftovers, path_of, sound, stored
 from toolkit.apply.actions import Action, Outcome, RunStep
@@ -243,6 +243,42 @@ def test_what_was_written_without_a_trigger_is_found_and_can_be_changed(
         assert found.fetchall() == [(1,)]
         SqliteWriter(url).update(connection, "a run", "y")
     sound(url)
+
+
+def test_version_tables_that_are_dropped_during_a_run_are_made_again(sqlite: EmbeddedHandle) -> None:
+    url = sqlite.url
+    prepared(url, 1)
+    with closing(sqlite3.connect(path_of(url), isolation_level=None)) as connection:
+
+        def act() -> None:
+            connection.executescript("DROP TABLE schema_version; DROP TABLE schema_update_history")
+
+        watch, met = once_before(RunStep, act)
+        go(url, options=Options(watch=watch))
+        found = connection.execute("SELECT curr_version FROM schema_version").fetchall()
+    assert (len(met), found) == (1, [(LAST,)])
+
+
+def test_a_restored_dump_is_searched_rightly_again(sqlite: EmbeddedHandle) -> None:
+    """`.dump` numbers rows anew where some were deleted, but not in full-text tables: there is no column for it."""
+    url, table = sqlite.url, "executions_visibility"
+    prepared(url, 6, LAST)
+    with closing(sqlite3.connect(path_of(url), isolation_level=None)) as connection:
+        triggers = connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
+        restored = [f"DROP TRIGGER {name}" for name, _ in triggers]
+        restored += [f"UPDATE {table} SET rowid = rowid - 3", *(text for _, text in triggers)]
+        for statement in (f"DELETE FROM {table} WHERE rowid <= 3", *restored):
+            connection.execute(statement)
+        judged = temporal_visibility("schema", "drift", url)
+        assert (judged.code, judged.out.count("TV6126")) == (3, 2), judged.out
+        # Past the last row that was there, ids no longer tell; numbers of rows do.
+        for number in range(4):
+            SqliteWriter(url).insert(connection, f"run {number}", "x")
+        assert temporal_visibility("schema", "upgrade", url, "--yes").code == 0
+        found = connection.execute(f"SELECT count(*) FROM {table}_fts_text ('Text01: b')").fetchall()
+        assert found == [(4,)]
+    sound(url)
+    assert temporal_visibility("schema", "drift", url).code == 0
 
 
 @pytest.mark.parametrize(

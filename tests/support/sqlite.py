@@ -59,7 +59,8 @@ def sound(url: str) -> None:
     with closing(sqlite3.connect(path_of(url), isolation_level=None)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE sql LIKE 'CREATE VIRTUAL%'").fetchall():
-            connection.execute(f"INSERT INTO {name}({name}) VALUES ('integrity-check')")
+            # 1: with the rows themselves, too.
+            connection.execute(f"INSERT INTO {name}({name}, rank) VALUES ('integrity-check', 1)")
 
 
 def leftovers(url: str) -> list[str]:

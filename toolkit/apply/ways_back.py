@@ -171,7 +171,7 @@ def _way_back(run: Run, plan: Plan, observed: Observed) -> tuple[Step, ...]:
     done = plan.steps if at is None else plan.steps[: at + 1]
     for step in done:
         if not step.reverse and (step is not done[-1] or step.is_done(view)):
-            hint = f"Go on with {going_on(run)}."
+            hint = f"Go on with {going_on(run)}; where the store's overlay was changed since, with the former one."
             raise ToolkitError("TV5110", f"{step.title!r} was done already and has no way back", hint)
     return tuple(_reversed(step) for step in reversed(done) if step.reverse)
 

@@ -21,6 +21,7 @@ MAIN_STORE = frozenset({"executions", "current_executions", "history_node", "his
                         "cluster_metadata_info", "task_queues", "tasks"})  # fmt: skip
 SHARED = "shared"
 # In `Observed.traits`: the history is not there, though a version is recorded. Somebody dropped it, or never made it.
+# Where an engine says so much or no, somebody may still drop the tables while a run is under way or cut off.
 NO_HISTORY = "no history"
 # In `Observed.marks`: the book of a migration tool is kept by another project, in the same database, and left alone.
 FOREIGN = "another project's"
@@ -74,12 +75,16 @@ def record_steps(observed: Observed, wanted: Definition, time_type: str, record:
     label = wanted.labels.sql or wanted.version
     found = []
     if observed.recorded != label and not observed.traits.get(SHARED):
-        create = create_tables(time_type) if observed.recorded is None or observed.traits.get(NO_HISTORY) else ()
+        create = _missing_tables(observed, time_type)
         statements = (*create, *record(observed.recorded, label, wanted.summary[:MAX_DESCRIPTION]))
         found.append(_record(label, statements))
     if observed.marks.get("alembic") != wanted.version and not foreign_mark(observed):
         found.append(_mark(wanted.version))
     return tuple(found)
+
+
+def _missing_tables(observed: Observed, time_type: str) -> tuple[Sql, ...]:
+    return create_tables(time_type) if observed.recorded is None or NO_HISTORY in observed.traits else ()
 
 
 def foreign_mark(observed: Observed) -> str | None:
@@ -88,15 +93,18 @@ def foreign_mark(observed: Observed) -> str | None:
     return None if mark is None or _OURS.fullmatch(mark) else mark
 
 
-def restore_steps(before: Observed, undone: Definition, record: Record, unrecord: Sequence[Sql]) -> tuple[Step, ...]:
-    """Record again what the database said `before` the run to `undone`, be it nothing: `unrecord` takes its version
-    out, where the tables may not be there either."""
+def restore_steps(
+    before: Observed, undone: Definition, time_type: str, record: Record, forget: Sql
+) -> tuple[Step, ...]:
+    """Record again what the database said `before` the run to `undone`, be it nothing: `forget` takes its version out.
+    The tables may not be there."""
     label = undone.labels.sql or undone.version
     found = []
     if before.recorded is None and not before.traits.get(SHARED):
-        found.append(_unrecord(tuple(unrecord)))
+        found.append(_unrecord((*create_tables(time_type), forget)))
     elif before.recorded is not None and before.recorded != label:
-        found.append(_record(before.recorded, tuple(record(label, before.recorded, f"Back from {undone.version}."))))
+        statements = record(label, before.recorded, f"Back from {undone.version}.")
+        found.append(_record(before.recorded, (*_missing_tables(before, time_type), *statements)))
     mark = before.marks.get("alembic")
     if mark is None:
         found.append(_unmark())

@@ -12,10 +12,12 @@ from dataclasses import replace
 from toolkit.catalog import Absent, Path
 from toolkit.definition import Definition
 from toolkit.engines import sql_scripts
-from toolkit.engines.mysql import layout, planner, render, versions
+from toolkit.engines.mysql import fill, layout, planner, render, versions
 from toolkit.engines.mysql.typemap import Profile
 from toolkit.plan import Observed, Sql, Statement, Step
 
+# An INSERT … SELECT then keeps nobody from writing to the rows it reads.
+_UNLOCKED = Sql("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
 _BOOKS = {"columns": ("COLUMNS", "COLUMN_NAME"), "indexes": ("STATISTICS", "INDEX_NAME")}
 
 
@@ -41,7 +43,7 @@ def files(chain: Sequence[Definition], rules: Profile) -> Mapping[str, str]:
 def repeatable(step: Step) -> Step:
     """`step` such that it does nothing when it was done before; an ALTER is done as a whole, so one look is enough.
     The version tables are left out, because the guard of an install made them."""
-    statements: list[Statement] = []
+    statements: list[Statement] = [_UNLOCKED] if step.id.startswith(fill.FILL) else []
     for statement in step.statements:
         if statement in versions.CREATE:
             continue

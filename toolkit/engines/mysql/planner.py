@@ -30,7 +30,7 @@ def steps(observed: Observed, wanted: Definition, rules: Profile, beside: bool =
             change = alter.alteration(table, observed.catalog, has_fulltext(observed, table.name))
             work += [*drift.mend(table, observed.catalog), *alter.steps(change, is_strict(observed))]
         else:
-            work += [_create(table), *fill.steps(table, observed, rules.table, beside)]
+            work += [_create(table), *fill.steps(table, observed, rules, beside)]
     return (*work, *_leftovers(goal, observed.catalog), *record_steps(observed, wanted))
 
 

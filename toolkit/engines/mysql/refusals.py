@@ -79,6 +79,13 @@ _OUTSIDE: Mapping[int, str] = {
 _UNFIT = frozenset({ER.DATA_TOO_LONG, ER.WARN_DATA_OUT_OF_RANGE, 3156})
 _TOO_LONG = re.compile(r"Data too long for column '(\w+)'")
 _AGAIN = "Run the same command again: it goes on where this one stopped."
+# What to do about words of the server that need no code of their own.
+_HINTS: Mapping[int, str] = {
+    ER.LOCK_WAIT_TIMEOUT: "A transaction holds the table; end it, or run the same command again later.",
+    ER.NET_PACKET_TOO_LARGE: f"Raise the server's max_allowed_packet: 64 MB is MySQL's own default. {_AGAIN}",
+    # ER_INDEX_COLUMN_TOO_LONG, for a text of 255 signs.
+    1709: f"The server makes tables in a former row format: SET GLOBAL innodb_default_row_format = DYNAMIC. {_AGAIN}",
+}
 _NO_SPACE = ("errno: 28", "error 28", "No space left")
 
 
@@ -113,9 +120,7 @@ def coded(error: pymysql.MySQLError, target: Target) -> EngineError:
         return EngineError(code, f"{target.shown}: {what}: {text}", hint)
     if number in _UNFIT:
         return EngineError("TV4311", f"{target.shown}: a value does not fit its column: {text}", _which(text))
-    waited = number == ER.LOCK_WAIT_TIMEOUT
-    hint = "A transaction holds the table; end it, or run the same command again later." if waited else ""
-    return EngineError("TV4003", f"{target.shown} refused: {text}", hint)
+    return EngineError("TV4003", f"{target.shown} refused: {text}", _HINTS.get(number, ""))
 
 
 def _which(text: str) -> str:

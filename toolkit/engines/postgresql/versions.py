@@ -22,7 +22,7 @@ def record_steps(observed: Observed, wanted: Definition) -> tuple[Step, ...]:
 
 def restore_steps(before: Observed, undone: Definition) -> tuple[Step, ...]:
     """Record again what the database said `before` the run to `undone`, be it nothing."""
-    return version_tables.restore_steps(before, undone, _record, (*version_tables.create_tables(_TIME), forget()))
+    return version_tables.restore_steps(before, undone, _TIME, _record, forget())
 
 
 def _record(old: str | None, new: str, summary: str) -> tuple[Sql, ...]:

@@ -17,11 +17,10 @@ from urllib.parse import quote
 from toolkit.catalog import ABSENT
 from toolkit.definition import Definition
 from toolkit.engines.online import Holder, Problem
-from toolkit.engines.sqlite import books, inspect, refusals, versions
+from toolkit.engines.sqlite import books, inspect, refusals, traits, versions
 from toolkit.engines.sqlite.layout import EMPTY
 from toolkit.engines.sqlite.render import identifier
 from toolkit.engines.sqlite.typemap import Profile
-from toolkit.engines.version_tables import NO_HISTORY
 from toolkit.errors import ConnectionFailed, EngineError, TargetError, Unsupported
 from toolkit.plan import Estimate, Observed, Plan, Request, Sql, Step
 from toolkit.targets import Target
@@ -45,11 +44,6 @@ _OPTIONS = {"mode": ("ro", "rw", "rwc"), "busy_timeout": ()}
 _LOOK_EVERY = 10_000
 _EXAMPLE = "Examples: sqlite:///file.db, sqlite:////var/lib/temporal/file.db"
 _ALEMBIC = "SELECT version_num FROM alembic_version"
-# A trigger stands there under its table's name as its own statement spells it.
-_TEXTS = (
-    "SELECT name, sql FROM sqlite_master WHERE tbl_name = ? COLLATE NOCASE AND type IN ('index', 'trigger') "
-    "AND sql IS NOT NULL"
-)
 # Columns with a value of their own, neither generated nor hidden.
 _PLAIN = "SELECT name FROM pragma_table_xinfo(?) WHERE hidden = 0"
 
@@ -175,11 +169,7 @@ class SqliteClient:
             server=server,
             rows=self.count() if catalog.children(("tables", self._rules.table)) else None,
             marks={"alembic": mark} if mark else {},
-            # An operator's own indexes and triggers, which a rebuild must make again as they were written.
-            traits={
-                "texts": {row["name"]: row["sql"] for row in self._ask(_TEXTS, (self._rules.table,))},
-                NO_HISTORY: not self._ask(books.EXISTS, ("schema_update_history",)),
-            },
+            traits=traits.read(self._ask, catalog, self._rules.table),
         )
 
     def _one(self, query: str, table: str) -> str | None:

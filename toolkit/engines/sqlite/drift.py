@@ -12,6 +12,7 @@ from toolkit.definition import Definition
 from toolkit.engines.drifting import Fault
 from toolkit.engines.sqlite import layout as layouts
 from toolkit.engines.sqlite import render, triggers
+from toolkit.engines.sqlite.planner import refills
 from toolkit.engines.sqlite.search import SearchTable
 from toolkit.engines.sqlite.typemap import profile
 from toolkit.overlay import Overlay
@@ -45,7 +46,16 @@ def rename(path: Path, facts: Json, name: str, overlay: Overlay) -> Step | None:
 
 def faults(observed: Observed, wanted: Definition, overlay: Overlay) -> tuple[Fault, ...]:
     """See `Drifting.faults`."""
-    return tuple(_triggers(observed, wanted))
+    return (*_triggers(observed, wanted), *_searches(observed, wanted))
+
+
+def _searches(observed: Observed, wanted: Definition) -> Iterator[Fault]:
+    goal, table = layouts.layout(wanted, profile()), profile().table
+    for step in refills(table, goal, observed):
+        (name,) = step.objects
+        text = f"{name} does not know the rows of {table}: searches find others, and writes are refused"
+        hint = "Dumps number rows anew: take copies with `.backup` or VACUUM INTO."
+        yield Fault("TV6126", ("virtual_tables", name, "rows"), text, (step,), hint)
 
 
 def _triggers(observed: Observed, wanted: Definition) -> Iterator[Fault]:

@@ -12,7 +12,7 @@ from toolkit.catalog import ABSENT, Catalog, Json, Path
 from toolkit.definition import Definition
 from toolkit.engines.physical import Column, Index, Table
 from toolkit.engines.sqlite import layout as layouts
-from toolkit.engines.sqlite import render
+from toolkit.engines.sqlite import render, traits
 from toolkit.engines.sqlite.layout import SqliteLayout
 from toolkit.engines.sqlite.rebuild import rebuild, search_changes
 from toolkit.engines.sqlite.typemap import Profile
@@ -57,6 +57,24 @@ def _table(table: Table, goal: SqliteLayout, seen: Observed, plan: Catalog) -> I
     yield from (_drop_index(table.name, name) for name in sorted(lost))
     yield from (_create_index(table.name, i, True) for i in table.indexes if i.name not in indexes or i.name in lost)
     yield from _search(table, goal, seen, plan)
+
+
+def refills(table: str, goal: SqliteLayout, seen: Observed) -> Iterator[Step]:
+    """What brings each full-text table that is not in step with `table`, but as it should be otherwise, into step."""
+    astray = traits.astray(seen)
+    for search in goal.searches:
+        if search.name in astray:
+            yield Step(
+                f"search.{search.name}.refill",
+                f"Fill {search.name} anew",
+                f"it does not know the rows of {table}",
+                StepClass.REBUILD,
+                WRITE,
+                (render.refill_search_table(search),),
+                (),
+                (Expect(traits.in_step(search.name), ABSENT),),
+                (search.name,),
+            )
 
 
 def _columns(table: Table, observed: Catalog) -> _Columns:
@@ -171,6 +189,7 @@ def _search(table: Table, goal: SqliteLayout, seen: Observed, plan: Catalog) -> 
     have: dict[str, Json] = {kind: dict(observed.children((kind,))) for kind in kinds}
     want: dict[str, Json] = {kind: dict(plan.children((kind,))) for kind in kinds}
     if have == want:
+        yield from refills(table.name, goal, seen)
         return
     names = [(kind, name) for kind in kinds for name in observed.children((kind,)) | plan.children((kind,))]
     yield Step(

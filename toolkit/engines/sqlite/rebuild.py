@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from toolkit.catalog import Catalog, Json
 from toolkit.engines.physical import Table
-from toolkit.engines.sqlite import render, triggers
+from toolkit.engines.sqlite import render, traits, triggers
 from toolkit.engines.sqlite.layout import PRIMARY_KEY, SqliteLayout
 from toolkit.engines.sqlite.render import identifier, literal
 from toolkit.engines.sqlite.search import SearchTable
@@ -134,7 +134,7 @@ def _unkept(table: Table, goal: SqliteLayout, seen: Observed, plan: Catalog) -> 
         return []
     insert, update, delete = goal.triggers
     wanted = plan.children(("triggers",))
-    names = triggers.unkept(seen, wanted, (insert, update, delete), table.name, goal.searches)
+    names = triggers.unkept(seen, wanted, (insert, update, delete), table.name, goal.searches) | traits.astray(seen)
     return [search for search in goal.searches if search.name in names]
 
 

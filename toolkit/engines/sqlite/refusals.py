@@ -23,6 +23,9 @@ _KNOWN: Mapping[int, tuple[str, str, str]] = {
          "more; make room and run the same command again."),
     14: ("TV4402", "the file cannot be opened", "The file and its directory must be writable."),
     26: ("TV4404", "the file is no database", "Is it the right file?"),
+    # Extended: SQLITE_CORRUPT_VTAB.
+    267: ("TV4404", "a full-text table does not know its table's rows, or is damaged", "`schema drift` tells which; "
+          "with --repair it is filled anew."),
     # Extended: SQLITE_CONSTRAINT_CHECK, by which statements of ours say what is wrong.
     275: ("TV4409", "the file is not what the plan was made on", "Nothing has changed: `schema rollback` ends a run "
           "that was begun, `schema drift` shows what is wrong; then make a new plan."),

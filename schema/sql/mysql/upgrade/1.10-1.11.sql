@@ -45,6 +45,14 @@ CREATE TABLE IF NOT EXISTS `chasm_search_attributes` (
   INDEX `by_temporal_keyword_list_02` (`namespace_id`, (CAST(`TemporalKeywordList02` AS CHAR(255) ARRAY)))
 ) ENGINE=InnoDB;
 
+-- Bring what records hold of its attributes into chasm_search_attributes
+SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+
+INSERT INTO `chasm_search_attributes` (`namespace_id`, `run_id`, `search_attributes`, `_version`)
+SELECT `executions_visibility`.`namespace_id`, `executions_visibility`.`run_id`, `executions_visibility`.`search_attributes`, `executions_visibility`.`_version` FROM `executions_visibility`
+WHERE JSON_CONTAINS_PATH(`executions_visibility`.`search_attributes`, 'one', '$.TemporalBool01', '$.TemporalBool02', '$.TemporalDatetime01', '$.TemporalDatetime02', '$.TemporalDouble01', '$.TemporalDouble02', '$.TemporalInt01', '$.TemporalInt02', '$.TemporalKeyword01', '$.TemporalKeyword02', '$.TemporalKeyword03', '$.TemporalKeyword04', '$.TemporalKeywordList01', '$.TemporalKeywordList02')
+ON DUPLICATE KEY UPDATE `chasm_search_attributes`.`namespace_id` = `chasm_search_attributes`.`namespace_id`;
+
 -- Record version 1.11 in schema_version
 INSERT INTO schema_version
   (version_partition, db_name, creation_time, curr_version, min_compatible_version)
