@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -21,8 +21,10 @@ from toolkit.engines.bound import BoundSql
 from toolkit.engines.online import Checking, Coordinated, Problem
 from toolkit.engines.postgresql import preflight
 from toolkit.engines.postgresql.client import PostgresClient
+from toolkit.engines.postgresql.rebuilder import PostgresRebuilder
 from toolkit.errors import EngineError, Stopped, StoreChanged
 from toolkit.overlay import NO_OVERLAY
+from toolkit.plan import Step
 from toolkit.sample import generate
 from toolkit.versions import chain, find
 
@@ -327,7 +329,14 @@ MEANWHILE: Mapping[str, tuple[str, str]] = {
 }
 
 
-def test_what_is_changed_while_a_run_copies_is_not_lost(postgresql: Handle) -> None:
+# The same, of what takes no lock that the swap's weak one would keep waiting.
+AT_LAST: Mapping[str, tuple[str, str]] = {
+    "table/obstacles": (f"CREATE VIEW own_view AS SELECT run_id FROM {TABLE}", "DROP VIEW own_view"),
+    "table/grants": (f"GRANT DELETE ON {TABLE} TO pg_monitor", f"REVOKE DELETE ON {TABLE} FROM pg_monitor"),
+}
+
+
+def test_what_is_changed_while_a_run_copies_is_not_lost(postgresql: Handle, monkeypatch: pytest.MonkeyPatch) -> None:
     """The run stops before its swap, names the place, and goes on once it is as it was."""
     url = postgresql.url
     prepared(url)
@@ -351,8 +360,27 @@ def test_what_is_changed_while_a_run_copies_is_not_lost(postgresql: Handle) -> N
             online.go(url, options=Options(watch=watch))
         assert met
         alter(unmake)
+        # And after the look under the weak lock, while the swap waits for the strong one.
+        for place, (make, unmake) in AT_LAST.items():
+            with monkeypatch.context() as patched:
+                before_the_strong_lock(patched, lambda make=make: connection.execute(make.encode()))
+                with pytest.raises(StoreChanged, match=place):
+                    online.go(url)
+            connection.execute(unmake.encode())
         ran = here("schema", "upgrade", url, "--yes")
         assert ran.code == 0, ran.err
+
+
+def before_the_strong_lock(patched: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
+    """Have `act` done when a swap is about to ask for its strong lock."""
+    ran = PostgresRebuilder._run
+
+    def run(self: PostgresRebuilder, step: Step, part: str, values: Mapping[str, object] | None = None) -> Any:
+        if part == "lock":
+            act()
+        return ran(self, step, part, values)
+
+    patched.setattr(PostgresRebuilder, "_run", run)
 
 
 def test_a_run_by_a_member_of_the_owner_leaves_the_store_to_the_owner(postgresql: Handle) -> None:
