@@ -15,7 +15,7 @@ from tests.engines.handles import Handle
 from tests.support import journeys, online
 from tests.support.command import here
 from toolkit.apply import plan_json
-from toolkit.apply.actions import Action, CompareChunk, Outcome, Swap
+from toolkit.apply.actions import Action, CompareChunk, Outcome, RunStep, Swap
 from toolkit.apply.runner import Options, perform, plan_store, upgrade_task
 from toolkit.engines.bound import BoundSql
 from toolkit.engines.online import Checking, Coordinated, Problem
@@ -639,6 +639,35 @@ def test_what_uses_columns_that_go_is_told_before(postgresql: Handle) -> None:
             assert ran.code == 0, ran.err
 
 
+USING = (
+    "CREATE TABLE own_other (a INT, s VARCHAR, at TIMESTAMP GENERATED ALWAYS AS (convert_ts(s)) STORED); "
+    "CREATE INDEX own_index ON own_other USING GIN (a)"
+)
+
+
+def test_what_cannot_go_at_the_end_of_a_way_back_is_told_before(postgresql: Handle) -> None:
+    """Not after the swap, when neither rollback nor finish leads on; nor when it has come up since it was cut off."""
+    url = postgresql.url
+    online.prepared(url, 20, "1.1")
+    online.go(url, "1.2")
+    said = "extension btree_gin, which is to go: own_index", "function convert_ts, which is to go: own_other.at"
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(USING.encode())
+        ran = here("schema", "rollback", url, "--dry-run")
+        assert all(one in " ".join(ran.out.split()) for one in said), ran.out
+        ran = here("schema", "rollback", url, "--yes")
+        assert (ran.code, "TV5218" in ran.err) == (1, True), ran.err
+        connection.execute("DROP TABLE own_other")
+        # The newer table, put aside and not dropped yet, is ours.
+        watch, met = online.once_before(RunStep, lambda: connection.execute(USING.encode()))
+        with pytest.raises(Stopped):
+            online.go(url, kind="rollback", options=Options(watch=watch, stopped=lambda: bool(met)))
+        with pytest.raises(EngineError, match=said[0]):
+            online.go(url, kind="rollback")
+        connection.execute("DROP TABLE own_other")
+        online.go(url, kind="rollback")
+
+
 def test_what_cannot_go_at_the_end_of_a_way_down_is_told_before(postgresql: Handle) -> None:
     """An extension is its maker's, often a superuser's, and others may use it: when the last steps fail, all else is
     gone, and there is no way back."""
@@ -647,7 +676,7 @@ def test_what_cannot_go_at_the_end_of_a_way_down_is_told_before(postgresql: Hand
     with psycopg.connect(url, autocommit=True) as connection:
         assert not [p for p in looked(url, version="1.1") if p.fatal]
         connection.execute(f"CREATE ROLE {me}; GRANT ALL ON SCHEMA public TO {me}".encode())
-        connection.execute("CREATE TABLE own_other (a INT); CREATE INDEX own_index ON own_other USING GIN (a)")
+        connection.execute(USING.encode())
         connection.execute(f"CREATE INDEX own_gin ON {TABLE} USING GIN (run_id)")
         try:
             connection.execute(
@@ -658,6 +687,7 @@ def test_what_cannot_go_at_the_end_of_a_way_down_is_told_before(postgresql: Hand
                 f"the extension btree_gin, which is to go, belongs to temporal, and {me} is no member of it",
                 f"the function convert_ts, which is to go, belongs to temporal, and {me} is no member of it",
                 "these use the extension btree_gin, which is to go: own_gin, own_index",
+                "these use the function convert_ts, which is to go: own_other.at",
             ]
             assert not [p for p in looked(f"{url}?options=-crole%3D{me}", version="1.2") if p.fatal]
         finally:

@@ -19,7 +19,7 @@ from toolkit.engines.bound import BoundSql
 from toolkit.engines.online import Holder, Problem
 from toolkit.engines.postgresql import books, drift, inspect, measure, preflight, refusals, rows, session, traits
 from toolkit.engines.postgresql.connection import Connection, conninfo_of, opened
-from toolkit.engines.postgresql.going_back import LiveTable, again
+from toolkit.engines.postgresql.going_back import LiveTable
 from toolkit.engines.postgresql.rebuilder import STRAIN, PostgresRebuilder
 from toolkit.engines.postgresql.render import identifier
 from toolkit.engines.postgresql.typemap import Profile
@@ -282,7 +282,7 @@ class PostgresClient:
 
     def recheck(self, plan: Plan) -> tuple[Problem, ...]:
         """See `toolkit.engines.online.Rechecking`."""
-        return again(self._ask, plan, self._rules.table)
+        return preflight.again(self._ask, plan, self._rules.table)
 
     def undivided(self) -> bool:
         """See `toolkit.engines.online.Undivided`: a swap is one transaction."""

@@ -60,7 +60,7 @@ class LiveTable:
         return traits.loose(self.ask, self.table)
 
 
-def again(ask: Ask, plan: Plan, table: str) -> tuple[Problem, ...]:
+def problems(ask: Ask, plan: Plan, table: str) -> tuple[Problem, ...]:
     """What a swap back would lose that has not been done yet, may it have begun long ago."""
     back = None if plan.kept else next((step for step in plan.steps if step.mode is Mode.SWAP), None)
     return tuple(returned(ask, back, table)) if back else ()

@@ -108,8 +108,13 @@ def check(ask: Ask, plan: Plan, table: str) -> tuple[Problem, ...]:
     found += [*_names(ask, plan, table), *dropping.problems(ask, plan, table), *_waiting(ask)]
     if any(step.mode is Mode.SWAP for step in plan.steps):
         found += _room(ask)
-    found += _carried(ask, table) if plan.kept else going_back.again(ask, plan, table)
+    found += _carried(ask, table) if plan.kept else going_back.problems(ask, plan, table)
     return tuple(sorted(found, key=lambda problem: not problem.fatal))
+
+
+def again(ask: Ask, plan: Plan, table: str) -> tuple[Problem, ...]:
+    """What has come up since a run began that would stop it where nothing leads on, or that it would lose."""
+    return (*dropping.leftovers(ask, plan, table), *going_back.problems(ask, plan, table))
 
 
 def _server(server: Mapping[str, Any]) -> Iterator[Problem]:
