@@ -470,6 +470,11 @@ SINCE: Mapping[str, tuple[str, str]] = {
         f"ALTER TABLE {TABLE} ALTER own_column TYPE VARCHAR(9), ALTER own_column SET DEFAULT 'x'",
         f"ALTER TABLE {TABLE} ALTER own_column TYPE TEXT, ALTER own_column DROP DEFAULT",
     ),
+    "column task_queue was altered; index by_status was altered": (
+        f"ALTER TABLE {TABLE} ALTER task_queue DROP DEFAULT; DROP INDEX by_status; "
+        f"CREATE INDEX by_status ON {TABLE} (status)",
+        f"ALTER TABLE {TABLE} ALTER task_queue SET DEFAULT ''; DROP INDEX by_status",
+    ),
     "comment on column status was changed": (
         f"COMMENT ON COLUMN {TABLE}.status IS 'new'",
         "COMMENT ON COLUMN temporal_visibility_old.status IS 'new'",

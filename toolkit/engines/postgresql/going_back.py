@@ -11,7 +11,7 @@ from typing import Any
 
 from toolkit.catalog import Json
 from toolkit.engines.online import Problem
-from toolkit.engines.postgresql import recording, returning, traits
+from toolkit.engines.postgresql import inspect, recording, returning, traits
 from toolkit.engines.postgresql.names import CAPTURE, OLD
 from toolkit.plan import Mode, Plan, Step
 
@@ -97,6 +97,7 @@ def _altered(ask: Ask, table: str, live: traits.TableTraits, known: Sequence[str
     yield from (f"check constraint {row['name']} is new" for row in ask(_CHECKS, (table, OLD, names)))
     dropped = (row["name"] for row in ask(_CHECKS, (OLD, table, names)) if row["name"] not in known)
     yield from (f"check constraint {name} was dropped" for name in dropped)
+    yield from returning.altered(inspect.read(lambda query: ask(query, ())), table)
     for row in ask(_COLUMNS, (list(returning.published()), table, OLD)):
         if row["altered"]:
             yield f"column {row['name']} was altered"
