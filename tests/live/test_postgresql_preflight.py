@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,14 +15,16 @@ from tests.engines.handles import Handle
 from tests.support import journeys, online
 from tests.support.command import here
 from toolkit.apply import plan_json
-from toolkit.apply.actions import Action, CompareChunk, Outcome, Swap
+from toolkit.apply.actions import Action, CompareChunk, Outcome, RunStep, Swap
 from toolkit.apply.runner import Options, perform, plan_store, upgrade_task
 from toolkit.engines.bound import BoundSql
 from toolkit.engines.online import Checking, Coordinated, Problem
 from toolkit.engines.postgresql import preflight
 from toolkit.engines.postgresql.client import PostgresClient
+from toolkit.engines.postgresql.rebuilder import PostgresRebuilder
 from toolkit.errors import EngineError, Stopped, StoreChanged
 from toolkit.overlay import NO_OVERLAY
+from toolkit.plan import Step
 from toolkit.sample import generate
 from toolkit.versions import chain, find
 
@@ -327,7 +329,14 @@ MEANWHILE: Mapping[str, tuple[str, str]] = {
 }
 
 
-def test_what_is_changed_while_a_run_copies_is_not_lost(postgresql: Handle) -> None:
+# The same, of what takes no lock that the swap's weak one would keep waiting.
+AT_LAST: Mapping[str, tuple[str, str]] = {
+    "table/obstacles": (f"CREATE VIEW own_view AS SELECT run_id FROM {TABLE}", "DROP VIEW own_view"),
+    "table/grants": (f"GRANT DELETE ON {TABLE} TO pg_monitor", f"REVOKE DELETE ON {TABLE} FROM pg_monitor"),
+}
+
+
+def test_what_is_changed_while_a_run_copies_is_not_lost(postgresql: Handle, monkeypatch: pytest.MonkeyPatch) -> None:
     """The run stops before its swap, names the place, and goes on once it is as it was."""
     url = postgresql.url
     prepared(url)
@@ -351,8 +360,27 @@ def test_what_is_changed_while_a_run_copies_is_not_lost(postgresql: Handle) -> N
             online.go(url, options=Options(watch=watch))
         assert met
         alter(unmake)
+        # And after the look under the weak lock, while the swap waits for the strong one.
+        for place, (make, unmake) in AT_LAST.items():
+            with monkeypatch.context() as patched:
+                before_the_strong_lock(patched, lambda make=make: connection.execute(make.encode()))
+                with pytest.raises(StoreChanged, match=place):
+                    online.go(url)
+            connection.execute(unmake.encode())
         ran = here("schema", "upgrade", url, "--yes")
         assert ran.code == 0, ran.err
+
+
+def before_the_strong_lock(patched: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
+    """Have `act` done when a swap is about to ask for its strong lock."""
+    ran = PostgresRebuilder._run
+
+    def run(self: PostgresRebuilder, step: Step, part: str, values: Mapping[str, object] | None = None) -> Any:
+        if part == "lock":
+            act()
+        return ran(self, step, part, values)
+
+    patched.setattr(PostgresRebuilder, "_run", run)
 
 
 def test_a_run_by_a_member_of_the_owner_leaves_the_store_to_the_owner(postgresql: Handle) -> None:
@@ -441,6 +469,11 @@ SINCE: Mapping[str, tuple[str, str]] = {
     "column own_column was altered": (
         f"ALTER TABLE {TABLE} ALTER own_column TYPE VARCHAR(9), ALTER own_column SET DEFAULT 'x'",
         f"ALTER TABLE {TABLE} ALTER own_column TYPE TEXT, ALTER own_column DROP DEFAULT",
+    ),
+    "column task_queue was altered; index by_status was altered": (
+        f"ALTER TABLE {TABLE} ALTER task_queue DROP DEFAULT; DROP INDEX by_status; "
+        f"CREATE INDEX by_status ON {TABLE} (status)",
+        f"ALTER TABLE {TABLE} ALTER task_queue SET DEFAULT ''; DROP INDEX by_status",
     ),
     "comment on column status was changed": (
         f"COMMENT ON COLUMN {TABLE}.status IS 'new'",
@@ -611,6 +644,35 @@ def test_what_uses_columns_that_go_is_told_before(postgresql: Handle) -> None:
             assert ran.code == 0, ran.err
 
 
+USING = (
+    "CREATE TABLE own_other (a INT, s VARCHAR, at TIMESTAMP GENERATED ALWAYS AS (convert_ts(s)) STORED); "
+    "CREATE INDEX own_index ON own_other USING GIN (a)"
+)
+
+
+def test_what_cannot_go_at_the_end_of_a_way_back_is_told_before(postgresql: Handle) -> None:
+    """Not after the swap, when neither rollback nor finish leads on; nor when it has come up since it was cut off."""
+    url = postgresql.url
+    online.prepared(url, 20, "1.1")
+    online.go(url, "1.2")
+    said = "extension btree_gin, which is to go: own_index", "function convert_ts, which is to go: own_other.at"
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(USING.encode())
+        ran = here("schema", "rollback", url, "--dry-run")
+        assert all(one in " ".join(ran.out.split()) for one in said), ran.out
+        ran = here("schema", "rollback", url, "--yes")
+        assert (ran.code, "TV5218" in ran.err) == (1, True), ran.err
+        connection.execute("DROP TABLE own_other")
+        # The newer table, put aside and not dropped yet, is ours.
+        watch, met = online.once_before(RunStep, lambda: connection.execute(USING.encode()))
+        with pytest.raises(Stopped):
+            online.go(url, kind="rollback", options=Options(watch=watch, stopped=lambda: bool(met)))
+        with pytest.raises(EngineError, match=said[0]):
+            online.go(url, kind="rollback")
+        connection.execute("DROP TABLE own_other")
+        online.go(url, kind="rollback")
+
+
 def test_what_cannot_go_at_the_end_of_a_way_down_is_told_before(postgresql: Handle) -> None:
     """An extension is its maker's, often a superuser's, and others may use it: when the last steps fail, all else is
     gone, and there is no way back."""
@@ -619,7 +681,7 @@ def test_what_cannot_go_at_the_end_of_a_way_down_is_told_before(postgresql: Hand
     with psycopg.connect(url, autocommit=True) as connection:
         assert not [p for p in looked(url, version="1.1") if p.fatal]
         connection.execute(f"CREATE ROLE {me}; GRANT ALL ON SCHEMA public TO {me}".encode())
-        connection.execute("CREATE TABLE own_other (a INT); CREATE INDEX own_index ON own_other USING GIN (a)")
+        connection.execute(USING.encode())
         connection.execute(f"CREATE INDEX own_gin ON {TABLE} USING GIN (run_id)")
         try:
             connection.execute(
@@ -630,6 +692,7 @@ def test_what_cannot_go_at_the_end_of_a_way_down_is_told_before(postgresql: Hand
                 f"the extension btree_gin, which is to go, belongs to temporal, and {me} is no member of it",
                 f"the function convert_ts, which is to go, belongs to temporal, and {me} is no member of it",
                 "these use the extension btree_gin, which is to go: own_gin, own_index",
+                "these use the function convert_ts, which is to go: own_other.at",
             ]
             assert not [p for p in looked(f"{url}?options=-crole%3D{me}", version="1.2") if p.fatal]
         finally:

@@ -19,6 +19,7 @@ from toolkit.engines.bound import BoundSql
 from toolkit.engines.online import Holder, Problem
 from toolkit.engines.postgresql import books, drift, inspect, measure, preflight, refusals, rows, session, traits
 from toolkit.engines.postgresql.connection import Connection, conninfo_of, opened
+from toolkit.engines.postgresql.going_back import LiveTable
 from toolkit.engines.postgresql.rebuilder import STRAIN, PostgresRebuilder
 from toolkit.engines.postgresql.render import identifier
 from toolkit.engines.postgresql.typemap import Profile
@@ -242,16 +243,9 @@ class PostgresClient:
         """See `toolkit.engines.online.Coordinated.rebuilding`; only for the holder of the lock."""
         assert self._lease is not None
         if self._rebuilder is None:
-            self._rebuilder = PostgresRebuilder(
-                self._connection, self._lease, self._failed, self._session, self._as_seen
-            )
+            live = LiveTable(self._ask, self._rules.table)
+            self._rebuilder = PostgresRebuilder(self._connection, self._lease, self._failed, self._session, live)
         return self._rebuilder
-
-    def _as_seen(self, swap: Step) -> bool:
-        """Whether the live table is still what a swap may put aside."""
-        view: Json = {"traits": dict(traits.read(self._ask, self._rules.table))}
-        held = all(need.holds(view) for need in swap.needs)
-        return held and not any(preflight.returned(self._ask, swap, self._rules.table))
 
     def _end_rebuilding(self) -> None:
         if self._rebuilder is not None:

@@ -3,15 +3,18 @@ It changes nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from toolkit.engines.online import Problem, listed
 from toolkit.engines.postgresql import planner
+from toolkit.engines.postgresql.names import SHADOW
 from toolkit.plan import Mode, Plan
 
 Ask = Callable[[str, Sequence[object]], Sequence[Mapping[str, Any]]]
 
+# The steps that drop function and extension, be it on a way down or on a way back.
+_GOING = {id.replace(".drop", end) for id in planner.LEFTOVERS for end in (".drop", ".undo")}
 # What goes with a column, or keeps it from going. Indexes: only those of the operator's own; attrdef (before 15 the
 # column that is computed): what makes the column itself, or another that goes, too.
 _USING = """
@@ -46,16 +49,29 @@ FROM (SELECT 'extension.btree_gin' AS step, 'extension btree_gin' AS name, extow
       FROM pg_proc WHERE oid = to_regprocedure(quote_ident(current_schema()) || '.convert_ts(varchar)')) AS l
 ORDER BY l.step
 """
-# Indexes of the database that use the extension, but for those of our table that are ours.
-_EXTENDED = """
-SELECT DISTINCT x.oid::regclass::text AS name
-FROM pg_extension e
-JOIN pg_depend m ON m.refclassid = 'pg_extension'::regclass AND m.refobjid = e.oid AND m.deptype = 'e'
-JOIN pg_depend d ON d.refclassid = m.classid AND d.refobjid = m.objid AND d.classid = 'pg_class'::regclass
-JOIN pg_class x ON x.oid = d.objid JOIN pg_index i ON i.indexrelid = x.oid
-WHERE e.extname = 'btree_gin' AND (x.relname = ANY(%s)
-  OR i.indrelid IS DISTINCT FROM to_regclass(quote_ident(current_schema()) || '.' || quote_ident(%s)))
-ORDER BY 1
+# What uses them, but for what is ours of the live table, and of one that goes, too. Of an extension, its own parts use
+# each other; of a table, a column that is computed (before 15), or what computes it.
+_USED = """
+SELECT DISTINCT g.step,
+       coalesce(a.attrelid::regclass || '.' || a.attname, x.indexrelid::regclass::text,
+                i.type || ' ' || i.identity) AS name
+FROM (SELECT 'extension.btree_gin' AS step, m.classid, m.objid
+      FROM pg_extension e JOIN pg_depend m ON m.refclassid = 'pg_extension'::regclass AND m.refobjid = e.oid
+      WHERE e.extname = 'btree_gin' AND m.deptype = 'e'
+      UNION ALL SELECT 'function.convert_ts', 'pg_proc'::regclass,
+        to_regprocedure(quote_ident(current_schema()) || '.convert_ts(varchar)')::oid) AS g
+JOIN pg_depend d ON d.refclassid = g.classid AND d.refobjid = g.objid
+CROSS JOIN LATERAL pg_identify_object(d.classid, d.objid, d.objsubid) AS i
+LEFT JOIN pg_attrdef e ON d.classid = 'pg_attrdef'::regclass AND e.oid = d.objid
+LEFT JOIN pg_index x ON d.classid = 'pg_class'::regclass AND x.indexrelid = d.objid
+LEFT JOIN pg_class y ON y.oid = x.indexrelid
+LEFT JOIN pg_attribute a ON a.attrelid = e.adrelid AND a.attnum = e.adnum
+  OR d.classid = 'pg_class'::regclass AND d.objsubid > 0 AND a.attrelid = d.objid AND a.attnum = d.objsubid
+WHERE (g.step <> 'extension.btree_gin' OR d.classid = 'pg_class'::regclass)
+  AND (coalesce(y.relname, a.attname, '') = ANY(%s) OR coalesce(x.indrelid, a.attrelid, 0) NOT IN (
+    SELECT oid FROM pg_class
+    WHERE relnamespace = quote_ident(current_schema())::regnamespace AND relname IN (%s, %s)))
+ORDER BY 1, 2
 """
 
 
@@ -64,7 +80,7 @@ def problems(ask: Ask, plan: Plan, table: str) -> Iterator[Problem]:
     the server stops at."""
     own = [path[3] for path in plan.foreign if path[:3] == ("tables", table, "indexes")]
     columns, steps = _dropped(plan, table), {step.id for step in plan.steps}
-    yield from _leftovers(ask, steps, own, table)
+    yield from leftovers(ask, plan, table)
     found = [*ask(_USING, (columns, table, own, columns))] if columns else []
     if again := _made_anew(plan, table):
         # A copy gets all indexes, and the checks of what it was made with.
@@ -74,16 +90,19 @@ def problems(ask: Ask, plan: Plan, table: str) -> Iterator[Problem]:
         yield Problem("TV5218", text, "Drop them before: they would go, too, or stop the run half-way.")
 
 
-def _leftovers(ask: Ask, steps: Collection[str], own: Sequence[str], table: str) -> Iterator[Problem]:
-    """What would stop a way down at its last steps, when there is no way back any more."""
-    going = {step.removesuffix(".drop") for step in steps if step in planner.LEFTOVERS}
+def leftovers(ask: Ask, plan: Plan, table: str) -> Iterator[Problem]:
+    """What would stop a way down, or a way back, at its last steps, when nothing leads on any more."""
+    going = sorted(step.id.rpartition(".")[0] for step in plan.steps if step.id in _GOING)
     for row in ask(_LEFTOVERS, ()) if going else ():
         if row["step"] in going and not row["mine"]:
             text = f"the {row['name']}, which is to go, belongs to {row['owner']}, and {row['me']} is no member of it"
-            yield Problem("TV5201", text, f"Run this as {row['owner']}, or go to a version that has it.")
-    if "extension.btree_gin" in going and (used := [row["name"] for row in ask(_EXTENDED, (own, table))]):
-        text = f"these use the extension btree_gin, which is to go: {listed(used, 3)}"
-        yield Problem("TV5218", text, "Drop them before, or go to a version that has it.")
+            yield Problem("TV5201", text, f"Run this as {row['owner']}, or stay with a version that has it.")
+    own = [path[3] for path in plan.foreign if path[:2] == ("tables", table) and len(path) == 4]
+    used = [*ask(_USED, (own, table, SHADOW))] if going else []
+    for step in going:
+        if names := [row["name"] for row in used if row["step"] == step]:
+            text = f"these use the {step.replace('.', ' ')}, which is to go: {listed(names, 3)}"
+            yield Problem("TV5218", text, "Drop them before, or stay with a version that has it.")
 
 
 def _drops(name: str | None) -> tuple[str, ...]:

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from toolkit.engines.online import Problem, listed
-from toolkit.engines.postgresql import drift, dropping, planner, recording, returning, traits
+from toolkit.engines.postgresql import drift, dropping, going_back, planner, traits
 from toolkit.engines.postgresql.layout import PRIMARY_KEY
-from toolkit.engines.postgresql.names import CAPTURE, OLD
+from toolkit.engines.postgresql.names import OLD
 from toolkit.engines.shared_work import REPLAYERS
 from toolkit.plan import Mode, Plan, Sql, Step
 
@@ -72,30 +72,6 @@ _KEY = """
 SELECT pg_get_constraintdef(k.oid) AS key FROM pg_constraint k
 WHERE k.contype = 'p' AND k.conrelid = to_regclass(quote_ident(current_schema()) || '.' || quote_ident(%s))
 """
-# Not those that went with a column.
-_CHECKS = """
-SELECT k.conname AS name FROM pg_constraint k WHERE k.contype = 'c' AND k.conrelid = to_regclass(quote_ident(%s))
-AND NOT EXISTS (SELECT 1 FROM pg_constraint o WHERE o.conrelid = to_regclass(quote_ident(%s)) AND o.conname = k.conname
-                AND pg_get_constraintdef(o.oid) = pg_get_constraintdef(k.oid))
-AND NOT EXISTS (SELECT 1 FROM pg_attribute a WHERE a.attrelid = k.conrelid AND a.attnum = ANY(k.conkey)
-                AND a.attname <> ALL(%s))
-ORDER BY k.conname
-"""
-# Columns of two tables. An upgrade changes no comment, and nothing of columns that no version has.
-_COLUMNS = """
-SELECT a.attname AS name,
-       a.attname <> ALL(%s) AND (format_type(a.atttypid, a.atttypmod), a.attcollation, a.attnotnull, a.attgenerated,
-                                 pg_get_expr(d.adbin, d.adrelid))
-         IS DISTINCT FROM (format_type(b.atttypid, b.atttypmod), b.attcollation, b.attnotnull, b.attgenerated,
-                           pg_get_expr(e.adbin, e.adrelid)) AS altered,
-       col_description(a.attrelid, a.attnum) IS DISTINCT FROM col_description(b.attrelid, b.attnum) AS commented
-FROM pg_attribute a JOIN pg_attribute b ON b.attname = a.attname AND NOT b.attisdropped
-LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-LEFT JOIN pg_attrdef e ON e.adrelid = b.attrelid AND e.adnum = b.attnum
-WHERE a.attrelid = to_regclass(quote_ident(%s)) AND b.attrelid = to_regclass(quote_ident(%s)) AND a.attnum > 0
-  AND NOT a.attisdropped
-ORDER BY a.attname
-"""
 # Not those that contain the whole key: two rows cannot meet in them.
 _UNIQUE = """
 SELECT x.relname AS name FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
@@ -132,14 +108,13 @@ def check(ask: Ask, plan: Plan, table: str) -> tuple[Problem, ...]:
     found += [*_names(ask, plan, table), *dropping.problems(ask, plan, table), *_waiting(ask)]
     if any(step.mode is Mode.SWAP for step in plan.steps):
         found += _room(ask)
-    found += _carried(ask, table) if plan.kept else again(ask, plan, table)
+    found += _carried(ask, table) if plan.kept else going_back.problems(ask, plan, table)
     return tuple(sorted(found, key=lambda problem: not problem.fatal))
 
 
 def again(ask: Ask, plan: Plan, table: str) -> tuple[Problem, ...]:
-    """What a swap back would lose that has not been done yet, may it have begun long ago."""
-    back = None if plan.kept else next((step for step in plan.steps if step.mode is Mode.SWAP), None)
-    return tuple(returned(ask, back, table)) if back else ()
+    """What has come up since a run began that would stop it where nothing leads on, or that it would lose."""
+    return (*dropping.leftovers(ask, plan, table), *going_back.problems(ask, plan, table))
 
 
 def _server(server: Mapping[str, Any]) -> Iterator[Problem]:
@@ -266,44 +241,6 @@ def _carried(ask: Ask, table: str) -> Iterator[Problem]:
     if standbys := ask(_STANDBYS, ())[0]["n"]:
         text = f"{standbys} standby{'s' * (standbys > 1)} or subscribers follow this server: the copy goes to them, too"
         yield Problem("TV5212", text, "--max-lag makes the copy wait for them.", fatal=False)
-
-
-def returned(ask: Ask, back: Step, table: str) -> Iterator[Problem]:
-    """What the swap of a rollback would lose; nothing where no old table is kept."""
-    old = traits.read(ask, OLD)
-    seen = traits.read(ask, table) if old else {}
-    if not seen:
-        return
-    live, kept = traits.decode(seen["table"]), traits.decode(old["table"])
-    keep = "`schema finish` keeps the table as it is instead."
-    if live.obstacles:
-        text = f"these belong to {table} and would be lost when the old table is swapped back"
-        hint = f"Drop them before and create them again afterwards. {keep}"
-        yield Problem("TV5206", f"{text}: {', '.join(live.obstacles)}", hint)
-    if not ask(recording.whole(table), ()):
-        text = f"changes of {table} were not recorded all the time: its trigger {CAPTURE} was dropped or disabled"
-        yield Problem("TV5213", text, f"The old table lacks them. {keep}")
-    made = back.objects or returning.unlisted(back, live, kept)
-    if lacking := returning.gone(live, kept, made):
-        text = f"columns that the old table has are gone from {table}: {', '.join(lacking)}"
-        yield Problem("TV5213", text, f"Add them again. {keep}")
-    if since := [*returning.changed(live, kept, made), *_altered(ask, table, live, made)]:
-        text = f"what was changed on {table} since would be taken back with it: {'; '.join(since)}"
-        hint = f"Drop what is new; grant, revoke and set on {OLD} what was changed. {keep}"
-        yield Problem("TV5213", text, hint)
-
-
-def _altered(ask: Ask, table: str, live: traits.TableTraits, known: Sequence[str]) -> Iterator[str]:
-    """What was changed on the columns and checks of `table`, in words; `known`: what the run itself has done, too."""
-    names = list(live.columns)
-    yield from (f"check constraint {row['name']} is new" for row in ask(_CHECKS, (table, OLD, names)))
-    dropped = (row["name"] for row in ask(_CHECKS, (OLD, table, names)) if row["name"] not in known)
-    yield from (f"check constraint {name} was dropped" for name in dropped)
-    for row in ask(_COLUMNS, (list(returning.published()), table, OLD)):
-        if row["altered"]:
-            yield f"column {row['name']} was altered"
-        if row["commented"]:
-            yield f"the comment on column {row['name']} was changed"
 
 
 def _size(size: int) -> str:

@@ -17,6 +17,7 @@ from psycopg import errors
 
 from toolkit.engines.postgresql.books import Failed, PostgresLease
 from toolkit.engines.postgresql.connection import Connection
+from toolkit.engines.postgresql.going_back import LiveTable
 from toolkit.engines.postgresql.names import WEAK_LOCK_SECONDS
 from toolkit.engines.rebuilding import Busy, Compared, Copied, Key, Ran, Replayed, Swapped, Tick
 from toolkit.engines.shared_work import DRAIN_ROUNDS, NEAR, REPLAY_SCALE, REPLAYERS, SharedWork
@@ -25,13 +26,13 @@ from toolkit.plan import Mode, Sql, Step
 JOBS = 2
 CANCEL_SECONDS = 5.0
 LAST_ROUNDS = 3
+_ALTERED = Busy("the table was altered by somebody else", at_once=True)
 # Who waits long enough for a lock is the one whom the server ends in a deadlock. Either way nothing was done.
 _NOT_GRANTED = (errors.LockNotAvailable, errors.DeadlockDetected)
 
 
 class PostgresRebuilder:
-    """`open_session` gives another connection for work that runs beside the main one; `as_seen`: whether the live table
-    is still what a swap may put aside."""
+    """`open_session` gives another connection for work that runs beside the main one."""
 
     def __init__(
         self,
@@ -39,13 +40,13 @@ class PostgresRebuilder:
         lease: PostgresLease,
         failed: Failed,
         open_session: Callable[[], Connection],
-        as_seen: Callable[[Step], bool],
+        live: LiveTable,
     ) -> None:
         self._connection = connection
         self._lease = lease
         self._failed = failed
         self._open_session = open_session
-        self._as_seen = as_seen
+        self._live = live
         self._replayers = SharedWork(open_session, lambda session: session.close(), REPLAYERS)
 
     def close(self) -> None:
@@ -123,8 +124,9 @@ class PostgresRebuilder:
                 self._settings(step)
                 self._run(step, "weak lock")
                 # Somebody may have altered the table since the last look, and while the lock was waited for.
-                if not self._as_seen(step):
-                    return Busy("the table was altered by somebody else", at_once=True)
+                loose = self._live.loose()
+                if not self._live.is_as_seen(step):
+                    return _ALTERED
                 # Each statement sees what was committed before it, and takes less time than a transaction of its own.
                 # What is done here is lost when the lock is not granted, so it must stay little.
                 for _ in range(LAST_ROUNDS):
@@ -133,6 +135,8 @@ class PostgresRebuilder:
                 self._wait_at_most(wait)
                 began = time.monotonic()
                 self._run(step, "lock")
+                if self._live.loose() != loose:
+                    return _ALTERED
                 if self._replay(step, most) >= most:
                     raise _TooMany
                 # One message to the server, so that its distance does not count a hundred times under the lock.

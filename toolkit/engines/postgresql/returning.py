@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from toolkit.catalog import Absent, Catalog
 from toolkit.engines.physical import Table
 from toolkit.engines.postgresql import layout
 from toolkit.engines.postgresql.render import identifier
 from toolkit.engines.postgresql.traits import TableTraits
 from toolkit.engines.postgresql.typemap import profile
+from toolkit.overlay import ALL_INDEXES, Overlay
 from toolkit.plan import Sql, Step
 from toolkit.versions import chain
+
+# Of what an overlay may wish, this alone gives what versions have another form.
+_PARTIAL = Overlay(partial_indexes=frozenset({ALL_INDEXES}))
 
 
 def unlisted(back: Step, live: TableTraits, kept: TableTraits) -> tuple[str, ...]:
@@ -29,6 +34,19 @@ def published() -> set[str]:
 
 def _tables() -> Iterator[Table]:
     yield from (table for definition in chain() for table in layout.layout(definition, profile()))
+
+
+def altered(catalog: Catalog, table: str) -> Iterator[str]:
+    """Columns and indexes that some version has, and none as they are in `catalog`, in words. An index that is no good
+    any more is none."""
+    every = (one for version in chain() for one in (version, _PARTIAL.apply(version)))
+    versions = [layout.catalog(one, profile()) for one in every]
+    for kind, word in (("columns", "column"), ("indexes", "index")):
+        for name, facts in catalog.children(("tables", table, kind)).items():
+            known = [v.at(("tables", table, kind, name)) for v in versions]
+            spoiled = isinstance(facts, dict) and facts.get("valid") is False
+            if facts not in known and not spoiled and any(not isinstance(k, Absent) for k in known):
+                yield f"{word} {name} was altered"
 
 
 def gone(live: TableTraits, kept: TableTraits, made: Sequence[str]) -> list[str]:

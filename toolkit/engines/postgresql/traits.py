@@ -125,6 +125,17 @@ pg_relation_size(c.oid) AS bytes, pg_indexes_size(c.oid) AS index_bytes, pg_tota
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_type y ON y.oid = c.reltype
 WHERE c.oid = to_regclass(quote_ident(current_schema()) || '.' || quote_ident(%s)) AND c.relkind = 'r'
 """
+# What anybody may change beside a lock that leaves reads and writes alone: rights, and what hangs on the table.
+_LOOSE = f"""
+SELECT json_build_array(
+  c.relacl, (SELECT json_agg(a.attacl ORDER BY a.attnum) FROM pg_attribute a WHERE a.attrelid = c.oid),
+  (SELECT json_agg(json_build_array(d.classid, d.objid, d.objsubid) ORDER BY d.classid, d.objid, d.objsubid)
+   FROM pg_depend d WHERE {_ON_IT}),
+  (SELECT count(*) FROM pg_subscription_rel r WHERE r.srrelid = c.oid),
+  (SELECT json_agg(p.oid ORDER BY p.oid) FROM pg_publication p))::text AS v
+FROM pg_class c JOIN pg_type y ON y.oid = c.reltype
+WHERE c.oid = to_regclass(quote_ident(current_schema()) || '.' || quote_ident(%s))
+"""
 _KEPT = f"""
 SELECT to_regclass(quote_ident(current_schema()) || '.{OLD}')::oid::bigint AS oid
 """
@@ -159,6 +170,13 @@ def read(ask: Ask, table: str) -> dict[str, Json]:
     kept = ask(_KEPT, ())[0]["oid"]
     sizes: Json = {"heap": row["bytes"], "indexes": row["index_bytes"], "all": row["all_bytes"]}
     return {"table": row["table"], "details": row["details"], "kept": kept, "sizes": sizes}
+
+
+def loose(ask: Ask, table: str) -> str:
+    """What is read here of rights and dependents, to be compared with what it was a moment ago: quick, for it is asked
+    while everybody waits."""
+    rows = ask(_LOOSE, (table,))
+    return str(rows[0]["v"]) if rows else ""
 
 
 def decode(value: Json) -> TableTraits:
