@@ -168,6 +168,24 @@ def test_the_route_of_a_rebuild() -> None:
     assert drop.statements == (shadow.drop_unless_named("visibility-old", "visibility"),)
 
 
+@pytest.mark.parametrize(("size", "wanted"), [
+    (None, 2000),
+    (50_000, 2000),  # a few small ones take more on disk than they are
+    (4_000_000_000, 2000),
+    (400_000_000_000, 20),
+    (100_000_000_000, 83),
+])  # fmt: skip
+def test_large_documents_are_read_few_at_once(size: int | None, wanted: int) -> None:
+    """With memos of 100 kB each, pages of thousands would take a node all the memory it has, and end it."""
+    large = replace(seen(), rows=1_000_000, size=size)
+    route, back = engine.online(large, BY_LABEL["v14"]), "rebuild.back.follow"
+    plain = engine.steps(large, BY_LABEL["v14"])
+    copies = [s for step in (*route.steps, *route.rollback, *plain) for s in step.statements
+              if isinstance(s, Request) and s.path.startswith("/_reindex?")]  # fmt: skip
+    assert {s.id for s in route.rollback} >= {back}
+    assert {copy.body["source"]["size"] for copy in copies} == {wanted}  # type: ignore[index,call-overload]
+
+
 def test_what_needs_no_rebuild_or_has_no_documents_takes_the_plain_way() -> None:
     for observed in (seen(rows=0), store(engine.catalog(BY_LABEL["v13"]), "v13")):
         plain = engine.steps(observed, BY_LABEL["v14"])
@@ -200,8 +218,8 @@ def test_the_first_cause_is_told() -> None:
     error: Json = {"root_cause": [cause], "type": "search_phase_execution_exception", "reason": "all shards failed"}
     refused = Answer(400, {"error": error})
     assert refused.reason == "search_phase_execution_exception: all shards failed: is set to false"
-    assert codes(preflight.ranges(refused, "i")) == [("TV4524", True)]
-    assert codes(preflight.ranges(Answer(200, {}), "i")) == codes(preflight.ranges(Answer(403, {}), "i")) == []
+    assert codes(preflight.compared(refused, "i")) == [("TV4524", True)]
+    assert codes(preflight.compared(Answer(200, {}), "i")) == codes(preflight.compared(Answer(403, {}), "i")) == []
     assert Answer(400, {"error": {**cause, "root_cause": [cause]}}).reason == "t: is set to false"
 
 

@@ -435,7 +435,9 @@ def test_what_stands_in_the_way_is_found_before_anything_is_done(engine: Handle)
         plan = planned(client, version)
         ask(engine, "PUT", f"/{name}/_settings", {"index.max_result_window": 1000})
         assert codes(client, plan) == codes(client, planned(client, version, offline=True)) == {"TV4524"}
-        ask(engine, "PUT", f"/{name}/_settings", {"index.max_result_window": None})
+        ask(engine, "PUT", f"/{name}/_settings", {"index.max_result_window": None, "index.max_terms_count": 1000})
+        assert (codes(client, plan), codes(client, planned(client, version, offline=True))) == ({"TV4524"}, set())
+        ask(engine, "PUT", f"/{name}/_settings", {"index.max_terms_count": None})
         fresh = next(s for p in plan.steps for s in p.statements if isinstance(s, Request) and s.part == "create").path
         ask(engine, "PUT", fresh, {})
         assert "TV4520" in codes(client, plan)

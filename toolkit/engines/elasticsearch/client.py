@@ -25,6 +25,7 @@ from toolkit.engines.elasticsearch import (
     inspect,
     layout,
     measure,
+    paging,
     preflight,
     rebuilder,
     refusals,
@@ -228,8 +229,8 @@ class SearchClient:
     def read(self, definition: Definition) -> Iterator[Record]:
         """See `toolkit.engines.Client.read`: one consistent view, a few thousand documents at a time."""
         form = documents.Form.of(definition, self._rules)
-        self._ask("POST", f"{render.path(self._index)}/_refresh")
-        for hit in self._line.scan(self._index):
+        at_once = paging.at_once(self.count(), self._size(self._index))
+        for hit in self._line.scan(self._index, at_once):
             yield form.record(hit)
 
     def count(self) -> int:

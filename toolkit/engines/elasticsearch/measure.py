@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from toolkit.engines.elasticsearch import render
+from toolkit.engines.elasticsearch import paging, render
 from toolkit.engines.measuring import SAMPLE_ROWS, SAMPLE_SECONDS, Measures, Pace, Table, Work
 from toolkit.plan import Mode, Step, StepClass
 
@@ -29,13 +29,14 @@ def read(ask: Ask, index: str) -> Measures:
     rows = int(stats["primaries"]["docs"]["count"])
     # Replicas are copied as well.
     size = int(stats["total"]["store"]["size_in_bytes"])
-    pace, looked = _pace(ask, index, trip)
+    at_once = paging.at_once(rows, stats["primaries"]["store"]["size_in_bytes"])
+    pace, looked = _pace(ask, index, trip, min(SAMPLE_ROWS, at_once))
     basis = f"sizes from the index's _stats; {looked} documents read now" if looked else "sizes from the index's _stats"
     return Measures({index: Table(rows, size, {}, 0)}, pace, trip, basis)
 
 
-def _pace(ask: Ask, index: str, trip: float) -> tuple[Pace | None, int]:
-    body = {"size": SAMPLE_ROWS, "timeout": f"{round(SAMPLE_SECONDS * 1000)}ms", "track_total_hits": False}
+def _pace(ask: Ask, index: str, trip: float, number: int) -> tuple[Pace | None, int]:
+    body = {"size": number, "timeout": f"{round(SAMPLE_SECONDS * 1000)}ms", "track_total_hits": False}
     began = time.monotonic()
     hits = (ask("POST", f"{render.path(index)}/_search", body).get("hits") or {}).get("hits") or []
     if not hits:

@@ -61,7 +61,7 @@ def rebuild(
         render.create_index(
             shadow, render.index_body(properties, rules.dynamic, during, _meta(store), more(store, conversion))
         ),
-        render.reindex(names.holder, shadow, script),
+        render.reindex(names.holder, shadow, script, store.at_once),
         render.put_settings(shadow, usual),
         render.aliases([*dropped, *moved]),
     )

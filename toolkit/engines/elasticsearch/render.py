@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
 from toolkit.catalog import Json
+from toolkit.engines.elasticsearch import paging
 from toolkit.engines.elasticsearch.store import AUTO_CREATE, Names
 from toolkit.engines.elasticsearch.typemap import Profile
 from toolkit.plan import Request
@@ -132,11 +133,11 @@ def refresh(name: str) -> Request:
     return Request("POST", path(name, "_refresh"))
 
 
-def reindex(source: str, target: str, script: Json) -> Request:
+def reindex(source: str, target: str, script: Json, at_once: int = paging.DOCUMENTS) -> Request:
     """Copy all documents with their versions. It runs as a task of the server; the client waits for its end."""
     body: dict[str, Json] = {
         "conflicts": "proceed",
-        "source": {"index": source, "size": 2000},
+        "source": {"index": source, "size": at_once},
         "dest": {"index": target, "version_type": "external"},
     }
     if script:

@@ -116,13 +116,17 @@ def _work(heavy: Step, store: SearchStore, wanted: Definition, overlay: Overlay,
             {**store.kept.meta, **note},
             rebuild.more(store, conversion),
         ),
-        forward=Pair(store.names.holder, fresh, shards[0], scripts[0], tuple(sorted(had.keys() - properties.keys()))),
-        back=Pair(fresh, kept, shards[1], scripts[1], tuple(sorted(properties.keys() - had.keys()))),
+        forward=Pair(store.names.holder, fresh, shards[0], scripts[0], _only(had, properties), store.at_once),
+        back=Pair(fresh, kept, shards[1], scripts[1], _only(properties, had), store.at_once),
         copies={name: settings.get(name) for name in _COPIES},
         refresh=rebuild.refresh_interval(store, settings),
         label=label(wanted),
         plain=heavy,
     )
+
+
+def _only(ours: Mapping[str, Json], theirs: Mapping[str, Json]) -> tuple[str, ...]:
+    return tuple(sorted(ours.keys() - theirs.keys()))
 
 
 def _scripts(

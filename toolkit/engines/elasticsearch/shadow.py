@@ -15,13 +15,12 @@ from urllib.parse import quote, unquote
 from zlib import crc32
 
 from toolkit.catalog import Json
-from toolkit.engines.elasticsearch import inspect, render
+from toolkit.engines.elasticsearch import inspect, paging, render
 from toolkit.plan import Request
 
 # How long the index that is being filled remembers what was deleted, so that no late copy brings it back.
 REMEMBER = "7d"
 _WEEK = 7 * 86_400
-COPY_SIZE = 2000
 PAGE = 2000
 RUNS_PAGE = 10_000
 GREEN_SECONDS = 30
@@ -51,6 +50,8 @@ FINGERPRINT: Json = {
     }
 }
 
+# Run ids in their order, from one page to the next, and without a look at any document.
+BY_RUN: Json = {"runs": {"composite": {"size": RUNS_PAGE, "sources": [{"run": {"terms": {"field": "RunId"}}}]}}}
 
 # Id and routing of a document; without routing the id tells its shard.
 Key: TypeAlias = tuple[str, str]
@@ -58,14 +59,15 @@ Key: TypeAlias = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """What is copied from where to where: `shards` of the source, how documents are converted on the way, and the
-    fields of the source that the target is not to have."""
+    """What is copied from where to where: `shards` of the source, how documents are converted on the way, the fields of
+    the source that the target is not to have, and how many documents are read at once."""
 
     source: str
     target: str
     shards: int
     script: Json = None
     without: tuple[str, ...] = ()
+    at_once: int = paging.DOCUMENTS
 
 
 def tools(pair: Pair) -> tuple[Request, ...]:
@@ -77,7 +79,7 @@ def follow(pair: Pair) -> tuple[Request, ...]:
     """Take the writer's alias; look how far the shards are; copy what lies between two sequence numbers; see that it
     arrived."""
     window: Json = {"range": {"_seq_no": {"gt": "%(after)s", "lte": "%(upto)s"}}}
-    source: dict[str, Json] = {"index": pair.source, "size": COPY_SIZE, "query": window}
+    source: dict[str, Json] = {"index": pair.source, "size": pair.at_once, "query": window}
     if pair.shards > 1:
         source["slice"] = {"id": "%(shard)s", "max": pair.shards}
     body: dict[str, Json] = {
@@ -138,9 +140,7 @@ def compare(pair: Pair) -> tuple[Request, ...]:
     listing: Json = {
         "size": PAGE, "_source": False, "version": True, "query": "%(together)s", "sort": ["RunId", "_seq_no"],
     }  # fmt: skip
-    # In the order of the ids, from one page to the next, and without a look at any document.
-    by_run: Json = {"composite": {"size": RUNS_PAGE, "sources": [{"run": {"terms": {"field": "RunId"}}}]}}
-    runs: Json = {"size": 0, "track_total_hits": False, "query": "%(together)s", "aggs": {"runs": by_run}}
+    runs: Json = {"size": 0, "track_total_hits": False, "query": "%(together)s", "aggs": BY_RUN}
     gone: Json = {
         "delete": {
             "_index": "%(writer)s", "_id": "%(id)s", "version": "%(version)s", "version_type": "external_gte",

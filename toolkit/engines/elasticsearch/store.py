@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 
 from toolkit.catalog import Json
+from toolkit.engines.elasticsearch import paging
 from toolkit.engines.elasticsearch.typemap import Layout, Profile
 from toolkit.plan import Observed
 
@@ -85,6 +86,11 @@ class SearchStore(Observed):
                 **self.kept.parts(),
             },
         }
+
+    @property
+    def at_once(self) -> int:
+        """How many of its documents are read at once."""
+        return paging.at_once(self.rows, self.size)
 
     @property
     def exists(self) -> bool:

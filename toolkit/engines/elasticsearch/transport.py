@@ -25,7 +25,6 @@ BULK_DOCUMENTS = 1000
 BULK_BYTES = 8 * 1024 * 1024
 RETRIES = 8
 FIRST_WAIT, LONGEST_WAIT = 1, 30
-SCAN_DOCUMENTS = 2000
 SCAN_KEEP = "5m"
 DEFAULT_PORT = 9200
 # Options of the URL; the client libraries' own words for two of them mean the same.
@@ -87,7 +86,7 @@ class Transport(Protocol):
 
     def bulk(self, actions: Iterable[dict[str, Any]]) -> Iterator[Outcome]: ...
 
-    def scan(self, index: str) -> Iterator[Mapping[str, Any]]: ...
+    def scan(self, index: str, at_once: int) -> Iterator[Mapping[str, Any]]: ...
 
     def close(self) -> None: ...
 
@@ -194,12 +193,12 @@ class ElasticTransport:
         except self._library.TransportError as error:
             raise unreachable(error, self._target) from None
 
-    def scan(self, index: str) -> Iterator[Mapping[str, Any]]:
+    def scan(self, index: str, at_once: int) -> Iterator[Mapping[str, Any]]:
         """See Transport. A scroll in the order of the shards: one consistent view, each document once."""
         from elasticsearch.helpers import ScanError, scan
 
         try:
-            yield from scan(self._client, query={"version": True}, index=index, size=SCAN_DOCUMENTS, scroll=SCAN_KEEP)
+            yield from scan(self._client, query={"version": True}, index=index, size=at_once, scroll=SCAN_KEEP)
         except ScanError as error:
             raise _broken_scan(error, self._target) from None
         except self._library.ApiError as error:
@@ -262,13 +261,13 @@ class OpenTransport:
         except self._library.TransportError as error:
             raise refused(Answer(int(error.status_code), _decoded(error.info)), self._target) from None
 
-    def scan(self, index: str) -> Iterator[Mapping[str, Any]]:
+    def scan(self, index: str, at_once: int) -> Iterator[Mapping[str, Any]]:
         """See Transport, and ElasticTransport.scan."""
         from opensearchpy.helpers import scan
         from opensearchpy.helpers.errors import ScanError
 
         try:
-            yield from scan(self._client, query={"version": True}, index=index, size=SCAN_DOCUMENTS, scroll=SCAN_KEEP)
+            yield from scan(self._client, query={"version": True}, index=index, size=at_once, scroll=SCAN_KEEP)
         except ScanError as error:
             raise _broken_scan(error, self._target) from None
         except self._library.ConnectionError as error:
