@@ -52,6 +52,10 @@ _NO_TABLES = """
 SELECT TABLE_NAME AS name, LOWER(TABLE_TYPE) AS kind FROM information_schema.TABLES
 WHERE TABLE_SCHEMA = DATABASE() AND TABLE_TYPE <> 'BASE TABLE'
 """
+_DIVIDED = """
+SELECT DISTINCT TABLE_NAME AS name FROM information_schema.PARTITIONS
+WHERE TABLE_SCHEMA = DATABASE() AND PARTITION_NAME IS NOT NULL
+"""
 _GRANT = re.compile(r"^GRANT (.+) ON (.+?) TO ")
 _ROLE = re.compile(r"^GRANT `(?!.* ON )")
 _LISTED = re.compile(r"[A-Z][A-Z_ ]*[A-Z]")
@@ -296,6 +300,9 @@ def _carried(ask: Ask, tables: Sequence[str]) -> Iterator[Problem]:
                 f"these belong to {name} and would be lost when it is swapped: {', '.join(table.obstacles)}",
                 "Drop them before and create them again afterwards, or use --offline, which changes the table itself.",
             )
+    for name in {row["name"] for row in ask(_DIVIDED, ())} & facts.keys():
+        text = f"{name} has partitions: nothing tells of one that is emptied or exchanged, and a swap takes that back"
+        yield Problem("TV4316", text, "Leave them alone until `schema finish`.", fatal=False)
     size = sum(int(str(value)) for value in sizes.values()) // 1_000_000
     text = f"up to {size} MB more disk is needed until `schema finish`, and as much for the binary log if there is one"
     yield Problem("TV4307", text, "The server cannot tell how much is free: please look.", fatal=False)
