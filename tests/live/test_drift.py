@@ -13,19 +13,22 @@ from tests.engines.embedded import EmbeddedHandle
 from tests.engines.handles import Handle
 from tests.support import journeys
 from tests.support.catalogs import released
-from tests.support.damages import CLICKHOUSE, MYSQL, POSTGRESQL, SQLITE, Damage
+from tests.support.damages import CLICKHOUSE, EV, MYSQL, POSTGRESQL, SQLITE, Damage
 from tests.support.mysql import sql as mysql_sql
 from tests.support.search_damages import SEARCH, SearchDamage
 from toolkit.apply.checking import Check, check_store
 from toolkit.apply.repairing import repair_task
 from toolkit.apply.runner import Options, perform
+from toolkit.apply.ways_back import rollback
 from toolkit.drift import Report
 from toolkit.engines import Client, Engine
 from toolkit.engines.clickhouse.client import ClickHouseClient
 from toolkit.engines.sqlite.client import SqliteClient
+from toolkit.errors import EngineError
 from toolkit.overlay import NO_OVERLAY
 from toolkit.plan import NO_LOCK, Request, Step, StepClass
 from toolkit.sample import generate
+from toolkit.versions import chain
 
 NEWEST = released()[-1]
 # One of each kind; all of them are `long`.
@@ -173,12 +176,24 @@ def raw(client: Client, *requests: Request) -> None:
 
 
 def test_online_and_kept(postgresql: Handle) -> None:
-    """Without --offline a repair that rewrites goes beside live writes, and keeps the old table."""
+    """Without --offline a repair that rewrites goes beside live writes, and keeps the old table. One that records do
+    not allow changes nothing, and can be taken back. What became text has its values again."""
     check = replace(PLAIN, offline=False)
+    values = f"SELECT md5(array_agg((run_id, status, execution_time, memo) ORDER BY run_id)::text) FROM {EV}"
     with journeys.opened(postgresql.url) as (chosen, client):
         filled(chosen, client)
         with psycopg.connect(postgresql.url, autocommit=True) as connection:
-            connection.execute("ALTER TABLE executions_visibility DROP COLUMN int03")
-        report = found(chosen, client, check)
-        assert report.plan.kept
-        assert repair(chosen, client, report, check).findings == ()
+            before = connection.execute(values).fetchone()
+            connection.execute(
+                f"ALTER TABLE {EV} DROP COLUMN int03, ALTER status TYPE text, ALTER execution_time TYPE text, "
+                f"ALTER memo TYPE text; UPDATE {EV} SET status = status || ' no'".encode()
+            )
+            with pytest.raises(EngineError, match="invalid input syntax"):
+                repair(chosen, client, found(chosen, client))
+            back = rollback(chosen, client, chain(), NO_OVERLAY)
+            perform(client, back, lambda *_: None, lambda: 0.0, Options())
+            connection.execute(f"UPDATE {EV} SET status = replace(status, ' no', '')".encode())
+            report = found(chosen, client, check)
+            assert report.plan.kept
+            assert repair(chosen, client, report, check).findings == ()
+            assert connection.execute(values).fetchone() == before
