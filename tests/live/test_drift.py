@@ -20,13 +20,14 @@ from toolkit.apply.checking import Check, check_store
 from toolkit.apply.repairing import repair_task
 from toolkit.apply.runner import Options, perform
 from toolkit.apply.ways_back import rollback
-from toolkit.drift import Report
-from toolkit.engines import Client, Engine
+from toolkit.drift import MISSING, RENAMED, Report, judge
+from toolkit.engines import Client, Engine, engine
 from toolkit.engines.clickhouse.client import ClickHouseClient
+from toolkit.engines.drifting import drifting
 from toolkit.engines.sqlite.client import SqliteClient
 from toolkit.errors import EngineError
 from toolkit.overlay import NO_OVERLAY
-from toolkit.plan import NO_LOCK, Request, Step, StepClass
+from toolkit.plan import NO_LOCK, Observed, Request, Step, StepClass
 from toolkit.sample import generate
 from toolkit.versions import chain
 
@@ -85,6 +86,22 @@ def each(chosen: Engine, client: Client, damages: Sequence[Damage], do: Do) -> N
 def test_at_least_thirty_kinds() -> None:
     for damages in (POSTGRESQL, MYSQL, SQLITE, CLICKHOUSE, SEARCH):
         assert len({damage.name for damage in damages}) == len(damages) >= 30
+
+
+def test_a_column_that_seems_renamed_may_be_the_users_own() -> None:
+    """Its values would become those of Temporal's: the finding says how to keep it."""
+    chosen, columns = engine("postgresql"), ("tables", EV, "columns")
+    whole = chosen.catalog(NEWEST)
+    have = whole.without([(*columns, "history_size_bytes")]).having((*columns, "own_bytes"), {"type": "bigint"})
+
+    def judged(keep_extra: bool) -> Report:
+        observed = Observed(have, "1.14", "")
+        return judge(chosen, drifting("postgresql"), observed, NEWEST, NO_OVERLAY, [whole], keep_extra)
+
+    (renamed,) = judged(False).findings
+    assert (renamed.code, "--keep-extra" in renamed.hint) == (RENAMED, True)
+    kept = judged(True)
+    assert ([f.code for f in kept.findings], kept.beside) == ([MISSING], ((*columns, "own_bytes"),))
 
 
 @pytest.mark.parametrize("damages", some(POSTGRESQL))
