@@ -138,12 +138,19 @@ def _findings(
         if observed == asked or path in old_names:
             continue
         if path in renamed:
-            message = f"{_what(path)} is called {renamed[path].objects[0]}"
-            yield Finding(RENAMED, path, message, (renamed[path].id,))
+            old = renamed[path].objects[0]
+            yield Finding(RENAMED, path, f"{_what(path)} is called {old}", (renamed[path].id,), _own(path, asked, old))
             continue
         steps = _repairing(path, route)
         hint = "" if steps or renamed else problem or "This cannot be repaired in place."
         yield Finding(_code(observed, asked), path, _message(path, observed, asked), steps, hint)
+
+
+def _own(path: Path, facts: Json | Absent, old: str) -> str:
+    """A hint for columns whose values somebody has written: of one that is computed, they are the same anyhow."""
+    if path[2:3] != ("columns",) or not isinstance(facts, dict) or "generated" in facts:
+        return ""
+    return f"Where {old} is a column of your own, --keep-extra leaves it so, and {path[-1]} is made anew."
 
 
 def _whole_tables(have: Catalog, want: Catalog) -> tuple[dict[Path, Json], dict[Path, Json]]:

@@ -13,19 +13,23 @@ from tests.engines.embedded import EmbeddedHandle
 from tests.engines.handles import Handle
 from tests.support import journeys
 from tests.support.catalogs import released
-from tests.support.damages import CLICKHOUSE, MYSQL, POSTGRESQL, SQLITE, Damage
+from tests.support.damages import CLICKHOUSE, EV, MYSQL, POSTGRESQL, SQLITE, Damage
 from tests.support.mysql import sql as mysql_sql
 from tests.support.search_damages import SEARCH, SearchDamage
 from toolkit.apply.checking import Check, check_store
 from toolkit.apply.repairing import repair_task
 from toolkit.apply.runner import Options, perform
-from toolkit.drift import Report
-from toolkit.engines import Client, Engine
+from toolkit.apply.ways_back import rollback
+from toolkit.drift import MISSING, RENAMED, Report, judge
+from toolkit.engines import Client, Engine, engine
 from toolkit.engines.clickhouse.client import ClickHouseClient
+from toolkit.engines.drifting import drifting
 from toolkit.engines.sqlite.client import SqliteClient
+from toolkit.errors import EngineError
 from toolkit.overlay import NO_OVERLAY
-from toolkit.plan import NO_LOCK, Request, Step, StepClass
+from toolkit.plan import NO_LOCK, Observed, Request, Step, StepClass
 from toolkit.sample import generate
+from toolkit.versions import chain
 
 NEWEST = released()[-1]
 # One of each kind; all of them are `long`.
@@ -82,6 +86,22 @@ def each(chosen: Engine, client: Client, damages: Sequence[Damage], do: Do) -> N
 def test_at_least_thirty_kinds() -> None:
     for damages in (POSTGRESQL, MYSQL, SQLITE, CLICKHOUSE, SEARCH):
         assert len({damage.name for damage in damages}) == len(damages) >= 30
+
+
+def test_a_column_that_seems_renamed_may_be_the_users_own() -> None:
+    """Its values would become those of Temporal's: the finding says how to keep it."""
+    chosen, columns = engine("postgresql"), ("tables", EV, "columns")
+    whole = chosen.catalog(NEWEST)
+    have = whole.without([(*columns, "history_size_bytes")]).having((*columns, "own_bytes"), {"type": "bigint"})
+
+    def judged(keep_extra: bool) -> Report:
+        observed = Observed(have, "1.14", "")
+        return judge(chosen, drifting("postgresql"), observed, NEWEST, NO_OVERLAY, [whole], keep_extra)
+
+    (renamed,) = judged(False).findings
+    assert (renamed.code, "--keep-extra" in renamed.hint) == (RENAMED, True)
+    kept = judged(True)
+    assert ([f.code for f in kept.findings], kept.beside) == ([MISSING], ((*columns, "own_bytes"),))
 
 
 @pytest.mark.parametrize("damages", some(POSTGRESQL))
@@ -173,12 +193,24 @@ def raw(client: Client, *requests: Request) -> None:
 
 
 def test_online_and_kept(postgresql: Handle) -> None:
-    """Without --offline a repair that rewrites goes beside live writes, and keeps the old table."""
+    """Without --offline a repair that rewrites goes beside live writes, and keeps the old table. One that records do
+    not allow changes nothing, and can be taken back. What became text has its values again."""
     check = replace(PLAIN, offline=False)
+    values = f"SELECT md5(array_agg((run_id, status, execution_time, memo) ORDER BY run_id)::text) FROM {EV}"
     with journeys.opened(postgresql.url) as (chosen, client):
         filled(chosen, client)
         with psycopg.connect(postgresql.url, autocommit=True) as connection:
-            connection.execute("ALTER TABLE executions_visibility DROP COLUMN int03")
-        report = found(chosen, client, check)
-        assert report.plan.kept
-        assert repair(chosen, client, report, check).findings == ()
+            before = connection.execute(values).fetchone()
+            connection.execute(
+                f"ALTER TABLE {EV} DROP COLUMN int03, ALTER status TYPE text, ALTER execution_time TYPE text, "
+                f"ALTER memo TYPE text; UPDATE {EV} SET status = status || ' no'".encode()
+            )
+            with pytest.raises(EngineError, match="invalid input syntax"):
+                repair(chosen, client, found(chosen, client))
+            back = rollback(chosen, client, chain(), NO_OVERLAY)
+            perform(client, back, lambda *_: None, lambda: 0.0, Options())
+            connection.execute(f"UPDATE {EV} SET status = replace(status, ' no', '')".encode())
+            report = found(chosen, client, check)
+            assert report.plan.kept
+            assert repair(chosen, client, report, check).findings == ()
+            assert connection.execute(values).fetchone() == before

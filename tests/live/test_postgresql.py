@@ -16,7 +16,7 @@ from tests.support import journeys
 from tests.support.catalogs import published, released
 from tests.support.command import here, temporal_visibility
 from tests.support.online import prepared
-from tests.support.shells import run_script
+from tests.support.shells import feed, run_script
 from tests.support.writing import PostgresWriter
 from toolkit.catalog import Catalog, differences
 from toolkit.definition import Definition
@@ -24,6 +24,7 @@ from toolkit.engines.bound import BoundSql
 from toolkit.engines.postgresql import scratch
 from toolkit.engines.postgresql.client import PostgresClient
 from toolkit.errors import ConnectionFailed, EngineError, TargetError
+from toolkit.resources import schema_dir
 from toolkit.targets import parse_url
 
 
@@ -91,6 +92,33 @@ def test_a_dump_that_names_a_database_is_refused(postgresql: Handle, tmp_path: P
         ran = temporal_visibility("schema", "verify-paths", "--on", postgresql.url, "--dump", str(dump), "--rows", "20")
         assert (ran.code, "TV2083" in ran.err) == (2, True), ran.err
         assert connection.execute("SELECT COUNT(*) FROM beside").fetchone() == (0,)
+
+
+def test_scripts_keep_nobody_waiting_for_long_and_drop_no_index_that_is_being_built(
+    postgresql: Handle, tmp_path: Path
+) -> None:
+    """Everybody waits for who waits for the table. An index that is not valid yet may be somebody's work."""
+    url = postgresql.url
+    prepared(url, 5)
+    script = (schema_dir() / "sql/postgresql/upgrade/1.9-1.10.sql").read_text()
+    index = "'by_temporal_reported_problems'::regclass"
+    waits = "SELECT 1 FROM pg_locks WHERE NOT granted AND mode = 'ShareUpdateExclusiveLock'"
+    with psycopg.connect(url) as other, ThreadPoolExecutor(1) as pool:
+        other.execute("SELECT 1 FROM executions_visibility")
+        with pytest.raises(RuntimeError, match="lock timeout"):
+            feed(url, script.replace("'5s'", "'50ms'"), tmp_path)
+        other.rollback()
+        feed(url, script, tmp_path)
+        oid = other.execute(f"SELECT {index}::oid".encode()).fetchone()
+        other.execute(f"UPDATE pg_index SET indisvalid = false WHERE indexrelid = {index}".encode())
+        other.commit()
+        other.execute("LOCK TABLE executions_visibility IN SHARE UPDATE EXCLUSIVE MODE")
+        again = pool.submit(feed, url, script, tmp_path)
+        wait_until(lambda: other.execute(waits).fetchone() is not None, 30, "the script waits for who builds")
+        other.execute(f"UPDATE pg_index SET indisvalid = true WHERE indexrelid = {index}".encode())
+        other.commit()
+        again.result()
+        assert other.execute(f"SELECT {index}::oid".encode()).fetchone() == oid
 
 
 def test_objects_of_others_are_left_alone(postgresql: Handle) -> None:

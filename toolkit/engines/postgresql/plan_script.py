@@ -10,13 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from toolkit.catalog import Catalog, Json
 from toolkit.engines import scripting
-from toolkit.engines.postgresql import session
+from toolkit.engines.postgresql import render, session
 from toolkit.engines.postgresql.render import block, literal
 from toolkit.plan import Observed, Plan, Sql, Step
 
 HOW = "psql -v ON_ERROR_STOP=1 -f FILE DATABASE"
-# Everybody queues behind a waiting ALTER TABLE: it is given up soon, and the script may be run again.
-LOCK_TIMEOUT = "5s"
 
 _LINES = """
 SELECT 'column ' || c.relname || '.' || a.attname || ': ' || format_type(a.atttypid, a.atttypmod)
@@ -55,7 +53,7 @@ def script(plan: Plan, observed: Observed, goal: Catalog) -> str:
         # Whatever the user's own psqlrc prefers; no index is built concurrently in a transaction that psql begins.
         Sql("\\set ON_ERROR_STOP on\n\\set AUTOCOMMIT on\n" + ";\n".join(session.pinned())),
         Sql(f"DO $do$ BEGIN PERFORM {session.unlimited()}; END $do$"),
-        Sql(f"SET lock_timeout = {literal(LOCK_TIMEOUT)}"),
+        Sql(f"SET lock_timeout = {literal(render.LOCK_TIMEOUT)}"),
         Sql(f"DO $do$ BEGIN PERFORM {session.ALONE}; END $do$"),
         _assert(scripting.STALE, observed.catalog, tables, observed.recorded),
     )
@@ -71,7 +69,7 @@ def _wrapped(step: Step) -> Iterator[str]:
         return
     yield "SET lock_timeout = 0;"
     yield from (scripting.paragraph(s.text) for s in statements)
-    yield f"SET lock_timeout = {literal(LOCK_TIMEOUT)};\n"
+    yield f"SET lock_timeout = {literal(render.LOCK_TIMEOUT)};\n"
 
 
 def _assert(problem: str, catalog: Catalog, tables: Sequence[str], recorded: str | None) -> Sql:

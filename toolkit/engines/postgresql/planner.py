@@ -5,11 +5,11 @@ Pure; it reads catalogs and layouts and never a connection.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from toolkit.catalog import ABSENT, Absent, Catalog, Difference, Json, differences
 from toolkit.definition import Definition
-from toolkit.engines.physical import Index, Layout, Table
+from toolkit.engines.physical import Column, Index, Layout, Table
 from toolkit.engines.postgresql import drift, render
 from toolkit.engines.postgresql import layout as layouts
 from toolkit.engines.postgresql.typemap import Profile
@@ -105,8 +105,9 @@ def _tables(changed: Sequence[Difference], goal: Layout) -> Iterator[Step]:
 
 
 def table_steps(table: Table, observed: Catalog) -> Iterator[Step]:
-    """The steps for one table that is there. Index drops first, then columns, then index builds, so that no index is
-    built only to be rewritten."""
+    """The steps for one table that is there. First what its records may not allow, as texts that are no numbers, while
+    nothing is done that has no way back. Then index drops, columns, and index builds, so that few are built to be
+    rewritten."""
     have = observed.children(("tables", table.name, "columns"))
     exists = bool(have)
     indexes = observed.children(("tables", table.name, "indexes"))
@@ -117,15 +118,14 @@ def table_steps(table: Table, observed: Catalog) -> Iterator[Step]:
     lost = {
         n for n, facts in indexes.items() if n not in {i.name for i in table.indexes} or facts != table.index(n).catalog
     }
+    if altered := [n for n in sorted(set(have) & set(want) - remade) if have[n] != want[n].catalog]:
+        yield _alter_columns(table, {name: _clauses(want[name], have[name]) for name in altered})
     yield from (_drop_index(table.name, name) for name in sorted(lost))
     if remade or dropped:
         yield _drop_columns(table.name, sorted(remade), dropped)
     added = [c for c in table.columns if exists and (c.name not in have or c.name in remade)]
     if added:
         yield _add_columns(table, [c.name for c in added])
-    for name in sorted(set(have) & set(want) - remade):
-        if have[name] != want[name].catalog:
-            yield _alter_column(table, name, have[name])
     gone = lost | {n for n, f in indexes.items() if _uses(f, {*dropped, *remade})}
     yield from (_create_index(table.name, i, exists) for i in table.indexes if i.name not in indexes or i.name in gone)
 
@@ -171,31 +171,44 @@ def _add_columns(table: Table, names: list[str]) -> Step:
     )
 
 
-def _alter_column(table: Table, name: str, have: Json) -> Step:
-    column = table.column(name)
+def _alter_columns(table: Table, clauses: Mapping[str, Sequence[str]]) -> Step:
+    """All in one statement: what a record does not allow keeps the others from being done, too."""
+    told = [f"{name}: {', '.join(said)}" for name, said in clauses.items()]
+    words = told[0].replace(":", f" of {table.name}:", 1) if len(told) == 1 else f"of {table.name}: {'; '.join(told)}"
+    fills = [
+        render.fill_nulls(table.name, name, str(facts["default"]))
+        for name, said in clauses.items()
+        if "SET NOT NULL" in said and isinstance(facts := table.column(name).catalog, dict) and "default" in facts
+    ]
+    return Step(
+        f"columns.{table.name}.alter",
+        f"Alter column{'s' * (len(told) > 1)} {words}",
+        "rows without a value get the default first" if fills else "",
+        StepClass.REBUILD if fills or "TYPE " in words else StepClass.METADATA,
+        EXCLUSIVE,
+        (*fills, render.alter_columns(table.name, clauses)),
+        (),
+        tuple(Expect(("catalog", "tables", table.name, "columns", n), table.column(n).catalog) for n in clauses),
+    )
+
+
+def _clauses(column: Column, have: Json) -> list[str]:
+    """What makes a column that is there what it shall be."""
     old, new = (facts if isinstance(facts, dict) else {} for facts in (have, column.catalog))
-    statements = []
     clauses = []
+    anew = (old.get("type"), old.get("collation")) != (new.get("type"), new.get("collation"))
     if old.get("identity"):
         clauses.append("DROP IDENTITY")
-    if (old.get("type"), old.get("collation")) != (new.get("type"), new.get("collation")):
-        clauses.append(f"TYPE {column.ddl.split(' NOT NULL')[0].split(' DEFAULT')[0]}")
-    if old.get("default") != new.get("default"):
-        clauses.append(f"SET DEFAULT {new['default']}" if "default" in new else "DROP DEFAULT")
+    if "default" in old and (anew or "default" not in new):
+        # It is of the former type, which may be none that the server turns into the new one by itself.
+        clauses.append("DROP DEFAULT")
+    if anew:
+        clauses.append(f"TYPE {render.type_of(column)}{render.using(column)}")
+    if "default" in new and (anew or old.get("default") != new["default"]):
+        clauses.append(f"SET DEFAULT {new['default']}")
     if old.get("not_null") != new.get("not_null"):
-        if "not_null" in new and "default" in new:
-            statements.append(render.fill_nulls(table.name, name, str(new["default"])))
         clauses.append("SET NOT NULL" if "not_null" in new else "DROP NOT NULL")
-    return Step(
-        f"column.{table.name}.{name}.alter",
-        f"Alter column {name} of {table.name}: {', '.join(clauses)}",
-        "rows without a value get the default first" if statements else "",
-        StepClass.REBUILD if statements or "type" in str(clauses).lower() else StepClass.METADATA,
-        EXCLUSIVE,
-        (*statements, render.alter_column(table.name, name, clauses)),
-        (),
-        (Expect(("catalog", "tables", table.name, "columns", name), column.catalog),),
-    )
+    return clauses
 
 
 def _create_index(table: str, index: Index, exists: bool) -> Step:

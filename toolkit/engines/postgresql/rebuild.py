@@ -87,7 +87,7 @@ def _must_rebuild(plain: Sequence[Step], observed: Observed) -> bool:
 
 
 def _of_table(step: Step, table: str) -> bool:
-    return step.id.startswith((f"columns.{table}.", f"column.{table}.", "index."))
+    return step.id.startswith((f"columns.{table}.", "index."))
 
 
 def _careful(step: Step, live: str) -> Step:
@@ -155,13 +155,15 @@ def _is_ddl(statement: Sql) -> bool:
 
 
 def _filled(values: Mapping[str, str], table: Table, have: Mapping[str, Json]) -> dict[str, str]:
-    """Where a column becomes NOT NULL, rows without a value get the default."""
+    """Values of another type are converted; where a column becomes NOT NULL, rows without a value get the default."""
     columns = have.get("columns")
     found = dict(values)
     for column in table.columns:
         new, old = column.catalog, columns.get(column.name) if isinstance(columns, dict) else None
         if not isinstance(new, dict) or not isinstance(old, dict) or column.name not in found:
             continue
+        if new.get("type") != old.get("type"):
+            found[column.name] = render.converted(column, found[column.name])
         if "not_null" in new and "default" in new and "not_null" not in old:
             found[column.name] = f"coalesce({found[column.name]}, {new['default']})"
     return found

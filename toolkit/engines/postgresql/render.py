@@ -5,12 +5,14 @@ Pure; it decides nothing, it only writes down what it is given.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from toolkit.engines.physical import Column, Index, Table
 from toolkit.plan import Sql
 
 FUNCTION = "convert_ts"
+# Everybody queues behind a waiting ALTER TABLE: in a script it is given up soon, and the script may be run again.
+LOCK_TIMEOUT = "5s"
 
 # convert_ts must be IMMUTABLE to be usable in a generated column. It is so for the texts Temporal writes, which always
 # carry an offset (RFC 3339); a text without one would depend on the session's time zone.
@@ -99,10 +101,32 @@ def drop_columns(table: str, names: Sequence[str]) -> Sql:
     return Sql(f"ALTER TABLE {identifier(table)}\n" + ",\n".join(lines))
 
 
-def alter_column(table: str, name: str, clauses: Sequence[str]) -> Sql:
-    """`clauses` such as SET NOT NULL, in one statement."""
-    lines = [f"  ALTER COLUMN {identifier(name)} {clause}" for clause in clauses]
+def alter_columns(table: str, clauses: Mapping[str, Sequence[str]]) -> Sql:
+    """Column → clauses such as SET NOT NULL, in one statement."""
+    lines = [f"  ALTER COLUMN {identifier(name)} {clause}" for name, said in clauses.items() for clause in said]
     return Sql(f"ALTER TABLE {identifier(table)}\n" + ",\n".join(lines))
+
+
+def type_of(column: Column) -> str:
+    """The type of a column that is not generated."""
+    return column.ddl.split(" NOT NULL")[0].split(" DEFAULT")[0]
+
+
+def converted(column: Column, value: str) -> str:
+    """`value`, be it of another type, as one for `column`. No text is cut: a cast to VARCHAR(n) does that unasked. What
+    is said of no zone is UTC, and of a time in another zone it is what it was there."""
+    match type_of(column):
+        case kind if "CHAR(" in kind:
+            return f"{value}::TEXT"
+        case "TIMESTAMP":
+            return f"({value}::TIMESTAMPTZ AT TIME ZONE 'UTC')"
+        case kind:
+            return f"{value}::{kind}"
+
+
+def using(column: Column) -> str:
+    """What the server needs to be told to give `column` its type. To text it turns everything by itself."""
+    return "" if "CHAR(" in type_of(column) else f" USING {converted(column, identifier(column.name))}"
 
 
 def fill_nulls(table: str, name: str, value: str) -> Sql:
@@ -139,11 +163,19 @@ def drop_index(name: str, concurrently: bool) -> Sql:
 
 
 def drop_invalid(table: str, names: Sequence[str]) -> Sql:
-    """Away with those indexes that a concurrent build which failed has left: IF NOT EXISTS takes them for good ones."""
+    """Away with those indexes that a concurrent build which failed has left: IF NOT EXISTS takes them for good ones.
+
+    One that is being built looks the same. Its builder holds a lock that is waited for first, as neither reads nor
+    writes queue behind it: what is invalid then is a leftover."""
     listed = ",\n        ".join(literal(name) for name in names)
     return Sql(
-        "DO $$\nDECLARE\n  broken TEXT;\nBEGIN\n"
-        "  FOR broken IN SELECT x.oid::regclass::text FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid\n"
+        "DO $$\nDECLARE\n  invalid CURSOR FOR\n"
+        "      SELECT x.oid::regclass::text AS name FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid\n"
         f"      WHERE i.indrelid = to_regclass({literal(identifier(table))}) AND NOT i.indisvalid AND x.relname IN (\n"
-        f"        {listed}) LOOP\n    EXECUTE 'DROP INDEX ' || broken;\n  END LOOP;\nEND\n$$"
+        f"        {listed});\nBEGIN\n"
+        "  FOR one IN invalid LOOP\n"
+        f"    PERFORM set_config('lock_timeout', '{LOCK_TIMEOUT}', true);\n"
+        f"    LOCK TABLE {identifier(table)} IN SHARE UPDATE EXCLUSIVE MODE;\n"
+        "    EXIT;\n  END LOOP;\n"
+        "  FOR one IN invalid LOOP\n    EXECUTE 'DROP INDEX ' || one.name;\n  END LOOP;\nEND\n$$"
     )

@@ -20,8 +20,12 @@ $$;
 DROP INDEX CONCURRENTLY IF EXISTS "by_temporal_reported_problems";
 
 -- Drop 1 column of executions_visibility
+SET lock_timeout = '5s';
+
 ALTER TABLE "executions_visibility"
   DROP COLUMN IF EXISTS "temporalreportedproblems";
+
+RESET lock_timeout;
 
 -- Record version 1.9 in schema_version
 INSERT INTO schema_version

@@ -72,6 +72,8 @@ DROP INDEX CONCURRENTLY IF EXISTS "by_temporal_keyword_list_01";
 DROP INDEX CONCURRENTLY IF EXISTS "by_temporal_keyword_list_02";
 
 -- Drop 14 columns of executions_visibility
+SET lock_timeout = '5s';
+
 ALTER TABLE "executions_visibility"
   DROP COLUMN IF EXISTS "temporalbool01",
   DROP COLUMN IF EXISTS "temporalbool02",
@@ -87,6 +89,8 @@ ALTER TABLE "executions_visibility"
   DROP COLUMN IF EXISTS "temporalkeyword04",
   DROP COLUMN IF EXISTS "temporalkeywordlist01",
   DROP COLUMN IF EXISTS "temporalkeywordlist02";
+
+RESET lock_timeout;
 
 -- Record version 1.10 in schema_version
 INSERT INTO schema_version

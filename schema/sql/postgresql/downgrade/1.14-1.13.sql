@@ -24,9 +24,13 @@ DROP INDEX CONCURRENTLY IF EXISTS "by_temporal_external_payload_count";
 DROP INDEX CONCURRENTLY IF EXISTS "by_temporal_external_payload_size_bytes";
 
 -- Drop 2 columns of executions_visibility
+SET lock_timeout = '5s';
+
 ALTER TABLE "executions_visibility"
   DROP COLUMN IF EXISTS "temporalexternalpayloadcount",
   DROP COLUMN IF EXISTS "temporalexternalpayloadsizebytes";
+
+RESET lock_timeout;
 
 -- Record version 1.13 in schema_version
 INSERT INTO schema_version

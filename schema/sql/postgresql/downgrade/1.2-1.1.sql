@@ -17,9 +17,8 @@ $$;
 
 DO $$
 DECLARE
-  broken TEXT;
-BEGIN
-  FOR broken IN SELECT x.oid::regclass::text FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
+  invalid CURSOR FOR
+      SELECT x.oid::regclass::text AS name FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
       WHERE i.indrelid = to_regclass('"executions_visibility"') AND NOT i.indisvalid AND x.relname IN (
         'by_type_start_time',
         'by_workflow_id_start_time',
@@ -27,8 +26,15 @@ BEGIN
         'by_type_close_time',
         'by_workflow_id_close_time',
         'by_status_by_close_time',
-        'by_close_time_by_status') LOOP
-    EXECUTE 'DROP INDEX ' || broken;
+        'by_close_time_by_status');
+BEGIN
+  FOR one IN invalid LOOP
+    PERFORM set_config('lock_timeout', '5s', true);
+    LOCK TABLE "executions_visibility" IN SHARE UPDATE EXCLUSIVE MODE;
+    EXIT;
+  END LOOP;
+  FOR one IN invalid LOOP
+    EXECUTE 'DROP INDEX ' || one.name;
   END LOOP;
 END
 $$;
@@ -202,6 +208,8 @@ DROP INDEX CONCURRENTLY IF EXISTS "by_workflow_type";
 DROP INDEX CONCURRENTLY IF EXISTS "default_idx";
 
 -- Drop 36 columns of executions_visibility
+SET lock_timeout = '5s';
+
 ALTER TABLE "executions_visibility"
   DROP COLUMN IF EXISTS "batcheruser",
   DROP COLUMN IF EXISTS "binarychecksums",
@@ -239,6 +247,8 @@ ALTER TABLE "executions_visibility"
   DROP COLUMN IF EXISTS "text02",
   DROP COLUMN IF EXISTS "text03",
   DROP COLUMN IF EXISTS "search_attributes";
+
+RESET lock_timeout;
 
 -- Build index by_type_start_time
 -- outside a transaction

@@ -24,9 +24,13 @@ DROP INDEX CONCURRENTLY IF EXISTS "by_build_ids";
 DROP INDEX CONCURRENTLY IF EXISTS "by_history_size_bytes";
 
 -- Drop 2 columns of executions_visibility
+SET lock_timeout = '5s';
+
 ALTER TABLE "executions_visibility"
   DROP COLUMN IF EXISTS "buildids",
   DROP COLUMN IF EXISTS "history_size_bytes";
+
+RESET lock_timeout;
 
 -- Record version 1.2 in schema_version
 INSERT INTO schema_version

@@ -32,11 +32,15 @@ DROP INDEX CONCURRENTLY IF EXISTS "by_parent_workflow_id";
 DROP INDEX CONCURRENTLY IF EXISTS "by_state_transition_count";
 
 -- Drop 4 columns of executions_visibility
+SET lock_timeout = '5s';
+
 ALTER TABLE "executions_visibility"
   DROP COLUMN IF EXISTS "execution_duration",
   DROP COLUMN IF EXISTS "parent_run_id",
   DROP COLUMN IF EXISTS "parent_workflow_id",
   DROP COLUMN IF EXISTS "state_transition_count";
+
+RESET lock_timeout;
 
 -- Record version 1.3 in schema_version
 INSERT INTO schema_version

@@ -24,9 +24,13 @@ DROP INDEX CONCURRENTLY IF EXISTS "by_root_run_id";
 DROP INDEX CONCURRENTLY IF EXISTS "by_root_workflow_id";
 
 -- Drop 2 columns of executions_visibility
+SET lock_timeout = '5s';
+
 ALTER TABLE "executions_visibility"
   DROP COLUMN IF EXISTS "root_run_id",
   DROP COLUMN IF EXISTS "root_workflow_id";
+
+RESET lock_timeout;
 
 -- Record version 1.4 in schema_version
 INSERT INTO schema_version

@@ -15,15 +15,16 @@ BEGIN
 END
 $$;
 
--- Alter column root_run_id of executions_visibility: DROP DEFAULT, DROP NOT NULL
+-- Alter columns of executions_visibility: root_run_id: DROP DEFAULT, DROP NOT NULL; root_workflow_id: DROP DEFAULT, DROP NOT NULL
+SET lock_timeout = '5s';
+
 ALTER TABLE "executions_visibility"
   ALTER COLUMN "root_run_id" DROP DEFAULT,
-  ALTER COLUMN "root_run_id" DROP NOT NULL;
-
--- Alter column root_workflow_id of executions_visibility: DROP DEFAULT, DROP NOT NULL
-ALTER TABLE "executions_visibility"
+  ALTER COLUMN "root_run_id" DROP NOT NULL,
   ALTER COLUMN "root_workflow_id" DROP DEFAULT,
   ALTER COLUMN "root_workflow_id" DROP NOT NULL;
+
+RESET lock_timeout;
 
 -- Record version 1.5 in schema_version
 INSERT INTO schema_version

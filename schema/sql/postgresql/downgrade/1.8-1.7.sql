@@ -28,10 +28,14 @@ DROP INDEX CONCURRENTLY IF EXISTS "by_temporal_worker_deployment_version";
 DROP INDEX CONCURRENTLY IF EXISTS "by_temporal_workflow_versioning_behavior";
 
 -- Drop 3 columns of executions_visibility
+SET lock_timeout = '5s';
+
 ALTER TABLE "executions_visibility"
   DROP COLUMN IF EXISTS "temporalworkerdeployment",
   DROP COLUMN IF EXISTS "temporalworkerdeploymentversion",
   DROP COLUMN IF EXISTS "temporalworkflowversioningbehavior";
+
+RESET lock_timeout;
 
 -- Record version 1.7 in schema_version
 INSERT INTO schema_version

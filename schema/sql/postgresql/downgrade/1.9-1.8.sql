@@ -16,8 +16,12 @@ END
 $$;
 
 -- Drop 1 column of executions_visibility
+SET lock_timeout = '5s';
+
 ALTER TABLE "executions_visibility"
   DROP COLUMN IF EXISTS "_version";
+
+RESET lock_timeout;
 
 -- Record version 1.8 in schema_version
 INSERT INTO schema_version

@@ -17,9 +17,8 @@ $$;
 
 DO $$
 DECLARE
-  broken TEXT;
-BEGIN
-  FOR broken IN SELECT x.oid::regclass::text FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
+  invalid CURSOR FOR
+      SELECT x.oid::regclass::text AS name FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
       WHERE i.indrelid = to_regclass('"executions_visibility"') AND NOT i.indisvalid AND x.relname IN (
         'default_idx',
         'by_execution_time',
@@ -62,8 +61,15 @@ BEGIN
         'by_text_03',
         'by_keyword_list_01',
         'by_keyword_list_02',
-        'by_keyword_list_03') LOOP
-    EXECUTE 'DROP INDEX ' || broken;
+        'by_keyword_list_03');
+BEGIN
+  FOR one IN invalid LOOP
+    PERFORM set_config('lock_timeout', '5s', true);
+    LOCK TABLE "executions_visibility" IN SHARE UPDATE EXCLUSIVE MODE;
+    EXIT;
+  END LOOP;
+  FOR one IN invalid LOOP
+    EXECUTE 'DROP INDEX ' || one.name;
   END LOOP;
 END
 $$;
@@ -113,6 +119,8 @@ DROP INDEX CONCURRENTLY IF EXISTS "by_workflow_id_close_time";
 DROP INDEX CONCURRENTLY IF EXISTS "by_workflow_id_start_time";
 
 -- Add 36 columns to executions_visibility
+SET lock_timeout = '5s';
+
 ALTER TABLE "executions_visibility"
   ADD COLUMN IF NOT EXISTS "search_attributes" JSONB,
   ADD COLUMN IF NOT EXISTS "temporalchangeversion" JSONB GENERATED ALWAYS AS (search_attributes -> 'TemporalChangeVersion') STORED,
@@ -150,6 +158,8 @@ ALTER TABLE "executions_visibility"
   ADD COLUMN IF NOT EXISTS "keywordlist01" JSONB GENERATED ALWAYS AS (search_attributes -> 'KeywordList01') STORED,
   ADD COLUMN IF NOT EXISTS "keywordlist02" JSONB GENERATED ALWAYS AS (search_attributes -> 'KeywordList02') STORED,
   ADD COLUMN IF NOT EXISTS "keywordlist03" JSONB GENERATED ALWAYS AS (search_attributes -> 'KeywordList03') STORED;
+
+RESET lock_timeout;
 
 -- Build index default_idx
 -- outside a transaction

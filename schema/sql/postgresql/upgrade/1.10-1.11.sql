@@ -17,9 +17,8 @@ $$;
 
 DO $$
 DECLARE
-  broken TEXT;
-BEGIN
-  FOR broken IN SELECT x.oid::regclass::text FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
+  invalid CURSOR FOR
+      SELECT x.oid::regclass::text AS name FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
       WHERE i.indrelid = to_regclass('"executions_visibility"') AND NOT i.indisvalid AND x.relname IN (
         'by_temporal_bool_01',
         'by_temporal_bool_02',
@@ -34,13 +33,22 @@ BEGIN
         'by_temporal_keyword_03',
         'by_temporal_keyword_04',
         'by_temporal_keyword_list_01',
-        'by_temporal_keyword_list_02') LOOP
-    EXECUTE 'DROP INDEX ' || broken;
+        'by_temporal_keyword_list_02');
+BEGIN
+  FOR one IN invalid LOOP
+    PERFORM set_config('lock_timeout', '5s', true);
+    LOCK TABLE "executions_visibility" IN SHARE UPDATE EXCLUSIVE MODE;
+    EXIT;
+  END LOOP;
+  FOR one IN invalid LOOP
+    EXECUTE 'DROP INDEX ' || one.name;
   END LOOP;
 END
 $$;
 
 -- Add 14 columns to executions_visibility
+SET lock_timeout = '5s';
+
 ALTER TABLE "executions_visibility"
   ADD COLUMN IF NOT EXISTS "temporalbool01" BOOLEAN GENERATED ALWAYS AS ((search_attributes -> 'TemporalBool01')::BOOLEAN) STORED,
   ADD COLUMN IF NOT EXISTS "temporalbool02" BOOLEAN GENERATED ALWAYS AS ((search_attributes -> 'TemporalBool02')::BOOLEAN) STORED,
@@ -56,6 +64,8 @@ ALTER TABLE "executions_visibility"
   ADD COLUMN IF NOT EXISTS "temporalkeyword04" VARCHAR(255) GENERATED ALWAYS AS (search_attributes ->> 'TemporalKeyword04') STORED,
   ADD COLUMN IF NOT EXISTS "temporalkeywordlist01" JSONB GENERATED ALWAYS AS (search_attributes -> 'TemporalKeywordList01') STORED,
   ADD COLUMN IF NOT EXISTS "temporalkeywordlist02" JSONB GENERATED ALWAYS AS (search_attributes -> 'TemporalKeywordList02') STORED;
+
+RESET lock_timeout;
 
 -- Build index by_temporal_bool_01
 -- outside a transaction

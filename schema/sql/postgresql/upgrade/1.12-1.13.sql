@@ -17,19 +17,29 @@ $$;
 
 DO $$
 DECLARE
-  broken TEXT;
-BEGIN
-  FOR broken IN SELECT x.oid::regclass::text FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
+  invalid CURSOR FOR
+      SELECT x.oid::regclass::text AS name FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
       WHERE i.indrelid = to_regclass('"executions_visibility"') AND NOT i.indisvalid AND x.relname IN (
-        'by_used_deployment_versions') LOOP
-    EXECUTE 'DROP INDEX ' || broken;
+        'by_used_deployment_versions');
+BEGIN
+  FOR one IN invalid LOOP
+    PERFORM set_config('lock_timeout', '5s', true);
+    LOCK TABLE "executions_visibility" IN SHARE UPDATE EXCLUSIVE MODE;
+    EXIT;
+  END LOOP;
+  FOR one IN invalid LOOP
+    EXECUTE 'DROP INDEX ' || one.name;
   END LOOP;
 END
 $$;
 
 -- Add 1 column to executions_visibility
+SET lock_timeout = '5s';
+
 ALTER TABLE "executions_visibility"
   ADD COLUMN IF NOT EXISTS "temporalusedworkerdeploymentversions" JSONB GENERATED ALWAYS AS (search_attributes -> 'TemporalUsedWorkerDeploymentVersions') STORED;
+
+RESET lock_timeout;
 
 -- Build index by_used_deployment_versions
 -- outside a transaction

@@ -17,21 +17,31 @@ $$;
 
 DO $$
 DECLARE
-  broken TEXT;
-BEGIN
-  FOR broken IN SELECT x.oid::regclass::text FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
+  invalid CURSOR FOR
+      SELECT x.oid::regclass::text AS name FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
       WHERE i.indrelid = to_regclass('"executions_visibility"') AND NOT i.indisvalid AND x.relname IN (
         'by_temporal_external_payload_size_bytes',
-        'by_temporal_external_payload_count') LOOP
-    EXECUTE 'DROP INDEX ' || broken;
+        'by_temporal_external_payload_count');
+BEGIN
+  FOR one IN invalid LOOP
+    PERFORM set_config('lock_timeout', '5s', true);
+    LOCK TABLE "executions_visibility" IN SHARE UPDATE EXCLUSIVE MODE;
+    EXIT;
+  END LOOP;
+  FOR one IN invalid LOOP
+    EXECUTE 'DROP INDEX ' || one.name;
   END LOOP;
 END
 $$;
 
 -- Add 2 columns to executions_visibility
+SET lock_timeout = '5s';
+
 ALTER TABLE "executions_visibility"
   ADD COLUMN IF NOT EXISTS "temporalexternalpayloadsizebytes" BIGINT GENERATED ALWAYS AS ((search_attributes -> 'TemporalExternalPayloadSizeBytes')::BIGINT) STORED,
   ADD COLUMN IF NOT EXISTS "temporalexternalpayloadcount" BIGINT GENERATED ALWAYS AS ((search_attributes -> 'TemporalExternalPayloadCount')::BIGINT) STORED;
+
+RESET lock_timeout;
 
 -- Build index by_temporal_external_payload_size_bytes
 -- outside a transaction

@@ -17,25 +17,35 @@ $$;
 
 DO $$
 DECLARE
-  broken TEXT;
-BEGIN
-  FOR broken IN SELECT x.oid::regclass::text FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
+  invalid CURSOR FOR
+      SELECT x.oid::regclass::text AS name FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
       WHERE i.indrelid = to_regclass('"executions_visibility"') AND NOT i.indisvalid AND x.relname IN (
         'by_execution_duration',
         'by_state_transition_count',
         'by_parent_workflow_id',
-        'by_parent_run_id') LOOP
-    EXECUTE 'DROP INDEX ' || broken;
+        'by_parent_run_id');
+BEGIN
+  FOR one IN invalid LOOP
+    PERFORM set_config('lock_timeout', '5s', true);
+    LOCK TABLE "executions_visibility" IN SHARE UPDATE EXCLUSIVE MODE;
+    EXIT;
+  END LOOP;
+  FOR one IN invalid LOOP
+    EXECUTE 'DROP INDEX ' || one.name;
   END LOOP;
 END
 $$;
 
 -- Add 4 columns to executions_visibility
+SET lock_timeout = '5s';
+
 ALTER TABLE "executions_visibility"
   ADD COLUMN IF NOT EXISTS "execution_duration" BIGINT,
   ADD COLUMN IF NOT EXISTS "state_transition_count" BIGINT,
   ADD COLUMN IF NOT EXISTS "parent_workflow_id" VARCHAR(255),
   ADD COLUMN IF NOT EXISTS "parent_run_id" VARCHAR(255);
+
+RESET lock_timeout;
 
 -- Build index by_execution_duration
 -- outside a transaction

@@ -15,19 +15,20 @@ BEGIN
 END
 $$;
 
--- Alter column root_run_id of executions_visibility: SET DEFAULT ''::character varying, SET NOT NULL
+-- Alter columns of executions_visibility: root_run_id: SET DEFAULT ''::character varying, SET NOT NULL; root_workflow_id: SET DEFAULT ''::character varying, SET NOT NULL
+SET lock_timeout = '5s';
+
 UPDATE "executions_visibility" SET "root_run_id" = ''::character varying WHERE "root_run_id" IS NULL;
 
-ALTER TABLE "executions_visibility"
-  ALTER COLUMN "root_run_id" SET DEFAULT ''::character varying,
-  ALTER COLUMN "root_run_id" SET NOT NULL;
-
--- Alter column root_workflow_id of executions_visibility: SET DEFAULT ''::character varying, SET NOT NULL
 UPDATE "executions_visibility" SET "root_workflow_id" = ''::character varying WHERE "root_workflow_id" IS NULL;
 
 ALTER TABLE "executions_visibility"
+  ALTER COLUMN "root_run_id" SET DEFAULT ''::character varying,
+  ALTER COLUMN "root_run_id" SET NOT NULL,
   ALTER COLUMN "root_workflow_id" SET DEFAULT ''::character varying,
   ALTER COLUMN "root_workflow_id" SET NOT NULL;
+
+RESET lock_timeout;
 
 -- Record version 1.6 in schema_version
 INSERT INTO schema_version

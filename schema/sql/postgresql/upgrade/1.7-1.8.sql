@@ -17,23 +17,33 @@ $$;
 
 DO $$
 DECLARE
-  broken TEXT;
-BEGIN
-  FOR broken IN SELECT x.oid::regclass::text FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
+  invalid CURSOR FOR
+      SELECT x.oid::regclass::text AS name FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
       WHERE i.indrelid = to_regclass('"executions_visibility"') AND NOT i.indisvalid AND x.relname IN (
         'by_temporal_worker_deployment_version',
         'by_temporal_workflow_versioning_behavior',
-        'by_temporal_worker_deployment') LOOP
-    EXECUTE 'DROP INDEX ' || broken;
+        'by_temporal_worker_deployment');
+BEGIN
+  FOR one IN invalid LOOP
+    PERFORM set_config('lock_timeout', '5s', true);
+    LOCK TABLE "executions_visibility" IN SHARE UPDATE EXCLUSIVE MODE;
+    EXIT;
+  END LOOP;
+  FOR one IN invalid LOOP
+    EXECUTE 'DROP INDEX ' || one.name;
   END LOOP;
 END
 $$;
 
 -- Add 3 columns to executions_visibility
+SET lock_timeout = '5s';
+
 ALTER TABLE "executions_visibility"
   ADD COLUMN IF NOT EXISTS "temporalworkerdeploymentversion" VARCHAR(255) GENERATED ALWAYS AS (search_attributes ->> 'TemporalWorkerDeploymentVersion') STORED,
   ADD COLUMN IF NOT EXISTS "temporalworkflowversioningbehavior" VARCHAR(255) GENERATED ALWAYS AS (search_attributes ->> 'TemporalWorkflowVersioningBehavior') STORED,
   ADD COLUMN IF NOT EXISTS "temporalworkerdeployment" VARCHAR(255) GENERATED ALWAYS AS (search_attributes ->> 'TemporalWorkerDeployment') STORED;
+
+RESET lock_timeout;
 
 -- Build index by_temporal_worker_deployment_version
 -- outside a transaction

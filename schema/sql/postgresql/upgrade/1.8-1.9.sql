@@ -16,8 +16,12 @@ END
 $$;
 
 -- Add 1 column to executions_visibility
+SET lock_timeout = '5s';
+
 ALTER TABLE "executions_visibility"
   ADD COLUMN IF NOT EXISTS "_version" BIGINT NOT NULL DEFAULT 0;
+
+RESET lock_timeout;
 
 -- Record version 1.9 in schema_version
 INSERT INTO schema_version
