@@ -135,6 +135,28 @@ def test_books_without_a_shard_are_waited_for(engine: Handle) -> None:
 
 @pytest.mark.faults
 @pytest.mark.engines("elasticsearch", "opensearch")
+@pytest.mark.parametrize("kind", ["_template", "_index_template"])
+def test_books_are_not_what_somebody_elses_template_makes_of_all_indices(engine: Handle, kind: str) -> None:
+    """Lock and journal must be read back whole, and must not answer to the name of a store."""
+    inner = {
+        "aliases": {name_of(engine): {}},
+        "settings": {"index.max_result_window": 100},
+        "mappings": {"_source": {"enabled": False}, "_routing": {"required": True}},
+    }
+    theirs = {"template": inner} if kind == "_index_template" else inner
+    ask(engine, "DELETE", f"/{BOOKS}?ignore_unavailable=true")
+    ask(engine, "PUT", f"/{kind}/theirs", {"index_patterns": [f"{BOOKS}*"], **theirs})
+    try:
+        with opened(engine) as client:
+            take(client._books, "somebody", 1).release()
+            assert (client.holder(), client.journal().runs(), client.observe().exists) == (None, [], False)
+    finally:
+        ask(engine, "DELETE", f"/{kind}/theirs")
+        ask(engine, "DELETE", f"/{BOOKS}")
+
+
+@pytest.mark.faults
+@pytest.mark.engines("elasticsearch", "opensearch")
 def test_the_network_is_cut_in_the_middle(engine: Handle) -> None:
     """In the copy, in the comparison and right before the swap; the writer's way is cut, too."""
     version = prepared(engine, ROWS)

@@ -1,4 +1,4 @@
-"""The lock and the journal of a store, as documents of the index `temporal_visibility_books`.
+"""The documents of a store in the index `temporal_visibility_books`, and its lock, which is one of them.
 
 No clock is trusted: a lock has expired when its document did not change for as long as its lease says, while somebody
 who wants it looked on. Every write is conditional on what was read before, so whoever lost the lock writes nothing.
@@ -18,15 +18,15 @@ from toolkit.catalog import Json
 from toolkit.engines.elasticsearch import render
 from toolkit.engines.elasticsearch.names import BOOKS
 from toolkit.engines.elasticsearch.transport import Answer
-from toolkit.engines.online import Entry, Holder, Run
+from toolkit.engines.online import Holder
 from toolkit.errors import EngineError, LockHeld
 
 # method, path, body, statuses that are no failure → the answer.
 Ask = Callable[[str, str, Any, tuple[int, ...]], Answer]
 MOST_RUNS = 1000
-PAGE = 5000
 LOOK_SECONDS = 0.1
 
+# Templates of others that are for all indices have no say in what these documents need.
 _INDEX: Json = {
     "settings": {
         "index": {
@@ -34,11 +34,14 @@ _INDEX: Json = {
             "number_of_replicas": "0",
             "auto_expand_replicas": "0-1",
             "hidden": "true",
+            "max_result_window": "10000",
             **render.WITHOUT_PIPELINES,
         }
     },
     "mappings": {
         "dynamic": "false",
+        "_source": {"enabled": True},
+        "_routing": {"required": False},
         "properties": {
             "store": {"type": "keyword"},
             "kind": {"type": "keyword"},
@@ -82,6 +85,19 @@ class Books:
             answer = self._ask("PUT", render.path(BOOKS), _INDEX, (400,))
             if answer.status == 400 and "already_exists" not in answer.reason:
                 raise EngineError("TV4003", f"the index {BOOKS} cannot be created: {answer.reason[:300]}")
+        self._only_books()
+
+    def _only_books(self) -> None:
+        """Take aliases away, which no template can be kept from giving: the name of a store would be two indices."""
+        found = self._ask("GET", f"{render.path(BOOKS)}/_alias", None, ()).body
+        gone: list[Json] = [
+            {"remove": {"index": index, "alias": alias}}
+            for index, facts in found.items()
+            for alias in facts["aliases"]
+            if alias != BOOKS
+        ]
+        if gone:
+            self._ask("POST", "/_aliases", {"actions": gone}, (404,))
 
     def read(self, name: str) -> Page:
         """The document `name`, as it is at this moment."""
@@ -199,7 +215,7 @@ def take(books: Books, owner: str, seconds: float, forced: str | None = None) ->
 
 def _taken(books: Books, page: Page, owner: str, seconds: float) -> SearchLease | None:
     fencing = int(page.body.get("fencing", 0)) + 1
-    body = {"owner": owner, "fencing": fencing, "since": _now().isoformat(), "beats": 0, **_until(seconds)}
+    body = {"owner": owner, "fencing": fencing, "since": now().isoformat(), "beats": 0, **_until(seconds)}
     taken = books.write("lock", body, page, kind="lock")
     if taken is None:
         return None
@@ -218,105 +234,9 @@ def _fence_journal(books: Books, fencing: int) -> None:
 
 
 def _until(seconds: float) -> dict[str, Any]:
-    return {"lease": seconds, "expires": (_now() + timedelta(seconds=seconds)).isoformat()}
+    return {"lease": seconds, "expires": (now() + timedelta(seconds=seconds)).isoformat()}
 
 
-def _now() -> datetime:
+def now() -> datetime:
+    """The time here: it only informs."""
     return datetime.now(UTC)
-
-
-class SearchJournal:
-    """The journal; see `toolkit.engines.online.Journal`. `lease` None: only to be read. A run's document holds its
-    last line; a line gets a document of its own when the next one takes its place."""
-
-    def __init__(self, books: Books, lease: SearchLease | None) -> None:
-        self._books = books
-        self._lease = lease
-        self._pages: dict[int, Page] = {}
-
-    def runs(self) -> Sequence[Run]:
-        """See `Journal.runs`."""
-        # One question for both: each has the index refreshed first, which costs the server more than the search.
-        found = self._books.find(["plan", "run"], 2 * MOST_RUNS)
-        plans = {keys["run"]: page.body for keys, page in found if keys["kind"] == "plan"}
-        known = [(keys["run"], page.body) for keys, page in found if keys["kind"] == "run"]
-        return [_run(number, body, plans[number]) for number, body in known if number in plans]
-
-    def lines(self, run: int) -> Sequence[Mapping[str, Json]]:
-        """See `Journal.lines`."""
-        last = self._books.read(f"run~{run}").body.get("last")
-        found = {page.body["line"]: page.body for _, page in self._books.find(["line"], PAGE, run=run)}
-        return [_line(body) for _, body in sorted({**found, **({last["line"]: last} if last else {})}.items())]
-
-    def begin(self, kind: str, wanted: str, plan: Json, state: Json, of: int | None) -> Run:
-        """See `Journal.begin`."""
-        assert isinstance(plan, dict)
-        owner = str(self._check().body.get("owner") or "")
-        number = max((run.id for run in self.runs()), default=0) + 1
-        self._books.write(f"plan~{number}", plan, None, kind="plan", run=number)
-        body = {
-            "kind": kind, "status": "running", "wanted": wanted, "owner": owner, "started": _now().isoformat(),
-            "ended": None, "of": of, "fencing": self._fencing, "last": self._entry(1, Entry("begin", state)),
-        }  # fmt: skip
-        page = self._books.write(f"run~{number}", body, Page({}), kind="run", run=number)
-        if page is None:
-            raise lost()
-        self._pages[number] = page
-        return _run(number, body, plan)
-
-    def append(self, run: int, entry: Entry) -> None:
-        """See `Journal.append`."""
-        page = self._page(run)
-        last = page.body["last"]
-        self._books.write(f"line~{run}~{last['line']}", last, None, kind="line", run=run, line=last["line"])
-        self._put(run, {"last": self._entry(last["line"] + 1, entry)})
-
-    def close(self, run: int, status: str, of: int | None = None, of_status: str = "") -> None:
-        """See `Journal.close`. The run that is ended comes first: repeated, this ends the same."""
-        self._check()
-        if of is not None:
-            self._put(of, {"status": of_status})
-        self._put(run, {"status": status, "ended": _now().isoformat()})
-
-    @property
-    def _fencing(self) -> int:
-        return self._lease.fencing if self._lease is not None else 0
-
-    def _check(self) -> Page:
-        assert self._lease is not None
-        self._lease.check()
-        return self._books.read("lock")
-
-    def _page(self, run: int) -> Page:
-        """What a write must find unchanged. Read once: what is read later could be another holder's."""
-        if run not in self._pages:
-            self._check()
-            page = self._books.read(f"run~{run}")
-            if page.body.get("fencing", 0) > self._fencing:
-                raise lost()
-            self._pages[run] = page
-        return self._pages[run]
-
-    def _put(self, run: int, change: Mapping[str, Any]) -> None:
-        before = self._page(run)
-        body = {**before.body, **change, "fencing": self._fencing}
-        page = self._books.write(f"run~{run}", body, before, kind="run", run=run)
-        if page is None:
-            raise lost()
-        self._pages[run] = page
-
-    def _entry(self, line: int, entry: Entry) -> dict[str, Any]:
-        return {"line": line, "at": _now().isoformat(), "fencing": self._fencing, "action": entry.action,
-                "note": entry.note, "state": entry.state}  # fmt: skip
-
-
-def _run(number: int, body: Mapping[str, Any], plan: Mapping[str, Any]) -> Run:
-    last = body["last"]
-    return Run(
-        number, body["kind"], body["status"], body["wanted"], body["owner"], body["started"], body["ended"],
-        dict(plan), last["state"], body["of"], last["note"],
-    )  # fmt: skip
-
-
-def _line(body: Mapping[str, Any]) -> dict[str, Json]:
-    return {name: body[name] for name in ("line", "at", "action", "note", "state")}

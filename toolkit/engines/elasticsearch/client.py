@@ -23,6 +23,7 @@ from toolkit.engines.elasticsearch import (
     drift,
     executing,
     inspect,
+    journal,
     layout,
     measure,
     paging,
@@ -267,9 +268,9 @@ class SearchClient:
         """See `toolkit.engines.online.Coordinated.holder`."""
         return books.holder(self._books)
 
-    def journal(self) -> books.SearchJournal:
+    def journal(self) -> journal.SearchJournal:
         """See `toolkit.engines.online.Coordinated.journal`."""
-        return books.SearchJournal(self._books, self._lease)
+        return journal.SearchJournal(self._books, self._lease)
 
     def rebuilding(self) -> rebuilder.SearchRebuilder:
         """See `toolkit.engines.online.Coordinated.rebuilding`; only for the holder of the lock."""
