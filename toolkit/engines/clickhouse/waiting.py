@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from toolkit.engines.clickhouse import replicas
-from toolkit.engines.clickhouse.render import everywhere, literal, on_cluster
+from toolkit.engines.clickhouse.render import everywhere, identifier, literal, on_cluster
 from toolkit.errors import EngineError
 
 Ask = Callable[[str], Sequence[Mapping[str, Any]]]
@@ -55,18 +55,22 @@ class Background:
     def before(self, statement: str) -> Collection[Which] | None:
         """What `after` must know of the time before `statement`: the mutations there are, where it begins one for sure.
         Raises EngineError."""
-        return self._listed().keys() if _BEGINS in statement else None
+        return self._listed(self._altered(statement)).keys() if _BEGINS in statement else None
 
     def after(self, statement: str, earlier: Collection[Which] | None) -> None:
         """Return when all that `statement` has started is done; `earlier`: what `before` said. Raises EngineError."""
-        if statement.startswith("ALTER"):
-            self._settle(statement, earlier)
+        if statement.startswith("ALTER") and (tables := self._altered(statement)):
+            self._settle(statement, tables, earlier)
         if self.cluster is not None and " ON CLUSTER " in statement:
             self._agree(self.cluster, [name for name in self.alike if re.search(rf"\b{name}\b", statement)])
 
-    def _settle(self, statement: str, earlier: Collection[Which] | None) -> None:
+    def _altered(self, statement: str) -> list[str]:
+        """Those of our tables that `statement` names: mutations of the others are no business of its."""
+        return [name for name in self.tables if identifier(name) in statement]
+
+    def _settle(self, statement: str, tables: Sequence[str], earlier: Collection[Which] | None) -> None:
         seen: dict[Which, str] = {}
-        while pending := self.ask(self._mutations(_MUTATIONS)):
+        while pending := self.ask(self._mutations(_MUTATIONS, tables)):
             for mutation in pending:
                 if mutation["latest_fail_reason"]:
                     self._fails(mutation)
@@ -75,20 +79,22 @@ class Background:
         started = statement.translate(_QUOTES)
         own = {which for which, command in seen.items() if command.translate(_QUOTES) in started}
         if own or earlier is not None:
-            ended = {which for which, text in self._listed(done=True).items() if text.translate(_QUOTES) in started}
+            ended = {
+                which for which, text in self._listed(tables, done=True).items() if text.translate(_QUOTES) in started
+            }
             for which in sorted(own - ended):
                 self._killed(f"{seen[which]} of table {which[0]}")
             if earlier is not None and ended <= {*earlier}:
                 self._killed(statement)
 
-    def _listed(self, done: bool = False) -> dict[Which, str]:
+    def _listed(self, tables: Sequence[str], done: bool = False) -> dict[Which, str]:
         """All mutations, or those that are done, with what they do."""
-        rows = self.ask(self._mutations(_LISTED))
+        rows = self.ask(self._mutations(_LISTED, tables))
         return {(row["table"], row["mutation_id"]): row["command"] for row in rows if row["is_done"] or not done}
 
-    def _mutations(self, query: str) -> str:
+    def _mutations(self, query: str, tables: Sequence[str]) -> str:
         source = everywhere(self.cluster, "system.mutations")
-        listed = ", ".join(literal(name) for name in self.tables)
+        listed = ", ".join(literal(name) for name in tables)
         return query.format(source=source, database=literal(self.database), tables=listed)
 
     def _killed(self, what: str) -> None:
