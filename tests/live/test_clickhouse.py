@@ -228,6 +228,7 @@ def test_a_profile_of_the_account_changes_nothing(clickhouse: Handle, monkeypatc
         "additional_result_filter": "0",
         "enable_positional_arguments": 0,
         "materialize_skip_indexes_on_insert": 0,
+        "input_format_native_decode_types_in_binary_format": 1,
     }
     tight = {"max_block_size": 10, "max_result_rows": 10, "result_overflow_mode": "break"}
     profiled(monkeypatch, profile)
@@ -249,6 +250,7 @@ def test_a_profile_of_the_account_changes_nothing(clickhouse: Handle, monkeypatc
         ("Setting insert_deduplicate is readonly", "readonly = 2"),
         ("Setting max_query_size shouldn't be greater than 1. (SETTING_CONSTRAINT_VIOLATION)", "A constraint"),
         ("(QUERY_CACHE_USED_WITH_NONDETERMINISTIC_FUNCTIONS)", "use_query_cache = 1"),
+        ("Unrecognized ClickHouse type base: dialectmin_compress", "output_format"),
     ],
 )
 def test_a_profile_that_no_session_can_use_is_told(monkeypatch: pytest.MonkeyPatch, said: str, hint: str) -> None:

@@ -25,7 +25,7 @@ from toolkit.attributes import Family
 from toolkit.catalog import differences
 from toolkit.engines import clickhouse as engine
 from toolkit.engines.bound import BoundSql
-from toolkit.engines.clickhouse import filters, inspect, rebuild, replicas, shadow, traits
+from toolkit.engines.clickhouse import arriving, filters, inspect, rebuild, replicas, shadow, traits
 from toolkit.engines.clickhouse.drift import examine
 from toolkit.engines.clickhouse.layout import Placement
 from toolkit.engines.clickhouse.rebuilder import ClickHouseRebuilder
@@ -227,7 +227,7 @@ def test_a_replica_that_is_behind_is_waited_for(solo: Solo) -> None:
     side = shadow.side(LOCAL, CLUSTER, "rand()", final=True)
     pair = shadow.Pair(LOCAL, CLUSTER, side, side, {}, frozenset(), {}, (), {})
     solo.run(shadow.marks("ENGINE = MergeTree", None).text)
-    marked, behind = shadow.arrived(pair, "captured")
+    marked, behind = arriving.arrived(pair, "captured")
     solo.run(marked.text.replace("now64(6, 'UTC')", "now64(6, 'UTC') - INTERVAL 1 MINUTE"))
     # An embedded engine has no replicas of its own to tell of.
     solo.run("CREATE TABLE told (database String, table String, absolute_delay UInt64) ENGINE = Memory")

@@ -40,13 +40,14 @@ from toolkit.catalog import differences
 from toolkit.engines import clickhouse as engine
 from toolkit.engines.clickhouse import locks
 from toolkit.engines.clickhouse.client import ClickHouseClient
-from toolkit.engines.clickhouse.names import CAPTURE, OTHER
+from toolkit.engines.clickhouse.names import CAPTURE, MARKS, OTHER
+from toolkit.engines.clickhouse.preflight import REBUILD_RIGHTS
 from toolkit.engines.clickhouse.session import Session, Values
 from toolkit.engines.clickhouse.traits import PATCHED
 from toolkit.engines.online import Coordinated
 from toolkit.errors import EngineError, LockHeld, ToolkitError, Unsupported
 from toolkit.overlay import NO_OVERLAY
-from toolkit.plan import Mode
+from toolkit.plan import Mode, Sql
 from toolkit.versions import chain, find
 
 ROWS = 12_000
@@ -293,6 +294,25 @@ def test_what_reads_columns_that_a_copy_does_not_have(clickhouse: Handle) -> Non
     told = [(p["code"], p["message"].partition(": ")[2]) for p in answer["preflight"] if p["fatal"]]
     assert told == [("TV4219", "own"), ("TV4219", "sizes")]
     assert answer["losses"][LATE] == held > 0
+
+
+def test_a_view_that_the_account_may_not_look_at(chdb: EmbeddedHandle, tmp_path: Path) -> None:
+    """It follows the table's name all the same: what it reads must be there, or each insert fails."""
+    laid_out_otherwise(chdb.url, 20, "engine", LAST)
+    with plain(chdb.url) as connection:
+        connection.command("CREATE DATABASE others")
+        connection.command("CREATE TABLE others.reports (size Nullable(Int64)) ENGINE = Null")
+        view = f"SELECT {LATE} AS size FROM {chdb.database}.{TABLE}"
+        connection.command(f"CREATE MATERIALIZED VIEW others.sizes TO others.reports AS {view}")
+    rights = (f"{REBUILD_RIGHTS} ON {chdb.database}.*", "SELECT ON system.*", "CREATE DATABASE ON *.*")
+    for seen, told in ((), "SHOW TABLES ON others.*"), (("SHOW TABLES ON others.*",), "fail: sizes"):
+        with pytest.MonkeyPatch.context() as patch:
+            account(patch, tmp_path, rights=(*rights, *seen))
+            with journeys.opened(chdb.url) as (chosen, client):
+                plan = plan_store(chosen, client, find("1.9"), chain(), NO_OVERLAY)
+                assert isinstance(client, ClickHouseClient)
+                problems = [p for p in client.preflight(plan) if p.code == "TV4219"]
+        assert [(told in p.message, p.fatal) for p in problems] == [(True, True)]
 
 
 PROFILE = {
@@ -852,6 +872,39 @@ def test_an_insert_that_began_before_the_run_is_not_lost(clickhouse: Handle) -> 
         inserter.join(60)
     command("finish", url)
     assert len(stored(url)[0]) == 60
+
+
+@pytest.mark.needs("two requests at once")
+def test_what_reaches_the_table_by_way_of_others_is_waited_for(clickhouse: Handle) -> None:
+    """Through several views one after the other; and from a stream, whose batches no list of inserts shows."""
+    url = clickhouse.url
+    laid_out_otherwise(url, 10, "key")
+    feed = "SELECT 'n' AS namespace_id, toString(number) AS run_id, now() AS start_time"
+    with journeys.opened(url) as (chosen, client), plain(url) as connection:
+        for statement in (
+            "CREATE TABLE raw (number UInt64) ENGINE = Null",
+            "CREATE TABLE middle AS raw",
+            "CREATE MATERIALIZED VIEW earlier TO middle AS SELECT number FROM raw",
+            f"CREATE MATERIALIZED VIEW later TO {TABLE} AS {feed} FROM middle",
+            f"CREATE TABLE {MARKS} (what String, at DateTime64(6, 'UTC')) ENGINE = Memory",
+            f"INSERT INTO {MARKS} SELECT 'captured', now64(6) + 60",
+        ):
+            connection.command(statement)
+        plan = plan_store(chosen, client, find(LAST), chain(), NO_OVERLAY)
+        (step,) = (step for step in plan.steps if step.id.endswith(".captured"))
+        (waits,) = (s.text for s in step.statements if isinstance(s, Sql) and s.part == "wait")
+        assert rows(url, waits) == [(0,)]
+        with ThreadPoolExecutor(1) as pool:
+            slow = "INSERT INTO raw SELECT sleepEachRow(0.1) FROM numbers(300) SETTINGS max_block_size = 1"
+            inserting = pool.submit(rows, url, slow)
+            wait_for(lambda: rows(url, waits) == [(1,)], 20)
+            connection.command("KILL QUERY WHERE query LIKE 'INSERT INTO raw %' SYNC")
+            assert inserting.exception()
+        # The embedded engine reads no streams.
+        streams = waits.replace("'Kafka'", "'Null'")
+        assert rows(url, streams) == [(2,)]
+        connection.command(f"INSERT INTO {MARKS} SELECT 'captured', now64(6) - 60")
+        assert rows(url, streams) == [(0,)]
 
 
 def test_the_plan_names_every_statement_of_the_run(clickhouse: Handle) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -100,14 +100,20 @@ class SturdyWriter(ClickHouseWriter):
 
 USERS = """<clickhouse><profiles><default>{profile}</default></profiles><quotas><default></default></quotas>
 <users><default><password></password><networks><ip>::/0</ip></networks><profile>default</profile>
-<quota>default</quota><databases>{databases}</databases></default></users></clickhouse>"""
+<quota>default</quota><databases>{databases}</databases>{rights}</default></users></clickhouse>"""
 
 
-def account(patch: pytest.MonkeyPatch, folder: Path, profile: str = "", databases: str = "", tables: str = "") -> None:
+def account(
+    patch: pytest.MonkeyPatch, folder: Path, profile: str = "", databases: str = "", tables: str = "",
+    rights: Sequence[str] = (),
+) -> None:  # fmt: skip
     """From now on chDB's only account has the settings of `profile`, and the row policies of `databases`: both as in
-    a server's users.xml. `tables`: settings that tables have unless they choose their own, as in its config.xml."""
+    a server's users.xml. `tables`: settings that tables have unless they choose their own, as in its config.xml;
+    `rights`: the account's only ones."""
     real = clickhouse_connect.get_client
-    (folder / "users.xml").write_text(USERS.format(profile=profile, databases=databases))
+    grants = "".join(f"<query>GRANT {right}</query>" for right in rights)
+    granted = f"<grants>{grants}</grants>" if rights else ""
+    (folder / "users.xml").write_text(USERS.format(profile=profile, databases=databases, rights=granted))
     server = f"<users_config>{folder}/users.xml</users_config><merge_tree>{tables}</merge_tree>"
     (folder / "server.xml").write_text(f"<clickhouse>{server}</clickhouse>")
 

@@ -100,6 +100,8 @@ _WHERE_KNOWN: Mapping[str, str | int] = {
     # From 26 on these decide, and not insert_deduplicate.
     "deduplicate_insert": "disable",
     "deduplicate_insert_select": "disable",
+    # How the driver writes what it inserts.
+    "input_format_native_decode_types_in_binary_format": 0,
     # ClickHouse 26.9 finds nothing by `f(a) != x AND (b IS NULL OR c > y)`, where a and c have indexes and b is never
     # null (ClickHouse/ClickHouse#119528).
     "use_skip_indexes_for_disjunctions": 0,
@@ -130,6 +132,8 @@ _REFUSED: Mapping[str, str] = {
     "QUERY_CACHE_USED_WITH": "This account's profile has use_query_cache = 1, which no driver's first question bears:"
     " take it out, or set query_cache_nondeterministic_function_handling and query_cache_system_table_handling"
     " to 'ignore'.",
+    "Unrecognized ClickHouse type": "This account's profile chooses a form of answers that the driver does not read"
+    " (output_format_native_encode_types_in_binary_format, or output_format): take that out.",
 }
 
 

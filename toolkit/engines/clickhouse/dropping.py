@@ -24,10 +24,13 @@ _DROP = re.compile(r"DROP (COLUMN|INDEX|PROJECTION) (?:IF EXISTS )?`((?:[^`\\]|\
 _TABLES = """
 SELECT name, create_table_query, engine_full FROM system.tables WHERE database = currentDatabase() AND name = {}
 """
+_HIDDEN = "{database}.{name} (or so it may be: this account lacks SHOW TABLES ON {database}.*)"
 _VIEWS = """
-SELECT name, as_select FROM system.tables WHERE engine = 'MaterializedView' AND (database, name) IN (
-  SELECT arrayJoin(arrayZip(dependencies_database, dependencies_table)) FROM system.tables
-  WHERE database = currentDatabase() AND name = {})
+SELECT d.1 AS database, d.2 AS name, t.as_select AS as_select FROM (
+  SELECT arrayJoin(arrayZip(dependencies_database, dependencies_table)) AS d FROM system.tables
+  WHERE database = currentDatabase() AND name = {}) AS v
+LEFT JOIN (SELECT database, name, as_select FROM system.tables WHERE engine = 'MaterializedView') AS t
+ON (t.database, t.name) = v.d
 """
 
 
@@ -44,9 +47,12 @@ def users(ask: Ask, plan: Plan) -> tuple[list[str], list[str]]:
 
 
 def views(ask: Ask, table: str, columns: Collection[str]) -> list[str]:
-    """Materialized views of others over `table` that name one of `columns`."""
+    """Materialized views of others over `table` that name one of `columns`, and those whose words the server keeps from
+    this account, which may."""
     found = ask(_VIEWS.format(literal(table))) if columns else ()
-    return [r["name"] for r in found if r["name"] != CAPTURE and clauses.words(r["as_select"]) & set(columns)]
+    others = [row for row in found if row["name"] != CAPTURE]
+    named = [row["name"] for row in others if clauses.words(row["as_select"]) & set(columns)]
+    return named + [_HIDDEN.format(**row) for row in others if not row["as_select"]]
 
 
 def left_out(plan: Plan) -> set[str]:

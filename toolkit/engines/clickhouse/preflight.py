@@ -19,7 +19,7 @@ from toolkit.engines.clickhouse.typemap import profile
 from toolkit.engines.clickhouse.versions import MIGRATIONS_TABLE, VERSION_TABLE
 from toolkit.engines.online import Problem
 from toolkit.errors import EngineError
-from toolkit.plan import Mode, Observed, Plan, Step
+from toolkit.plan import Mode, Observed, Plan, Sql, Step
 
 Ask = Callable[[str], Sequence[Mapping[str, Any]]]
 # Runs a CHECK GRANT and gives its answer, which is no result set.
@@ -166,7 +166,11 @@ def _alone(ask: Ask, plan: Plan) -> Iterator[Problem]:
 
 
 def _mutations(ask: Ask, table: str, kills: bool, plan: Plan) -> Iterator[Problem]:
+    """Those of `table`, as far as `plan` has anything to do with it: to drop its copy or what is old needs none."""
     ours = {step.id for step in plan.steps}
+    texts = [s.text for step in plan.steps for s in step.statements if isinstance(s, Sql)]
+    if not any(identifier(table) in text for text in texts):
+        return
     for row in ask(_MUTATIONS.format(literal(table))):
         if killing(row["id"]) in ours:
             continue

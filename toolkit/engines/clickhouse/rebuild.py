@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from toolkit.definition import Definition
+from toolkit.engines.clickhouse import arriving, pairing, planner, render, shadow, versions
 from toolkit.engines.clickhouse import layout as layouts
-from toolkit.engines.clickhouse import pairing, planner, render, shadow, versions
 from toolkit.engines.clickhouse.layout import Placed, Placement
 from toolkit.engines.clickhouse.names import OTHER
 from toolkit.engines.clickhouse.pairing import Work
@@ -121,7 +121,8 @@ def _settled(work: Work, what: str, title: str) -> Step:
     pair = work.pair
     return Step(
         f"rebuild.{work.live}.{what}", title, "after the inserts that began before; the proof is one deleted row",
-        StepClass.ONLINE, NO_LOCK, (shadow.wait(pair, what), *shadow.arrived(pair, what), *shadow.prove(pair)), (), (),
+        StepClass.ONLINE, NO_LOCK,
+        (arriving.wait(pair, what), *arriving.arrived(pair, what), *shadow.prove(pair)), (), (),
     )  # fmt: skip
 
 

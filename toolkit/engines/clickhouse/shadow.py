@@ -94,43 +94,6 @@ def mark(what: str, part: str = "") -> Sql:
     return Sql(f"INSERT INTO {MARKS} SELECT {literal(what)}, now64(6, 'UTC')", part=part)
 
 
-def wait(pair: Pair, what: str) -> Sql:
-    """How many inserts are under way that began before `what`."""
-    return Sql(
-        f"SELECT count() AS n FROM {everywhere(pair.cluster, 'system.processes')}\n"
-        "WHERE query_kind IN ('Insert', 'AsyncInsertFlush')\n"
-        f"  AND arrayExists(t -> position(query, t) > 0, {_written(pair)})\n"
-        "  AND now64(6, 'UTC') - toIntervalMillisecond(toUInt64(elapsed * 1000))\n"
-        f"      < (SELECT min(at) FROM {MARKS} WHERE what = {literal(what)})",
-        part="wait",
-    )
-
-
-def _written(pair: Pair) -> str:
-    """The live table, and those from which some materialized view that names it reads: who writes there writes here."""
-    live, names = literal(pair.live), "SELECT groupArray(name) FROM system.tables WHERE"
-    views = f"{names} as_select != '' AND position(create_table_query, {live}) > 0"
-    return f"arrayPushBack(({names} hasAny(dependencies_table, ({views}))), {live})"
-
-
-def arrived(pair: Pair, what: str) -> tuple[Sql, ...]:
-    """Write down that what `wait` waits for has ended; then: how many replicas do not have all of it yet. A chunk is
-    read from one replica of each shard, and so is a comparison: what that one lacks, neither would find."""
-    if pair.cluster is None:
-        return ()
-    ended = f"{what} ended"
-    return (
-        mark(ended),
-        Sql(
-            f"SELECT count() AS n FROM {everywhere(pair.cluster, 'system.replicas')}\n"
-            f"WHERE database = currentDatabase() AND table IN ({literal(pair.live)}, {literal(OTHER)})\n"
-            "  AND absolute_delay > 0 AND now64(6, 'UTC') - toIntervalSecond(absolute_delay)\n"
-            f"      <= (SELECT min(at) FROM {MARKS} WHERE what = {literal(ended)})",
-            part="behind",
-        ),
-    )
-
-
 def meddled(pair: Pair, what: str) -> Sql:
     """How many mutations have taken or changed rows of the live table since `what`: no view passes them on. Where that
     happened, a row that only the other table has may be one that somebody deleted."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from toolkit.engines.clickhouse import replicas
-from toolkit.engines.clickhouse.render import everywhere, literal, on_cluster
+from toolkit.engines.clickhouse.render import everywhere, identifier, literal, on_cluster
 from toolkit.errors import EngineError
 
 Ask = Callable[[str], Sequence[Mapping[str, Any]]]
@@ -52,25 +52,30 @@ class Background:
     def before(self, statement: str) -> Collection[Which] | None:
         """What `after` must know of the time before `statement`: the mutations there are, where it begins one for sure.
         Raises EngineError."""
-        return {_which(mutation) for mutation in self._mutations()} if _BEGINS in statement else None
+        tables = self._altered(statement)
+        return {_which(mutation) for mutation in self._mutations(tables)} if _BEGINS in statement else None
 
     def after(self, statement: str, earlier: Collection[Which] | None) -> None:
         """Return when all that `statement` has started is done; `earlier`: what `before` said. Raises EngineError."""
-        if statement.startswith("ALTER"):
-            self._settle(statement, earlier)
+        if statement.startswith("ALTER") and (tables := self._altered(statement)):
+            self._settle(statement, tables, earlier)
         if self.cluster is not None and " ON CLUSTER " in statement:
             self._agree(self.cluster, [name for name in self.alike if re.search(rf"\b{name}\b", statement)])
 
-    def _settle(self, statement: str, earlier: Collection[Which] | None) -> None:
+    def _altered(self, statement: str) -> list[str]:
+        """Those of our tables that `statement` names: mutations of the others are no business of its."""
+        return [name for name in self.tables if identifier(name) in statement]
+
+    def _settle(self, statement: str, tables: Sequence[str], earlier: Collection[Which] | None) -> None:
         seen: dict[Which, str] = {}
-        listed = self._mutations()
+        listed = self._mutations(tables)
         while pending := [mutation for mutation in listed if not mutation["is_done"]]:
             for mutation in pending:
                 if mutation["latest_fail_reason"]:
                     self._fails(mutation)
                 seen[_which(mutation)] = mutation["command"]
             time.sleep(_POLL_SECONDS)
-            listed = self._mutations()
+            listed = self._mutations(tables)
         started = statement.translate(_QUOTES)
         own = {which for which, command in seen.items() if command.translate(_QUOTES) in started}
         ended = {_which(mutation) for mutation in listed if mutation["command"].translate(_QUOTES) in started}
@@ -79,9 +84,9 @@ class Background:
         if earlier is not None and ended <= {*earlier}:
             self._killed(statement)
 
-    def _mutations(self) -> Sequence[Mapping[str, Any]]:
+    def _mutations(self, tables: Sequence[str]) -> Sequence[Mapping[str, Any]]:
         source = everywhere(self.cluster, "system.mutations")
-        listed = ", ".join(literal(name) for name in self.tables)
+        listed = ", ".join(literal(name) for name in tables)
         return self.ask(_MUTATIONS.format(source=source, database=literal(self.database), tables=listed))
 
     def _killed(self, what: str) -> None:
