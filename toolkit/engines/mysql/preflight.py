@@ -256,7 +256,8 @@ def _altered(seen: Mapping[str, Json]) -> Iterator[Problem]:
             yield Problem("TV4306", text, f"Drop them. Or: {keep}")
         if intact.get(back(name)) is False:
             text = f"{name} was altered or made anew since the upgrade, and the old table would come back without that"
-            yield Problem("TV4313", text, f"There is no way back any more: {keep}")
+            again = f"After a mere OPTIMIZE TABLE {name} one of {back(name)} opens the way again."
+            yield Problem("TV4313", text, f"There is no way back any more: {keep} {again}")
 
 
 def _outdated(seen: Mapping[str, Json], tables: Sequence[str]) -> Iterator[Problem]:

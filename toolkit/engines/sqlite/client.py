@@ -163,13 +163,14 @@ class SqliteClient:
             return Observed(EMPTY, recorded=None, server=server)
         catalog = inspect.read(self._ask)
         mark = self._one(_ALEMBIC, "alembic_version")
+        rows, found = traits.read(self._ask, catalog, self._rules.table)
         return Observed(
             catalog,
             recorded=self._one(versions.RECORDED, "schema_version"),
             server=server,
-            rows=self.count() if catalog.children(("tables", self._rules.table)) else None,
+            rows=rows,
             marks={"alembic": mark} if mark else {},
-            traits=traits.read(self._ask, catalog, self._rules.table),
+            traits=found,
         )
 
     def _one(self, query: str, table: str) -> str | None:

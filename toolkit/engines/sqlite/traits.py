@@ -5,12 +5,12 @@ It asks queries through a function it is given and never writes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from toolkit.catalog import Catalog, Json
 from toolkit.engines.sqlite.books import EXISTS
-from toolkit.engines.sqlite.render import identifier
+from toolkit.engines.sqlite.render import identifier, literal
 from toolkit.engines.version_tables import NO_HISTORY
 from toolkit.plan import Observed
 
@@ -26,13 +26,15 @@ _ASTRAY = "astray"
 _KNOWN = "_docsize"
 
 
-def read(ask: Ask, catalog: Catalog, table: str) -> dict[str, Json]:
-    """`texts`: the statements that made indexes and triggers of `table`, an operator's own too, which a rebuild must
-    make again as they were written; whether there is no history; `astray`: see `astray`."""
-    return {
+def read(ask: Ask, catalog: Catalog, table: str) -> tuple[int | None, dict[str, Json]]:
+    """How many rows `table` has, None without it; and `texts`: the statements that made indexes and triggers of it, an
+    operator's own too, which a rebuild must make again as they were written; whether there is no history; `astray`:
+    see `astray`."""
+    rows, strays = _numbers(ask, catalog, table) if catalog.children(("tables", table)) else (None, [])
+    return rows, {
         "texts": {row["name"]: row["sql"] for row in ask(_TEXTS, (table,))},
         NO_HISTORY: not ask(EXISTS, ("schema_update_history",)),
-        _ASTRAY: {name: True for name in _astray(ask, catalog, table)},
+        _ASTRAY: dict.fromkeys(strays, True),
     }
 
 
@@ -48,17 +50,22 @@ def in_step(name: str) -> tuple[str, ...]:
     return ("traits", _ASTRAY, name)
 
 
-def _astray(ask: Ask, catalog: Catalog, table: str) -> Iterator[str]:
-    """Restored from a dump, a table has a smaller last id than its full-text tables; once it has grown past that, they
-    lack as many rows as it had lost before."""
-    facts = catalog.children(("tables", table))
-    for name, search in catalog.children(("virtual_tables",)).items() if facts and "without_rowid" not in facts else ():
-        if _over(search, table) and ask(EXISTS, (f"{name}{_KNOWN}",)):
-            rows, known = identifier(table), identifier(f"{name}{_KNOWN}")
-            same = f"(SELECT max(rowid) FROM {rows}) IS (SELECT max(id) FROM {known})"
-            count = f"(SELECT count(*) FROM {rows}) = (SELECT count(*) FROM {known})"
-            if not ask(f"SELECT {same} AND {count} AS v", ())[0]["v"]:
-                yield name
+def _numbers(ask: Ask, catalog: Catalog, table: str) -> tuple[int, list[str]]:
+    """Number of rows, and full-text tables astray; all in one look, as others may write. Restored from a dump, a table
+    has a smaller last id than its full-text tables; once it has grown past that, they lack as many rows as it had lost
+    before."""
+    if "without_rowid" in catalog.children(("tables", table)):
+        return int(ask(f"SELECT count(*) AS v FROM {identifier(table)}", ())[0]["v"]), []
+    searches = [name for name, search in catalog.children(("virtual_tables",)).items() if _over(search, table)]
+    known = {f"{name}{_KNOWN}": name for name in searches if ask(EXISTS, (f"{name}{_KNOWN}",))}
+    looks = [_look(table, "rowid"), *(_look(name, "id") for name in known)]
+    found = {row["name"]: (row["v"], row["last"]) for row in ask(" UNION ALL ".join(looks), ())}
+    return int(found[table][0]), [search for name, search in known.items() if found[name] != found[table]]
+
+
+def _look(table: str, id: str) -> str:
+    count, last = (f"(SELECT {what} FROM {identifier(table)})" for what in ("count(*)", f"max({id})"))
+    return f"SELECT {literal(table)} AS name, {count} AS v, {last} AS last"
 
 
 def _over(search: Json, table: str) -> bool:
