@@ -25,7 +25,8 @@ def files(chain: Sequence[Definition], rules: Profile) -> Mapping[str, str]:
     """Path below `schema/` → content."""
 
     def steps(observed: Observed, wanted: Definition) -> tuple[Step, ...]:
-        return tuple(repeatable(step) for step in planner.steps(observed, wanted, rules))
+        # There may be records.
+        return tuple(repeatable(step) for step in planner.steps(replace(observed, rows=1), wanted, rules))
 
     dialect = sql_scripts.Dialect(
         name="mysql",

@@ -11,6 +11,7 @@ from typing import Any
 
 from toolkit.catalog import Absent, Json, Path
 from toolkit.engines.mysql import others, topology, traits
+from toolkit.engines.mysql.fill import after_return
 from toolkit.engines.mysql.layout import PRIMARY_KEY
 from toolkit.engines.mysql.names import STEP_BACK, back, old
 from toolkit.engines.mysql.others import Ask
@@ -75,7 +76,7 @@ def check(ask: Ask, plan: Plan, tables: Sequence[str]) -> tuple[Problem, ...]:
     found = [*_writes(server, have), *_rights(server, have, plan), *_waiting(ask), *_users(ask, plan)]
     if any(step.id == STEP_BACK for step in plan.steps):
         seen = traits.read(ask, tables)
-        found += [*_altered(seen), *_outdated(seen, tables)]
+        found += [*_altered(seen), *_outdated(seen, tables, plan)]
     found += [*_undone(ask, plan), *_taken(ask, plan, tables)]
     if plan.kept:
         found += [
@@ -260,11 +261,12 @@ def _altered(seen: Mapping[str, Json]) -> Iterator[Problem]:
             yield Problem("TV4313", text, f"There is no way back any more: {keep} {again}")
 
 
-def _outdated(seen: Mapping[str, Json], tables: Sequence[str]) -> Iterator[Problem]:
-    """Side tables that a way down has taken away come back as they were then: nothing could follow their records."""
-    own = seen["own"]
+def _outdated(seen: Mapping[str, Json], tables: Sequence[str], plan: Plan) -> Iterator[Problem]:
+    """Side tables that a way down has taken away come back as they were then; runs of 0.1.0 bring nothing into them."""
+    own, brought = seen["own"], {step.id for step in plan.steps}
     assert isinstance(own, dict)
-    if again := [name for name in tables if old(name) in own and back(name) not in own]:
+    away = [name for name in tables if old(name) in own and back(name) not in own]
+    if again := [name for name in away if after_return(name) not in brought]:
         text = f"{listed(again, 3)} will be as before the downgrade: filters on its attributes may miss later changes"
         hint = "To have them right: `schema finish`, then `schema upgrade`, which makes it anew from the records."
         yield Problem("TV4315", text, hint, fatal=False)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from toolkit.catalog import ABSENT, Catalog, Json
 from toolkit.definition import Definition
-from toolkit.engines.mysql import alter, layout, names, render, shadow, traits, versions
+from toolkit.engines.mysql import alter, fill, layout, names, render, shadow, traits, versions
 from toolkit.engines.mysql.alter import Alteration
 from toolkit.engines.mysql.typemap import Profile
 from toolkit.engines.online import Route
@@ -66,6 +66,7 @@ def route(plain: Sequence[Step], observed: Observed, wanted: Definition, rules: 
         steps=(*before, *_steps(works, aside), *after),
         rollback=(
             _swap(works, aside, back=True),
+            *(step for name in aside for step in fill.again(name, observed, rules)),
             *(_drop(w.name, names.shadow(w.name), "Drop the newer") for w in works),
             *_reverses(before, works),
             *versions.restore_steps(observed, wanted),

@@ -148,17 +148,18 @@ def bound(pair: Pair) -> Sql:
     )
 
 
-def copy(pair: Pair, only: str | None = None) -> Sql:
-    """One chunk, of which those rows for which `only` holds; rows that a repeated chunk finds there already stay."""
+def copy(pair: Pair, only: str | None = None, there: str = "") -> Sql:
+    """One chunk, of which those rows for which `only` holds; rows that a repeated chunk finds there already stay, or
+    are updated as `there` says."""
     within = _range(pair, pair.source)
-    return replace(whole(pair, within if only is None else f"{within} AND {only}"), part="copy")
+    return replace(whole(pair, within if only is None else f"{within} AND {only}", there), part="copy")
 
 
-def whole(pair: Pair, only: str) -> Sql:
-    """All rows for which `only` holds, but for those that are there already."""
+def whole(pair: Pair, only: str, there: str = "") -> Sql:
+    """All rows for which `only` holds; those that are there already stay, or are updated as `there` says."""
     return Sql(
         f"{pair.insert}\nSELECT {', '.join(pair.values.values())} "
-        f"FROM {_id(pair.source)}\nWHERE {only}\nON DUPLICATE KEY UPDATE {_nothing(pair)}"
+        f"FROM {_id(pair.source)}\nWHERE {only}\nON DUPLICATE KEY UPDATE {there or _nothing(pair)}"
     )
 
 
