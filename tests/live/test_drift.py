@@ -104,6 +104,18 @@ def test_a_column_that_seems_renamed_may_be_the_users_own() -> None:
     assert ([f.code for f in kept.findings], kept.beside) == ([MISSING], ((*columns, "own_bytes"),))
 
 
+def test_a_repair_of_the_table_itself_says_what_it_weighs() -> None:
+    """Everybody waits while it is written anew, or while the index of its key is built."""
+    chosen, table = engine("postgresql"), ("tables", EV)
+    whole = chosen.catalog(NEWEST)
+    for have in (
+        whole.having((*table, "persistence"), "unlogged"),
+        whole.without([(*table, "constraints"), (*table, "primary_key")]),
+    ):
+        (step,) = chosen.steps(Observed(have, "1.14", "", marks={"alembic": "1.14"}), NEWEST)
+        assert (step.step_class, step.lock.waits) == (StepClass.REBUILD, True)
+
+
 @pytest.mark.parametrize("damages", some(POSTGRESQL))
 def test_postgresql(postgresql: Handle, damages: Sequence[Damage]) -> None:
     def do(statements: Sequence[str]) -> None:

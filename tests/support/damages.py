@@ -113,8 +113,9 @@ POSTGRESQL = [
     Damage("function dropped with its columns", ["DROP FUNCTION convert_ts(VARCHAR) CASCADE"], MISSING,
            "convert_ts(s character varying)"),
     Damage("extension dropped with its indexes", ["DROP EXTENSION btree_gin CASCADE"], DIFFERENT, "extensions"),
-    Damage("number that became text", _alter("ALTER COLUMN history_length TYPE text, "
-           "ALTER COLUMN history_length SET DEFAULT 'none'"), DIFFERENT, "columns/history_length"),
+    Damage("number that became text, of which a column is made", [*_alter("ALTER COLUMN history_length TYPE text, "
+           "ALTER COLUMN history_length SET DEFAULT 'none'"), *_alter("ADD COLUMN note int GENERATED ALWAYS AS "
+           "(length(history_length)) STORED")], DIFFERENT, "columns/history_length"),
 ]  # fmt: skip
 
 _TAIL_MY = "(COALESCE(close_time, CAST('9999-12-31 23:59:59' AS DATETIME))) DESC, start_time DESC, run_id"

@@ -6,6 +6,7 @@ Pure; the steps for columns and indexes are `planner`'s, the facts come from `ex
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from toolkit.catalog import ABSENT, Catalog, Json, Path
@@ -101,14 +102,15 @@ def mend(table: Table, observed: Catalog) -> Iterator[Step]:
                      Sql(f"DROP TRIGGER IF EXISTS {identifier(name)} ON {identifier(table.name)}"),
                      Expect(("catalog", "tables", table.name, "triggers", name), ABSENT))  # fmt: skip
     changes = (
-        ("persistence", "SET LOGGED", "Log the changes of"),
-        ("rls", "DISABLE ROW LEVEL SECURITY", "Disable row security on"),
+        ("persistence", "SET LOGGED", "Log the changes of", StepClass.REBUILD),
+        ("rls", "DISABLE ROW LEVEL SECURITY", "Disable row security on", StepClass.METADATA),
     )
-    for fact, clause, title in changes:
+    for fact, clause, title, weight in changes:
         if fact in have:
-            yield _alter(table.name, f"table.{table.name}.{fact}", f"{title} {table.name}",
-                         Sql(f"ALTER TABLE {identifier(table.name)} {clause}"),
-                         Expect(("catalog", "tables", table.name, fact), ABSENT))  # fmt: skip
+            step = _alter(table.name, f"table.{table.name}.{fact}", f"{title} {table.name}",
+                          Sql(f"ALTER TABLE {identifier(table.name)} {clause}"),
+                          Expect(("catalog", "tables", table.name, fact), ABSENT))  # fmt: skip
+            yield replace(step, step_class=weight)
 
 
 def _constraints(table: Table, observed: Catalog) -> Iterator[Step]:
@@ -128,9 +130,11 @@ def _constraints(table: Table, observed: Catalog) -> Iterator[Step]:
         if have.get(name) != facts and isinstance(facts, dict) and name not in renamed.values():
             here = ("catalog", "tables", table.name, "constraints", name)
             key = Expect(("catalog", "tables", table.name, "primary_key"), table.catalog["primary_key"])
-            yield _alter(table.name, f"constraint.{name}", f"Add constraint {name}",
-                         Sql(f"ALTER TABLE {identifier(table.name)} ADD CONSTRAINT {identifier(name)} {facts['def']}"),
-                         Expect(here, facts), key)  # fmt: skip
+            step = _alter(table.name, f"constraint.{name}", f"Add constraint {name}",
+                          Sql(f"ALTER TABLE {identifier(table.name)} ADD CONSTRAINT {identifier(name)} {facts['def']}"),
+                          Expect(here, facts), key)  # fmt: skip
+            # Its index is built while everybody waits.
+            yield replace(step, step_class=StepClass.REBUILD)
 
 
 def _twins(have: Mapping[str, Json], wanted: Mapping[str, Json]) -> Iterator[tuple[str, str]]:

@@ -118,11 +118,15 @@ def table_steps(table: Table, observed: Catalog) -> Iterator[Step]:
     lost = {
         n for n, facts in indexes.items() if n not in {i.name for i in table.indexes} or facts != table.index(n).catalog
     }
-    if altered := [n for n in sorted(set(have) & set(want) - remade) if have[n] != want[n].catalog]:
-        yield _alter_columns(table, {name: _clauses(want[name], have[name]) for name in altered})
+    names = [name for name in sorted(set(have) & set(want) - remade) if have[name] != want[name].catalog]
+    altered = [_alter_columns(table, {name: _clauses(want[name], have[name]) for name in names})] if names else []
+    # What others are made from is not altered before these are gone.
+    late = altered if remade or any(_generated(have[name]) for name in dropped) else []
+    yield from altered if not late else ()
     yield from (_drop_index(table.name, name) for name in sorted(lost))
     if remade or dropped:
         yield _drop_columns(table.name, sorted(remade), dropped)
+    yield from late
     added = [c for c in table.columns if exists and (c.name not in have or c.name in remade)]
     if added:
         yield _add_columns(table, [c.name for c in added])

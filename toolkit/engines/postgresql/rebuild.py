@@ -56,7 +56,7 @@ class _Work:
 def route(plain: Sequence[Step], observed: Observed, wanted: Definition, rules: Profile) -> Route:
     """The way beside live writes. A table without a row is changed in place: nobody can be waiting for long."""
     table = layout.layout(wanted, rules).table(rules.table)
-    if table is None or not _must_rebuild(plain, observed):
+    if table is None or not _must_rebuild(plain, observed, table.name):
         return Route(tuple(_careful(step, rules.table) for step in plain))
     ours = [step for step in plain if _of_table(step, table.name)]
     first = plain.index(ours[0])
@@ -77,12 +77,13 @@ def route(plain: Sequence[Step], observed: Observed, wanted: Definition, rules: 
     )
 
 
-def _must_rebuild(plain: Sequence[Step], observed: Observed) -> bool:
-    """Not where the way down drops what an old table that is kept would still use: function and extension."""
+def _must_rebuild(plain: Sequence[Step], observed: Observed, table: str) -> bool:
+    """Where a change of columns is heavy. Not where the way down drops what an old table that is kept would still use:
+    function and extension."""
     if any(step.id in planner.LEFTOVERS for step in plain):
         return False
     sizes = observed.traits.get("sizes")
-    heavy = any(step.step_class is StepClass.REBUILD for step in plain)
+    heavy = any(step.step_class is StepClass.REBUILD and _of_table(step, table) for step in plain)
     return heavy and isinstance(sizes, dict) and bool(sizes.get("heap"))
 
 

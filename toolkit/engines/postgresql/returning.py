@@ -12,7 +12,7 @@ from toolkit.engines.postgresql.traits import TableTraits
 from toolkit.engines.postgresql.typemap import profile
 from toolkit.overlay import ALL_INDEXES, Overlay
 from toolkit.plan import Sql, Step
-from toolkit.versions import chain
+from toolkit.versions import chain, working
 
 # Of what an overlay may wish, this alone gives what versions have another form.
 _PARTIAL = Overlay(partial_indexes=frozenset({ALL_INDEXES}))
@@ -39,7 +39,7 @@ def _tables() -> Iterator[Table]:
 def altered(catalog: Catalog, table: str) -> Iterator[str]:
     """Columns and indexes that some version has, and none as they are in `catalog`, in words. An index that is no good
     any more is none."""
-    every = (one for version in chain() for one in (version, _PARTIAL.apply(version)))
+    every = (one for version in (*chain(), working()) for one in (version, _PARTIAL.apply(version)))
     versions = [layout.catalog(one, profile()) for one in every]
     for kind, word in (("columns", "column"), ("indexes", "index")):
         for name, facts in catalog.children(("tables", table, kind)).items():
