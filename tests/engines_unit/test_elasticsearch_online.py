@@ -292,6 +292,17 @@ def test_computed_fields_do_not_follow_into_another_layout(start: str, wanted: l
         assert "date_detection" in str(route.steps)
 
 
+@pytest.mark.parametrize(("kind", "cluster", "wanted"), [
+    ("SEGMENT", "DOCUMENT", [("TV4534", False)]), ("SEGMENT", "SEGMENT", []), ("DOCUMENT", "DOCUMENT", []),
+])  # fmt: skip
+def test_a_new_index_has_the_clusters_kind_of_replication(
+    kind: str, cluster: str, wanted: list[tuple[str, bool]]
+) -> None:
+    known: dict[str, Any] = {"defaults": {"cluster.indices.replication.strategy": cluster}}
+    facts = {"settings": {"index": {"replication": {"type": kind}}}}
+    assert codes(preflight.segments(lambda *_: Answer(200, known), facts, "i")) == wanted
+
+
 @pytest.mark.parametrize("name", ["write", "read_only", "read_only_allow_delete"])
 def test_blocks_and_sources(name: str) -> None:
     assert codes(preflight.blocks({"settings": {"index": {"blocks": {name: "true"}}}}, "i")) == [("TV4517", True)]
