@@ -106,6 +106,11 @@ class Following:
         assert isinstance(actions, list)
         self.ask("POST", "/_aliases", {"actions": [*others, *actions]}, ())
 
+    def disclaim(self) -> bool:
+        """Give up the writer's alias. Whether it was there."""
+        gone: Json = {"remove": {"index": self.target, "alias": self.writer, "must_exist": True}}
+        return self.ask("POST", "/_aliases", {"actions": [gone]}, (404,)).status == 200
+
     def writers(self) -> list[str]:
         """The aliases through which holders of the lock, past or present, write to the target."""
         answer = self.ask("GET", f"{render.path(self.target)}/_alias", None, (404,))
