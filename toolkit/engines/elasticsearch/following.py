@@ -27,7 +27,7 @@ Positions = dict[str, int]
 # Settings that the steps of a rebuild give and take by themselves.
 _MANAGED = ("gc_deletes", "translog.durability", "write.wait_for_active_shards", *render.PIPELINES)
 _WAIT = (429, 503)
-_REFUSED = (400, 404, 409, 429, 500, 503)
+_REFUSED = (400, 403, 404, 409, 429, 500, 503)
 
 
 def checkpoints(answer: Answer, index: str, shards: int) -> Positions:
