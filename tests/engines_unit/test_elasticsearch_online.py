@@ -22,10 +22,12 @@ from toolkit.engines.elasticsearch.names import BOOKS
 from toolkit.engines.elasticsearch.rebuilder import BRIEF, Pass, _windows, bearable
 from toolkit.engines.elasticsearch.slices import LIST, Mark, Slice, coarse, differing, grid, periods, small, together
 from toolkit.engines.elasticsearch.store import SearchStore
-from toolkit.engines.elasticsearch.transport import Answer, TooBusy
+from toolkit.engines.elasticsearch.transport import Answer, TooBusy, refused
 from toolkit.engines.online import Route
+from toolkit.errors import EngineError
 from toolkit.overlay import NO_OVERLAY, Overlay, SearchSettings
 from toolkit.plan import Mode, Plan, Request
+from toolkit.targets import parse_url
 
 IDS = st.one_of(st.uuids().map(str), st.text("0123456789abcdefgz-_~é", max_size=14))
 
@@ -100,12 +102,27 @@ def test_how_many_deletes_writers_wait_for(last: Pass | None, wanted: int) -> No
     assert bearable(100, last) == wanted
 
 
-def following(answer: Json) -> Following:
+def following(answer: Json, status: int = 200) -> Following:
     """From `a` to `b`, where every request gets this answer."""
-    none, lease = cast(Any, None), cast(Any, SimpleNamespace(fencing=1))
-    return Following(
-        shadow.tools(shadow.Pair("a", "b", 2)), lambda *_: Answer(200, cast(Any, answer)), none, none, lease
-    )
+    none, lease = cast(Any, None), cast(Any, SimpleNamespace(fencing=1, check=lambda: None))
+
+    def ask(method: str, path: str, body: Any, fine: tuple[int, ...]) -> Answer:
+        answered = Answer(status, cast(Any, answer))
+        if status >= 400 and status not in fine:
+            raise refused(answered, parse_url("elasticsearch+http://h:9200/a", {}))
+        return answered
+
+    return Following(shadow.tools(shadow.Pair("a", "b", 2)), ask, none, none, lease)
+
+
+@pytest.mark.parametrize(("answer", "code"), [
+    ({"failures": [{"status": 403, "cause": {"type": "cluster_block_exception", "reason": "index write"}}]}, "TV4505"),
+    ({"error": {"type": "security_exception", "reason": "no permissions"}, "status": 403}, "TV4515"),
+])  # fmt: skip
+def test_a_block_on_the_new_index_is_no_want_of_rights(answer: Json, code: str) -> None:
+    with pytest.raises(EngineError) as told:
+        following(answer, 403).copy("0", 0, 5)
+    assert (told.value.code, "total" in told.value.message) == (code, False)
 
 
 def test_what_a_missing_shard_had_is_not_taken_for_deleted() -> None:
@@ -290,6 +307,17 @@ def test_computed_fields_do_not_follow_into_another_layout(start: str, wanted: l
     for route in (engine.online(observed, BY_LABEL["v14"]), Route(engine.steps(observed, BY_LABEL["v14"]))):
         assert codes(preflight.forgotten(plan(route), observed)) == wanted
         assert "date_detection" in str(route.steps)
+
+
+@pytest.mark.parametrize(("kind", "cluster", "wanted"), [
+    ("SEGMENT", "DOCUMENT", [("TV4534", False)]), ("SEGMENT", "SEGMENT", []), ("DOCUMENT", "DOCUMENT", []),
+])  # fmt: skip
+def test_a_new_index_has_the_clusters_kind_of_replication(
+    kind: str, cluster: str, wanted: list[tuple[str, bool]]
+) -> None:
+    known: dict[str, Any] = {"defaults": {"cluster.indices.replication.strategy": cluster}}
+    facts = {"settings": {"index": {"replication": {"type": kind}}}}
+    assert codes(preflight.segments(lambda *_: Answer(200, known), facts, "i")) == wanted
 
 
 @pytest.mark.parametrize("name", ["write", "read_only", "read_only_allow_delete"])

@@ -641,6 +641,28 @@ def test_a_run_that_ended_while_writes_were_refused_is_taken_back_or_goes_on(eng
     assert len(indices(engine)) == (2 if on else 1)
 
 
+def test_a_swap_that_arrives_late_drops_nothing(engine: Handle) -> None:
+    """A gateway gives up waiting for a node that is busy; writers are let in again, and then the node does it."""
+    version, name = prepared(engine, 20), name_of(engine)
+    late = list[tuple[str, str, Any]]()
+    with opened(engine) as client:
+        send = client._line.send
+
+        def sending(method: str, path: str, body: Any = None, seconds: int = 90) -> Answer:
+            if path == "/_aliases" and "remove_index" in str(body) and not late:
+                late.append((method, path, body))
+                return Answer(504, {})
+            return send(method, path, body, seconds)
+
+        client._line.send = sending  # type: ignore[method-assign]
+        with pytest.raises(EngineError, match="504"):
+            brought(client, version)
+        ask(engine, "PUT", f"/{name}/_doc/late", {"RunId": "late"})
+        assert send(*late[0]).status == 404
+        brought(client, version)
+        assert client.count() == 21
+
+
 @pytest.mark.parametrize("alias", [False, True], ids=["index", "alias"])
 def test_what_is_added_meanwhile_is_kept_there_and_back(engine: Handle, alias: bool) -> None:
     """Search attributes and aliases, made while it copies and after the swap; an alias taken away stays away. So is a

@@ -27,7 +27,7 @@ Positions = dict[str, int]
 # Settings that the steps of a rebuild give and take by themselves.
 _MANAGED = ("gc_deletes", "translog.durability", "write.wait_for_active_shards", *render.PIPELINES)
 _WAIT = (429, 503)
-_REFUSED = (400, 404, 409, 429, 500, 503)
+_REFUSED = (400, 403, 404, 409, 429, 500, 503)
 
 
 def checkpoints(answer: Answer, index: str, shards: int) -> Positions:
@@ -105,6 +105,11 @@ class Following:
         actions = add["actions"]
         assert isinstance(actions, list)
         self.ask("POST", "/_aliases", {"actions": [*others, *actions]}, ())
+
+    def disclaim(self) -> bool:
+        """Give up the writer's alias. Whether it was there."""
+        gone: Json = {"remove": {"index": self.target, "alias": self.writer, "must_exist": True}}
+        return self.ask("POST", "/_aliases", {"actions": [gone]}, (404,)).status == 200
 
     def writers(self) -> list[str]:
         """The aliases through which holders of the lock, past or present, write to the target."""

@@ -19,6 +19,7 @@ from toolkit.engines.online import Problem
 from toolkit.plan import Observed, Plan, Request
 
 OLDEST = (7, 10)
+STRATEGY = "cluster.indices.replication.strategy"
 PLACES = "cluster.routing.allocation.enable"
 # A node that is fuller than this gets no new shards, unless the cluster says otherwise.
 FULL = 0.85
@@ -55,6 +56,7 @@ def check(ask: Ask, plan: Plan, observed: Observed) -> tuple[Problem, ...]:
         if _copied(plan):
             found += pages(facts, observed.names.holder)
             found += late(facts, observed.names.holder)
+            found += segments(ask, facts, observed.names.holder)
             found += searched(facts, observed.names.holder)
             found += source(facts, observed.names.holder) if observed.rows != 0 else ()
             found += rights.hidden(ask, observed)
@@ -157,6 +159,18 @@ def late(facts: Mapping[str, Any], index: str) -> Iterator[Problem]:
     if settings.get("replication.type") == "SEGMENT" and str(settings.get("number_of_replicas", "0")) != "0":
         hint = "Set its auto_expand_replicas to false and its number_of_replicas to 0 for the time of the run."
         yield Problem("TV4529", f"{index} has replicas that show writes late (index.replication.type SEGMENT)", hint)
+
+
+def segments(ask: Ask, facts: Mapping[str, Any], index: str) -> Iterator[Problem]:
+    """An index that copies segments: what is made anew copies what the cluster is made for. A new one that did so, too,
+    could not be compared once it has replicas."""
+    if flat_settings(facts.get("settings") or {}).get("replication.type") != "SEGMENT":
+        return
+    known = ask("GET", "/_cluster/settings?flat_settings=true&include_defaults=true", None, NEVER).body
+    if "SEGMENT" not in [(known.get(kind) or {}).get(STRATEGY) for kind in ("persistent", "defaults")]:
+        text = f"{index} has index.replication.type SEGMENT, which the new index and the one that is kept will not have"
+        hint = f"They have what the cluster is made for ({STRATEGY}), or what a template says."
+        yield Problem("TV4534", text, hint, fatal=False)
 
 
 def searched(facts: Mapping[str, Any], index: str) -> Iterator[Problem]:

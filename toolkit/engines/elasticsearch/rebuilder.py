@@ -145,11 +145,12 @@ class SearchRebuilder:
         except EngineError as error:
             if refusals.shut_out(error):
                 self._open_again(work, error)
-            else:
-                self._let_writers_in(work)
+            elif not self._give_up(work) and isinstance(error, TooBusy):
+                # Done although the answer says otherwise: the next run sees it, and another attempt would not.
+                raise EngineError(error.code, error.message, error.hint) from None
             raise
         except BaseException:
-            self._let_writers_in(work)
+            self._give_up(work)
             raise
         if not ready:
             self._let_writers_in(work)
@@ -275,13 +276,21 @@ class SearchRebuilder:
         except EngineError:
             raise refusals.still_closed(refused, work.source) from None
 
-    def _let_writers_in(self, work: Following) -> None:
-        """After a swap that was not done. Where that fails, whoever goes on with the run does it. After one that was
-        done the old index stays closed: a write that is late must fail and be tried again, not get lost in it."""
+    def _give_up(self, work: Following) -> bool:
+        """After a swap that failed, and let writers in if it was not done. Where no answer came, a node may still be at
+        it: without the writer's alias, which it takes away, it can do nothing any more. After one that was done
+        (False) the old index stays closed: a write that is late must fail and be tried again, not get lost in it."""
+        self._known.clear()
         with contextlib.suppress(ToolkitError):
-            # The swap takes the writer's alias away, whether or not its answer arrived.
-            if work.writer in work.writers():
-                blocking.let_in(lambda: work.send("unlock", (404,)), self._ask, work.source)
+            if not work.disclaim():
+                return False
+            self._let_writers_in(work)
+        return True
+
+    def _let_writers_in(self, work: Following) -> None:
+        """While no swap is under way. Where that fails, whoever goes on with the run does it."""
+        with contextlib.suppress(ToolkitError):
+            blocking.let_in(lambda: work.send("unlock", (404,)), self._ask, work.source)
 
 
 def bearable(most: int, last: Pass | None) -> int:
