@@ -235,7 +235,8 @@ def test_columns_and_indexes_of_others_are_carried_over(clickhouse: Handle) -> N
     with plain(url) as connection:
         connection.command(
             f"ALTER TABLE {TABLE} ADD COLUMN mine String DEFAULT 'x', ADD INDEX by_mine mine TYPE minmax,"
-            " ADD INDEX by_two (mine, lower(run_id)) TYPE minmax, ADD COLUMN kind Nullable(Enum8('a)' = 1))"
+            " ADD INDEX by_two (mine, lower(run_id)) TYPE minmax, ADD COLUMN kind Nullable(Enum8('a)' = 1)),"
+            " ADD COLUMN few LowCardinality(Int32) SETTINGS allow_suspicious_low_cardinality_types = 1"
         )
         # What is missing there is missing nowhere in a version.
         connection.command(f"ALTER TABLE {TABLE} DROP INDEX by_task_queue")
@@ -268,7 +269,8 @@ def test_columns_and_indexes_of_others_are_carried_over(clickhouse: Handle) -> N
     with journeys.opened(url) as (_, client):
         left = {"/".join(d.path) for d in differences(client.observe().catalog, engine.catalog(find(LAST)))}
     assert left == {
-        f"tables/{TABLE}/columns/mine", f"tables/{TABLE}/columns/kind", "tables/reports", "materialized_views",
+        f"tables/{TABLE}/columns/mine", f"tables/{TABLE}/columns/kind", f"tables/{TABLE}/columns/few",
+        "tables/reports", "materialized_views",
         f"tables/{TABLE}/indexes/by_mine", f"tables/{TABLE}/indexes/by_two",
     }  # fmt: skip
     assert rows(url, f"SELECT mine, task_queue FROM {TABLE} FINAL WHERE run_id = 'r'") == [("kept", "")]
