@@ -380,6 +380,24 @@ def test_what_others_have_said_of_columns_is_carried_over(clickhouse: Handle, mo
     ]
 
 
+def test_of_rows_with_one_version_the_last_one_written_counts(
+    clickhouse: Handle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the copy, too, however many readers a statement may have."""
+    url = clickhouse.url
+    laid_out_otherwise(url, 100, "key")
+    with plain(url) as connection:
+        connection.command(f"SYSTEM STOP MERGES {TABLE}")
+        for word in "abcdef":
+            again = f"SELECT * REPLACE('{word}' AS keyword01) FROM {TABLE} FINAL"
+            connection.command(f"INSERT INTO {TABLE} {again}")
+    small = {"max_block_size": 10, "merge_tree_min_rows_for_concurrent_read": 1}
+    several = dict.fromkeys(("max_threads", "max_insert_threads"), 8)
+    profiled(monkeypatch, {"merge_tree_min_bytes_for_concurrent_read": 1, **several, **small})
+    run(url, Options())
+    assert rows(url, f"SELECT DISTINCT keyword01 FROM {TABLE} FINAL") == [("f",)]
+
+
 def test_a_row_that_is_missing_beside_is_found_and_copied(clickhouse: Handle) -> None:
     """The comparison does its work: rows taken away from the shadow are there after it."""
     url = clickhouse.url
