@@ -235,7 +235,8 @@ def test_columns_and_indexes_of_others_are_carried_over(clickhouse: Handle) -> N
     with plain(url) as connection:
         connection.command(
             f"ALTER TABLE {TABLE} ADD COLUMN mine String DEFAULT 'x', ADD INDEX by_mine mine TYPE minmax,"
-            " ADD INDEX by_two (mine, lower(run_id)) TYPE minmax, ADD COLUMN kind Nullable(Enum8('a)' = 1))"
+            " ADD INDEX by_two (mine, lower(run_id)) TYPE minmax, ADD COLUMN kind Nullable(Enum8('a)' = 1)),"
+            " ADD COLUMN few LowCardinality(Int32) SETTINGS allow_suspicious_low_cardinality_types = 1"
         )
         # What is missing there is missing nowhere in a version.
         connection.command(f"ALTER TABLE {TABLE} DROP INDEX by_task_queue")
@@ -268,7 +269,8 @@ def test_columns_and_indexes_of_others_are_carried_over(clickhouse: Handle) -> N
     with journeys.opened(url) as (_, client):
         left = {"/".join(d.path) for d in differences(client.observe().catalog, engine.catalog(find(LAST)))}
     assert left == {
-        f"tables/{TABLE}/columns/mine", f"tables/{TABLE}/columns/kind", "tables/reports", "materialized_views",
+        f"tables/{TABLE}/columns/mine", f"tables/{TABLE}/columns/kind", f"tables/{TABLE}/columns/few",
+        "tables/reports", "materialized_views",
         f"tables/{TABLE}/indexes/by_mine", f"tables/{TABLE}/indexes/by_two",
     }  # fmt: skip
     assert rows(url, f"SELECT mine, task_queue FROM {TABLE} FINAL WHERE run_id = 'r'") == [("kept", "")]
@@ -376,6 +378,24 @@ def test_what_others_have_said_of_columns_is_carried_over(clickhouse: Handle, mo
     assert rows(url, f"SELECT comment FROM system.tables WHERE name = '{TABLE}' AND database = currentDatabase()") == [
         ("ours",)
     ]
+
+
+def test_of_rows_with_one_version_the_last_one_written_counts(
+    clickhouse: Handle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the copy, too, however many readers a statement may have."""
+    url = clickhouse.url
+    laid_out_otherwise(url, 100, "key")
+    with plain(url) as connection:
+        connection.command(f"SYSTEM STOP MERGES {TABLE}")
+        for word in "abcdef":
+            again = f"SELECT * REPLACE('{word}' AS keyword01) FROM {TABLE} FINAL"
+            connection.command(f"INSERT INTO {TABLE} {again}")
+    small = {"max_block_size": 10, "merge_tree_min_rows_for_concurrent_read": 1}
+    several = dict.fromkeys(("max_threads", "max_insert_threads"), 8)
+    profiled(monkeypatch, {"merge_tree_min_bytes_for_concurrent_read": 1, **several, **small})
+    run(url, Options())
+    assert rows(url, f"SELECT DISTINCT keyword01 FROM {TABLE} FINAL") == [("f",)]
 
 
 def test_a_row_that_is_missing_beside_is_found_and_copied(clickhouse: Handle) -> None:

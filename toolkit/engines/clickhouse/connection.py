@@ -6,6 +6,7 @@ It opens and explains why it cannot; what is then asked is `client`'s business.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -110,6 +111,8 @@ _WHERE_KNOWN: Mapping[str, str | int] = {
     # And it has quotes where catalogs expect them: engines and keys are compared as text.
     "show_create_query_identifier_quoting_rule": "when_necessary",
 }
+# What a column or index of somebody else's may have needed when it was made, its copy needs again.
+_ALLOWING = re.compile(r"allow_suspicious_\w+|allow_experimental_\w+_(types?|index|statistics)")
 # Of chDB each command begins an engine of its own: what that compiles is used once or never.
 _EMBEDDED = dict.fromkeys(("compile_expressions", "compile_aggregate_expressions", "compile_sort_description"), 0)
 _ALONE: Mapping[str, str | int] = {"alter_sync": 0}
@@ -252,7 +255,9 @@ def _careful(connection: Connection) -> Connection:
 
 
 def _known(connection: Connection) -> dict[str, str | int]:
-    return {name: value for name, value in _WHERE_KNOWN.items() if name in connection.server_settings}
+    there = connection.server_settings
+    allowed = {name: 1 for name, setting in there.items() if _ALLOWING.fullmatch(name) and not setting.readonly}
+    return {**allowed, **{name: value for name, value in _WHERE_KNOWN.items() if name in there}}
 
 
 def _directory(target: Target) -> Path:

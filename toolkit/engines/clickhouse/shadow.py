@@ -20,6 +20,8 @@ VERSION, DELETED = "_version", "is_deleted"
 NEEDED = (*IDENTITY, "start_time", VERSION, DELETED)
 # Beyond this many differing rows a chunk is different as a whole.
 SHOWN = 1000
+# Of rows with one version the last one written counts. Several readers would mix them: quicker, and mostly no matter.
+_IN_ORDER = ", max_threads = 1, max_insert_threads = 1"
 _EMPTY = "defaultValueOfTypeName({})"
 
 
@@ -199,7 +201,7 @@ def _copy(pair: Pair, source: Side, target: Side, part: str) -> Sql:
     selected = ", ".join(_selected(name, pair) for name in pair.columns)
     return Sql(
         f"INSERT INTO {target.write} ({listed})\nSELECT {selected}\nFROM {source.read}\nWHERE {_chunk(pair)}\n"
-        "SETTINGS max_partitions_per_insert_block = 0",
+        f"SETTINGS max_partitions_per_insert_block = 0{'' if part == 'copy' else _IN_ORDER}",
         part=part,
     )
 
