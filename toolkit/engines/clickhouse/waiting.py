@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from toolkit.engines.clickhouse import replicas
-from toolkit.engines.clickhouse.render import everywhere, identifier, literal, on_cluster
+from toolkit.engines.clickhouse.render import everywhere, literal, on_cluster
 from toolkit.errors import EngineError
 
 Ask = Callable[[str], Sequence[Mapping[str, Any]]]
@@ -60,11 +60,11 @@ class Background:
         if statement.startswith("ALTER") and (tables := self._altered(statement)):
             self._settle(statement, tables, earlier)
         if self.cluster is not None and " ON CLUSTER " in statement:
-            self._agree(self.cluster, [name for name in self.alike if re.search(rf"\b{name}\b", statement)])
+            self._agree(self.cluster, _named(self.alike, statement))
 
     def _altered(self, statement: str) -> list[str]:
         """Those of our tables that `statement` names: mutations of the others are no business of its."""
-        return [name for name in self.tables if identifier(name) in statement]
+        return _named(self.tables, statement)
 
     def _settle(self, statement: str, tables: Sequence[str], earlier: Collection[Which] | None) -> None:
         seen: dict[Which, str] = {}
@@ -126,3 +126,7 @@ class Background:
 
 def _which(mutation: Mapping[str, Any]) -> Which:
     return mutation["table"], mutation["mutation_id"]
+
+
+def _named(names: Collection[str], statement: str) -> list[str]:
+    return [name for name in names if re.search(rf"\b{name}\b", statement)]
