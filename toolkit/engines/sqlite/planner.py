@@ -103,12 +103,12 @@ def _needs_rows(column: Column) -> bool:
 def _rebuild(table: Table, columns: _Columns, goal: SqliteLayout, seen: Observed, plan: Catalog) -> Step:
     names = (*columns.added, *columns.changed, *columns.dropped)
     lost = "; values of dropped columns are gone from the table, search attributes stay in search_attributes"
-    # One transaction makes the indexes and triggers with the table: where somebody drops one of them later, before the
-    # run has ended, this is done all the same, and could not be done again from there.
     keys: list[Path] = [("tables", table.name, "columns", c.name) for c in table.columns]
+    keys += [("tables", table.name, "indexes", i.name) for i in table.indexes]
     keys += [("tables", table.name, "columns", name) for name in columns.dropped]
     facts = seen.catalog.children(("tables", table.name)).keys() | table.catalog.keys()
     keys += [("tables", table.name, name) for name in sorted(facts - {"columns", "indexes"})]
+    keys += [(kind, name) for kind in ("virtual_tables", "triggers") for name in plan.children((kind,))]
     return Step(
         f"rebuild.{table.name}",
         f"Rebuild {table.name}: {_counted(columns)}",
