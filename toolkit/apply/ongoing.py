@@ -5,6 +5,8 @@ It reads the journal and changes nothing.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from toolkit.engines import Client
 from toolkit.engines.online import Coordinated, Run
 from toolkit.errors import ToolkitError
@@ -12,12 +14,26 @@ from toolkit.errors import ToolkitError
 
 def unfinished(client: Coordinated) -> Run | None:
     """The run that was begun and not ended, if there is one: the rollback rather than what it takes back."""
-    return next((r for r in reversed(client.journal().runs()) if r.status == "running"), None)
+    return _unfinished(client.journal().runs())
 
 
 def kept(client: Coordinated) -> Run | None:
     """The run whose old data is still in the store, if there is one."""
-    return next((r for r in client.journal().runs() if r.status == "kept"), None)
+    return _kept(client.journal().runs())
+
+
+def in_the_way(client: Client) -> Run | None:
+    """The run that must be ended before another can begin: `unfinished`, else `kept`."""
+    runs = client.journal().runs() if isinstance(client, Coordinated) else ()
+    return _unfinished(runs) or _kept(runs)
+
+
+def _unfinished(runs: Sequence[Run]) -> Run | None:
+    return next((run for run in reversed(runs) if run.status == "running"), None)
+
+
+def _kept(runs: Sequence[Run]) -> Run | None:
+    return next((run for run in runs if run.status == "kept"), None)
 
 
 def begun(client: Client, kind: str, wanted: str | None = None) -> Run | None:
@@ -37,26 +53,13 @@ def going_on(run: Run) -> str:
             return f"`schema {kind}`"
 
 
-def in_the_way(client: Client) -> ToolkitError | None:
-    """What must be ended before another run can begin, if there is something."""
-    if not isinstance(client, Coordinated):
-        return None
-    if (run := unfinished(client)) is not None:
-        return not_finished(run)
-    run = kept(client)
-    return None if run is None else undecided(run)
-
-
-def not_finished(run: Run) -> ToolkitError:
-    """The error for who wants another run than `run`, which was cut off."""
-    return ToolkitError("TV5106", f"run {run.id}, {run.kind} to {run.wanted}, is not finished", ways_on(run))
-
-
-def undecided(run: Run) -> ToolkitError:
-    """The error for who wants another run while the old data of `run` is kept."""
-    message = f"the old data of run {run.id}, {run.kind} to {run.wanted}, is still in the store"
-    hint = "Decide first: `schema finish` drops it, `schema rollback` goes back to it."
-    return ToolkitError("TV5107", message, hint)
+def to_end_first(run: Run) -> ToolkitError:
+    """The error for who wants another run than `run`, which is `in_the_way`."""
+    name = f"run {run.id}, {run.kind} to {run.wanted},"
+    if run.status == "kept":
+        hint = "Decide first: `schema finish` drops it, `schema rollback` goes back to it."
+        return ToolkitError("TV5107", f"the old data of {name} is still in the store", hint)
+    return ToolkitError("TV5106", f"{name} is not finished", ways_on(run))
 
 
 def ways_on(run: Run) -> str:

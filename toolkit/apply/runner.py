@@ -13,7 +13,7 @@ from toolkit.apply.estimating import estimated
 from toolkit.apply.limits import Limits
 from toolkit.apply.lock import Heartbeat
 from toolkit.apply.machine import start
-from toolkit.apply.ongoing import not_finished, undecided, unfinished
+from toolkit.apply.ongoing import to_end_first, unfinished
 from toolkit.apply.planning import beside, make_plan, meant, unlike
 from toolkit.apply.states import Done, Working, last, to_json
 from toolkit.apply.task import Clock, Options, Report, Result, Task
@@ -162,10 +162,8 @@ def _standing(runs: Sequence[Run], task: Task) -> Run | None:
             return known
         if known.status == "running" and task.instead is not None and task.instead.id == known.id:
             continue
-        if known.status == "running" and not ours:
-            raise not_finished(known)
-        if known.status == "kept" and not ours:
-            raise undecided(known)
+        if known.status in ("running", "kept") and not ours:
+            raise to_end_first(known)
         if ours:
             return None
     return None

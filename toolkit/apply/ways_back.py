@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from toolkit.apply import plan_json
-from toolkit.apply.ongoing import begun, going_on, kept, not_finished, unfinished
+from toolkit.apply.ongoing import begun, going_on, kept, to_end_first, unfinished
 from toolkit.apply.planning import beside, recognise
 from toolkit.apply.runner import Task
 from toolkit.apply.states import last, step_of
@@ -118,7 +118,7 @@ def _kept(engine: Engine, client: Client, observed: Observed) -> tuple[Run, Run 
     run, old = unfinished(known), kept(known)
     given_up = run if run and old and _whole(client) and _untouched(run, old, observed) else None
     if run is not None and run.kind != "finish" and given_up is None:
-        raise not_finished(run)
+        raise to_end_first(run)
     if old is None:
         raise ToolkitError("TV5109", "there is nothing to finish: no old data is kept", "`schema runs` lists all runs.")
     return old, given_up

@@ -21,11 +21,11 @@ from toolkit.apply import plan_json as plans
 from toolkit.apply.actions import Action, CompareChunk, CopyChunk, Outcome, Pause, Replay
 from toolkit.apply.checking import busy
 from toolkit.apply.limits import Limits
-from toolkit.apply.ongoing import begun, in_the_way, kept, unfinished
+from toolkit.apply.ongoing import begun, in_the_way, to_end_first
 from toolkit.apply.runner import Options, Result, Task, perform, refuse
 from toolkit.describe import plan_json
 from toolkit.engines import Client
-from toolkit.engines.online import Checking, Coordinated, Problem
+from toolkit.engines.online import Checking, Problem
 from toolkit.engines.rebuilding import Compared, Copied, Replayed
 from toolkit.errors import UsageError
 from toolkit.explain import text
@@ -155,21 +155,20 @@ def looked(client: Client, plan: Plan) -> tuple[Problem, ...] | None:
 def foreseen(client: Client, plan: Plan) -> tuple[Problem, ...] | None:
     """As `looked`, with the run that must be ended before `plan` can begin. Where `plan` has nothing to do, that run is
     all there is to tell: ToolkitError for one that was cut off."""
-    before = None if busy(client) else in_the_way(client)
-    if before is not None and before.code == "TV5106" and not plan.steps:
-        raise before
-    problems = looked(client, plan)
-    if before is None or not plan.steps:
-        return problems
-    return (Problem(before.code, before.message, before.hint), *(problems or ()))
+    run = None if busy(client) else in_the_way(client)
+    if run is None or (run.status == "kept" and not plan.steps):
+        return looked(client, plan)
+    error = to_end_first(run)
+    if not plan.steps:
+        raise error
+    return (Problem(error.code, error.message, error.hint), *(looked(client, plan) or ()))
 
 
 def refuse_early(client: Client, problems: Sequence[Problem] | None) -> None:
     """Raise EngineError before anything is made or asked for a run that cannot begin. Who else is at work, and what has
     to be ended first, is for the run itself to say."""
-    if isinstance(client, Coordinated) and (busy(client) or unfinished(client) or kept(client)):
-        return
-    refuse(problems or ())
+    if not busy(client) and in_the_way(client) is None:
+        refuse(problems or ())
 
 
 def begun_plan(client: Client, kind: str, wanted: str | None = None) -> Plan | None:

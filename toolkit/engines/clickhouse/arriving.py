@@ -20,8 +20,7 @@ _BATCHES = 2
 
 def wait(pair: Pair, what: str) -> Sql:
     """How many inserts are under way that began before `what`: statements, and batches that a stream may have begun."""
-    since = f"(SELECT min(at) FROM {MARKS} WHERE what = {literal(what)})"
-    written = _written(pair)
+    since, written = _since(what), _written(pair)
     return Sql(
         f"SELECT count() + {_streams(written, since)} AS n\nFROM {everywhere(pair.cluster, 'system.processes')}\n"
         "WHERE query_kind IN ('Insert', 'AsyncInsertFlush')\n"
@@ -30,6 +29,10 @@ def wait(pair: Pair, what: str) -> Sql:
         f"      < {since}",
         part="wait",
     )
+
+
+def _since(what: str) -> str:
+    return f"(SELECT min(at) FROM {MARKS} WHERE what = {literal(what)})"
 
 
 def _written(pair: Pair) -> str:
@@ -67,7 +70,7 @@ def arrived(pair: Pair, what: str) -> tuple[Sql, ...]:
             f"SELECT count() AS n FROM {everywhere(pair.cluster, 'system.replicas')}\n"
             f"WHERE database = currentDatabase() AND table IN ({literal(pair.live)}, {literal(OTHER)})\n"
             "  AND absolute_delay > 0 AND now64(6, 'UTC') - toIntervalSecond(absolute_delay)\n"
-            f"      <= (SELECT min(at) FROM {MARKS} WHERE what = {literal(ended)})",
+            f"      <= {_since(ended)}",
             part="behind",
         ),
     )

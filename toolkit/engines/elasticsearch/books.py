@@ -24,6 +24,7 @@ from toolkit.errors import EngineError, LockHeld
 # method, path, body, statuses that are no failure → the answer.
 Ask = Callable[[str, str, Any, tuple[int, ...]], Answer]
 MOST_RUNS = 1000
+_ALIASES = f"{render.path(BOOKS)}/_alias"
 LOOK_SECONDS = 0.1
 
 # Templates of others that are for all indices have no say in what these documents need.
@@ -81,15 +82,16 @@ class Books:
 
     def create(self) -> None:
         """The index, if it is not there."""
-        if self._ask("GET", f"{render.path(BOOKS)}/_mapping", None, (404,)).status == 404:
+        there = self._ask("GET", _ALIASES, None, (404,))
+        if there.status == 404:
             answer = self._ask("PUT", render.path(BOOKS), _INDEX, (400,))
             if answer.status == 400 and "already_exists" not in answer.reason:
                 raise EngineError("TV4003", f"the index {BOOKS} cannot be created: {answer.reason[:300]}")
-        self._only_books()
+            there = self._ask("GET", _ALIASES, None, ())
+        self._only_books(there.body)
 
-    def _only_books(self) -> None:
+    def _only_books(self, found: Mapping[str, Any]) -> None:
         """Take aliases away, which no template can be kept from giving: the name of a store would be two indices."""
-        found = self._ask("GET", f"{render.path(BOOKS)}/_alias", None, ()).body
         gone: list[Json] = [
             {"remove": {"index": index, "alias": alias}}
             for index, facts in found.items()

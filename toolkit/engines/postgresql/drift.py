@@ -6,7 +6,6 @@ Pure; the steps for columns and indexes are `planner`'s, the facts come from `ex
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from toolkit.catalog import ABSENT, Catalog, Json, Path
@@ -107,10 +106,9 @@ def mend(table: Table, observed: Catalog) -> Iterator[Step]:
     )
     for fact, clause, title, weight in changes:
         if fact in have:
-            step = _alter(table.name, f"table.{table.name}.{fact}", f"{title} {table.name}",
-                          Sql(f"ALTER TABLE {identifier(table.name)} {clause}"),
-                          Expect(("catalog", "tables", table.name, fact), ABSENT))  # fmt: skip
-            yield replace(step, step_class=weight)
+            yield _alter(table.name, f"table.{table.name}.{fact}", f"{title} {table.name}",
+                         Sql(f"ALTER TABLE {identifier(table.name)} {clause}"),
+                         Expect(("catalog", "tables", table.name, fact), ABSENT), weight=weight)  # fmt: skip
 
 
 def _constraints(table: Table, observed: Catalog) -> Iterator[Step]:
@@ -130,11 +128,10 @@ def _constraints(table: Table, observed: Catalog) -> Iterator[Step]:
         if have.get(name) != facts and isinstance(facts, dict) and name not in renamed.values():
             here = ("catalog", "tables", table.name, "constraints", name)
             key = Expect(("catalog", "tables", table.name, "primary_key"), table.catalog["primary_key"])
-            step = _alter(table.name, f"constraint.{name}", f"Add constraint {name}",
-                          Sql(f"ALTER TABLE {identifier(table.name)} ADD CONSTRAINT {identifier(name)} {facts['def']}"),
-                          Expect(here, facts), key)  # fmt: skip
             # Its index is built while everybody waits.
-            yield replace(step, step_class=StepClass.REBUILD)
+            yield _alter(table.name, f"constraint.{name}", f"Add constraint {name}",
+                         Sql(f"ALTER TABLE {identifier(table.name)} ADD CONSTRAINT {identifier(name)} {facts['def']}"),
+                         Expect(here, facts), key, weight=StepClass.REBUILD)  # fmt: skip
 
 
 def _twins(have: Mapping[str, Json], wanted: Mapping[str, Json]) -> Iterator[tuple[str, str]]:
@@ -166,6 +163,7 @@ def constraints_dropped(step: Step) -> tuple[str, ...]:
     return (name.removesuffix(".drop"),) if kind == "constraint" and name.endswith(".drop") else ()
 
 
-def _alter(table: str, id: str, title: str, statement: Sql, *done: Expect) -> Step:
-    return Step(id, title, "it is otherwise in the wanted version", StepClass.METADATA, EXCLUSIVE, (statement,), (),
-                done, (table,))  # fmt: skip
+def _alter(
+    table: str, id: str, title: str, statement: Sql, *done: Expect, weight: StepClass = StepClass.METADATA
+) -> Step:
+    return Step(id, title, "it is otherwise in the wanted version", weight, EXCLUSIVE, (statement,), (), done, (table,))

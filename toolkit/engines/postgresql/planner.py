@@ -179,6 +179,7 @@ def _alter_columns(table: Table, clauses: Mapping[str, Sequence[str]]) -> Step:
     """All in one statement: what a record does not allow keeps the others from being done, too."""
     told = [f"{name}: {', '.join(said)}" for name, said in clauses.items()]
     words = told[0].replace(":", f" of {table.name}:", 1) if len(told) == 1 else f"of {table.name}: {'; '.join(told)}"
+    retyped = any(clause.startswith("TYPE ") for said in clauses.values() for clause in said)
     fills = [
         render.fill_nulls(table.name, name, str(facts["default"]))
         for name, said in clauses.items()
@@ -188,7 +189,7 @@ def _alter_columns(table: Table, clauses: Mapping[str, Sequence[str]]) -> Step:
         f"columns.{table.name}.alter",
         f"Alter column{'s' * (len(told) > 1)} {words}",
         "rows without a value get the default first" if fills else "",
-        StepClass.REBUILD if fills or "TYPE " in words else StepClass.METADATA,
+        StepClass.REBUILD if fills or retyped else StepClass.METADATA,
         EXCLUSIVE,
         (*fills, render.alter_columns(table.name, clauses)),
         (),
