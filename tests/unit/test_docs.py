@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from toolkit import __version__
 
@@ -65,6 +67,31 @@ def test_the_screens_of_a_page(page: str, tmp_path: Path) -> None:
             file.write_text(file.read_text(encoding="utf-8").replace(screen, printed), encoding="utf-8")
             screen = printed
         assert settled(screen) == settled(printed)
+
+
+def test_the_commands_in_kubernetes_manifests(tmp_path: Path) -> None:
+    """What the Job and the gate are given runs, on a store that is called as in the manifests."""
+    (tmp_path / "temporal-visibility.yaml").write_text(f"stores:\n  visibility:\n    url: {URL}\n", encoding="utf-8")
+    text = (ROOT / "docs" / "kubernetes.md").read_text(encoding="utf-8")
+    documents = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)]
+    given = [one["args"] for document in documents for one in _containers(document)]
+    assert [arguments[:2] for arguments in given] == [["schema", "upgrade"], ["schema", "require"]]
+    printed = [shell(shlex.join(["temporal-visibility", *arguments]), tmp_path) for arguments in given]
+    assert "Done: visibility is at 1.14" in printed[0]
+    assert "visibility: the server 1.31 may start" in printed[1]
+
+
+def _containers(value: object) -> list[dict[str, list[str]]]:
+    """Each mapping in `value` that is a container with arguments."""
+    match value:
+        case {"image": _, "args": _}:
+            return [value]
+        case dict():
+            return [one for member in value.values() for one in _containers(member)]
+        case list():
+            return [one for member in value for one in _containers(member)]
+        case _:
+            return []
 
 
 def test_the_changelog_names_this_version() -> None:
