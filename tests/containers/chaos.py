@@ -31,7 +31,7 @@ from tests.engines.runs import Run, clean_leftovers
 from tests.support import journeys
 from tests.support.catalogs import released
 from toolkit.catalog import differences
-from toolkit.engines import Client, Engine
+from toolkit.engines import Client
 from toolkit.engines import engine as engine_named
 from toolkit.plan import foreign_objects
 from toolkit.sample import generate
@@ -109,7 +109,7 @@ def run(handle: Handle | EmbeddedHandle, seed: int, name: str, disk: Disk | None
     found.start, found.rows = start.version, dice.choice([50, 300, 900])
     with journeys.opened(handle.url) as (_, client):
         journeys.upgrade(known, client, start)
-        _finish(known, client)
+        _finish(client)
         for _ in client.write(start, generate(start, found.rows, seed)):
             pass
         before = content(client, start, NAMESPACE)
@@ -139,14 +139,13 @@ def run(handle: Handle | EmbeddedHandle, seed: int, name: str, disk: Disk | None
     return found
 
 
-def _finish(known: Engine, client: Client) -> None:
+def _finish(client: Client) -> None:
     from toolkit.apply import ways_back
     from toolkit.apply.ongoing import kept
     from toolkit.apply.runner import Options, perform
-    from toolkit.engines.online import Coordinated
 
-    if isinstance(client, Coordinated) and kept(client):
-        perform(client, ways_back.finish(known, client), lambda *_: None, time.monotonic, Options())
+    if kept(client):
+        perform(client, ways_back.finish(client), lambda *_: None, time.monotonic, Options())
 
 
 def _misfortune(handle: Handle | EmbeddedHandle, dice: Random, found: Outcome, disk: Disk | None) -> None:

@@ -375,7 +375,7 @@ def test_a_move_to_two_replicas(clickhouse_cluster: Handle) -> None:
         assert client.count() == 1000
         end(client, rollback(engine, client, released(), OVERLAY))
         upgrade(client, "1.14")
-        end(client, finish(engine, client))
+        end(client, finish(client))
         assert client.count() == 1000
         assert replicas.disagreements(client._ask, CLUSTER, clickhouse_cluster.database, [TABLE, LOCAL]) == ()
     assert leftovers(url) == []

@@ -44,7 +44,6 @@ from toolkit.engines.clickhouse.names import CAPTURE, MARKS, OTHER
 from toolkit.engines.clickhouse.preflight import REBUILD_RIGHTS
 from toolkit.engines.clickhouse.session import Session, Values
 from toolkit.engines.clickhouse.traits import PATCHED
-from toolkit.engines.online import Coordinated
 from toolkit.errors import EngineError, LockHeld, ToolkitError, Unsupported
 from toolkit.overlay import NO_OVERLAY
 from toolkit.plan import Mode, Sql
@@ -740,7 +739,6 @@ def test_two_runners_one_store(clickhouse_keeper: Handle) -> None:
     """Keeper tells the second runner who is there; it leaves with 4. A dead holder's lock expires."""
     url = clickhouse_keeper.url
     with journeys.opened(url) as (_, client):
-        assert isinstance(client, Coordinated)
         assert client.holder() is None
         lease = client.take_lock("somebody@elsewhere:1", 60)
         ran = temporal_visibility("schema", "upgrade", url, "--yes")
@@ -824,7 +822,6 @@ def test_without_keeper_a_server_is_refused(clickhouse: Handle) -> None:
 @both
 def test_of_two_who_claim_at_once_one_has_the_lock(engine: Handle | EmbeddedHandle) -> None:
     with journeys.opened(engine.url) as (_, client):
-        assert isinstance(client, Coordinated)
         lease = client.take_lock("first", 60)
         with pytest.raises(LockHeld) as held:
             client.take_lock("second", 60)

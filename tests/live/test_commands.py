@@ -10,7 +10,6 @@ from tests.engines.embedded import EmbeddedHandle
 from tests.engines.handles import Handle
 from tests.support import journeys
 from tests.support.command import temporal_visibility
-from toolkit.engines.online import Coordinated
 from toolkit.plan import NO_LOCK, Sql, Step, StepClass
 
 
@@ -90,5 +89,4 @@ def test_a_store_whose_books_somebody_has_torn(engine: Handle | EmbeddedHandle, 
         ran = temporal_visibility("schema", words[0], url, *words[1:])
         assert ran.code == 0, (words, ran.err)
     with journeys.opened(url) as (_, client):
-        assert isinstance(client, Coordinated)
         assert client.take_lock("somebody@desk:1", 1).fencing == 3

@@ -792,7 +792,7 @@ def test_what_somebody_dropped_or_moved_shuts_no_way(engine: Handle, begun: bool
     assert (ran.code, "TV4526" in ran.err, "`schema finish`" in ran.err) == (1, True, True), ran.err
     if begun:
         with opened(engine) as client:
-            dying_at(client, lambda path, _: "_doc/plan" in path, ways_back.finish(chosen, client))
+            dying_at(client, lambda path, _: "_doc/plan" in path, ways_back.finish(client))
     finished(engine)
     assert indices(engine) == [holder] != [name]
     with opened(engine) as client:

@@ -29,7 +29,6 @@ from toolkit.apply.runner import Options, perform, plan_store, upgrade_task
 from toolkit.attributes import AttributeType
 from toolkit.definition import Definition, Index, IndexKey
 from toolkit.engines import Client, Engine
-from toolkit.engines.online import Coordinated
 from toolkit.overlay import NO_OVERLAY, ClickHouseSettings, Overlay, SearchSettings
 from toolkit.sample import generate
 
@@ -42,8 +41,8 @@ BY_USER = Index("by_user_and_start", (IndexKey("NamespaceId"), IndexKey("Batcher
 
 def quiet(client: Client, chosen: Engine, task: Any) -> None:
     perform(client, task, lambda *_: None, lambda: 0.0, Options())
-    if isinstance(client, Coordinated) and kept(client):
-        perform(client, ways_back.finish(chosen, client), lambda *_: None, lambda: 0.0, Options())
+    if kept(client):
+        perform(client, ways_back.finish(client), lambda *_: None, lambda: 0.0, Options())
 
 
 def upgrade(url: str, wanted: Definition, overlay: Overlay) -> None:

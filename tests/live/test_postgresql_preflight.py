@@ -18,7 +18,7 @@ from toolkit.apply import plan_json
 from toolkit.apply.actions import Action, CompareChunk, Outcome, RunStep, Swap
 from toolkit.apply.runner import Options, perform, plan_store, upgrade_task
 from toolkit.engines.bound import BoundSql
-from toolkit.engines.online import Checking, Coordinated, Problem
+from toolkit.engines.online import Checking, Problem
 from toolkit.engines.postgresql import preflight
 from toolkit.engines.postgresql.client import PostgresClient
 from toolkit.engines.postgresql.rebuilder import PostgresRebuilder
@@ -556,7 +556,6 @@ def test_nor_after_a_run_that_did_not_write_down_what_it_made(postgresql: Handle
         down = here("schema", "downgrade", url, "--to", "1.4", "--yes")
         assert (down.code, "`schema finish` drops it" in down.out) == (0, True)
         with journeys.opened(url) as (_, client):
-            assert isinstance(client, Coordinated)
             run = client.journal().runs()[-1]
         plan = plan_json.load(run.plan)
         assert "own_index" in plan.rollback[0].objects

@@ -19,7 +19,6 @@ from tests.support.catalogs import released
 from tests.support.command import Ran, temporal_visibility
 from tests.support.mysql import sql as mysql_sql
 from toolkit.apply.lock import Heartbeat
-from toolkit.engines.online import Coordinated
 from toolkit.versions import find
 
 
@@ -45,12 +44,10 @@ def test_the_whole_picture(postgresql: Handle) -> None:
     assert facts["drift"] == {"version": "1.13", "findings": 1, "codes": ["TV6111"]}
     assert (facts["last_upgrade"]["to"], facts["run"], facts["lock"]) == ("1.13", None, None)
     assert (facts["fits"]["release"], facts["fits"]["warnings"]) == ("1.30.0", ["index by_int_01 is missing"])
-    with journeys.opened(url) as (_, client):
-        assert isinstance(client, Coordinated)
-        with Heartbeat(client.take_lock("somebody", 30.0), 5.0):
-            (facts,) = status(url)
-            assert (facts["lock"]["owner"], facts["drift"]) == ("somebody", None)
-            assert "in progress  somebody" in temporal_visibility("schema", "status", url).out
+    with journeys.opened(url) as (_, client), Heartbeat(client.take_lock("somebody", 30.0), 5.0):
+        (facts,) = status(url)
+        assert (facts["lock"]["owner"], facts["drift"]) == ("somebody", None)
+        assert "in progress  somebody" in temporal_visibility("schema", "status", url).out
 
 
 def test_a_gate_for_the_server(postgresql: Handle) -> None:

@@ -22,7 +22,6 @@ from toolkit.apply.ongoing import unfinished
 from toolkit.apply.runner import Options, perform, plan_store, upgrade_task
 from toolkit.apply.task import Watch
 from toolkit.apply.ways_back import finish, rollback
-from toolkit.engines.online import Coordinated
 from toolkit.overlay import NO_OVERLAY
 from toolkit.sample import generate
 from toolkit.versions import chain, find
@@ -69,10 +68,10 @@ def go(
     wanted = find(version)
     with journeys.opened(url) as (chosen, client):
         if kind != "upgrade":
-            back = rollback(chosen, client, chain(), NO_OVERLAY) if kind == "rollback" else finish(chosen, client)
+            back = rollback(chosen, client, chain(), NO_OVERLAY) if kind == "rollback" else finish(client)
             perform(client, back, lambda *_: None, clock, options or Options())
             return
-        known = unfinished(client) if isinstance(client, Coordinated) else None
+        known = unfinished(client)
         plan = plan_json.load(known.plan) if known else plan_store(chosen, client, wanted, chain(), NO_OVERLAY)
         task = upgrade_task(chosen, plan, wanted, NO_OVERLAY)
         perform(client, task, lambda *_: None, clock, options or Options())

@@ -35,7 +35,6 @@ def main() -> int:
     from toolkit.apply.ongoing import kept, unfinished
     from toolkit.apply.runner import Options, perform, plan_store, upgrade_task
     from toolkit.engines import engine
-    from toolkit.engines.online import Coordinated
     from toolkit.errors import ToolkitError
     from toolkit.overlay import NO_OVERLAY
     from toolkit.targets import parse_url
@@ -46,14 +45,14 @@ def main() -> int:
     chosen, wanted = engine(target.engine), find(version)
     try:
         client = chosen.connect(target)
-        open_run = unfinished(client) if isinstance(client, Coordinated) else None
+        open_run = unfinished(client)
         if open_run is None or open_run.kind == "upgrade":
             plan = (
                 plan_json.load(open_run.plan) if open_run else plan_store(chosen, client, wanted, chain(), NO_OVERLAY)
             )
             perform(client, upgrade_task(chosen, plan, wanted, NO_OVERLAY), lambda *_: None, time.monotonic, options)
-        if isinstance(client, Coordinated) and (kept(client) or unfinished(client)):
-            perform(client, ways_back.finish(chosen, client), lambda *_: None, time.monotonic, options)
+        if kept(client) or unfinished(client):
+            perform(client, ways_back.finish(client), lambda *_: None, time.monotonic, options)
         client.close()
     except ToolkitError as error:
         print(f"{error.code}: {error.message}", file=sys.stderr)

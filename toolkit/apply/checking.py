@@ -16,7 +16,7 @@ from toolkit.definition import Definition
 from toolkit.drift import Finding, Report, judge
 from toolkit.engines import Client, Engine
 from toolkit.engines.drifting import Examining, drifting
-from toolkit.engines.online import Coordinated, Holder
+from toolkit.engines.online import Holder
 from toolkit.errors import LockHeld, UsageError
 from toolkit.lineage import LIKELY, Identity, Known
 from toolkit.lineage_reports import lines
@@ -83,7 +83,7 @@ def judged(
         report = replace(report, findings=(unrecorded, *report.findings))
     if best is not None and best.defect:
         report = replace(report, findings=(Finding(DEFECT, (), f"{best.name}: {best.note}"), *report.findings))
-    run = unfinished(client) if isinstance(client, Coordinated) else None
+    run = unfinished(client)
     if run is not None:
         cut = Finding(CUT_OFF, (), f"run {run.id}, {run.kind} to {run.wanted}, was cut off", (), ways_on(run))
         report = replace(report, findings=(cut, *report.findings))
@@ -146,5 +146,5 @@ def wait_for_run(client: Client, seconds: float, pause: Callable[[float], None] 
 
 def busy(client: Client) -> Holder | None:
     """Who is working on the store; a lock that has expired is nobody's."""
-    holder = client.holder() if isinstance(client, Coordinated) else None
+    holder = client.holder()
     return None if holder is None or holder.expired else holder

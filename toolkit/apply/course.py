@@ -33,10 +33,9 @@ from toolkit.apply.states import Done, Failed, State, Working, step_of, to_json
 from toolkit.apply.task import Clock, Options, Report, Result, Task
 from toolkit.catalog import Json, fingerprint
 from toolkit.engines import Client
-from toolkit.engines.online import Coordinated, Entry, Journal, Run, Sensing, Throttling
-from toolkit.engines.rebuilding import Ran, Rebuilding
+from toolkit.engines.online import Entry, Journal, Run, Sensing, Throttling
 from toolkit.errors import EngineError, LockHeld, Stopped, StoreChanged, ToolkitError, Unverified
-from toolkit.plan import Mode, Step
+from toolkit.plan import Step
 
 LISTEN_SECONDS = 1.0
 # A long back-off is waited for in pieces, so that Ctrl-C need not wait for its end.
@@ -45,12 +44,12 @@ PIECE_SECONDS = 0.25
 
 @dataclass(slots=True)
 class Course:
-    """One run under way. Without a journal (`journal` None) it is a plain walk through the steps."""
+    """One run under way, `current` in the journal, under the lock that `heartbeat` keeps."""
 
     client: Client
-    journal: Journal | None
-    current: Run | None
-    heartbeat: Heartbeat | None
+    journal: Journal
+    current: Run
+    heartbeat: Heartbeat
     task: Task
     report: Report
     clock: Clock
@@ -68,7 +67,7 @@ class Course:
             self._show(state)
             if self.options.stopped():
                 raise self._stopped(state)
-            if self.heartbeat is not None and self.heartbeat.lost:
+            if self.heartbeat.lost:
                 raise LockHeld(
                     "TV5102",
                     "this run has lost its lock: somebody else has taken it over",
@@ -85,19 +84,20 @@ class Course:
         return self._end(state)
 
     def _do(self, action: Action) -> Outcome:
+        rebuilding = self.client.rebuilding()
         match action:
             case Look(step):
                 return self._look(self.task.plan.steps[step])
             case RunStep(step, wait):
-                return self._step(self.task.plan.steps[step], wait)
+                return rebuilding.attempt(self.task.plan.steps[step], wait, self.options.tick)
             case CopyChunk(step, after, rows):
-                return self._rebuilding().copy(self.task.plan.steps[step], after, rows)
+                return rebuilding.copy(self.task.plan.steps[step], after, rows)
             case CompareChunk(step, after, rows):
-                return self._rebuilding().compare(self.task.plan.steps[step], after, rows)
+                return rebuilding.compare(self.task.plan.steps[step], after, rows)
             case Replay(step, keys):
-                return self._rebuilding().replay(self.task.plan.steps[step], keys)
+                return rebuilding.replay(self.task.plan.steps[step], keys)
             case Swap(step, wait, most):
-                return self._rebuilding().swap(self.task.plan.steps[step], wait, most)
+                return rebuilding.swap(self.task.plan.steps[step], wait, most)
             case Pause(seconds):
                 return self._pause(seconds * random.uniform(0.5, 1.5))
             case Measure(lag, load):
@@ -120,7 +120,7 @@ class Course:
     def _listen(self) -> Json:
         """What `schema throttle` asked of this run, looked up about once a second."""
         now = self.clock()
-        if isinstance(self.client, Throttling) and self.current is not None and now - self.listened >= LISTEN_SECONDS:
+        if isinstance(self.client, Throttling) and now - self.listened >= LISTEN_SECONDS:
             self.asked, self.listened = self.client.throttle(self.current.id), now
         return self.asked
 
@@ -136,19 +136,8 @@ class Course:
         unmet = tuple(place for e in step.needs for place in e.unlike(view))
         return Seen(step.is_done(view), unmet)
 
-    def _step(self, step: Step, wait: float) -> Outcome:
-        if isinstance(self.client, Coordinated):
-            return self._rebuilding().attempt(step, wait, self.options.tick)
-        assert step.mode is Mode.ONCE
-        self.client.execute(step)
-        return Ran()
-
-    def _rebuilding(self) -> Rebuilding:
-        assert isinstance(self.client, Coordinated)
-        return self.client.rebuilding()
-
     def _write(self, action: Action, state: State) -> None:
-        if self.journal is not None and self.current is not None and not isinstance(action, Pause):
+        if not isinstance(action, Pause):
             note = state.message if isinstance(state, Failed) else ""
             self.journal.append(self.current.id, Entry(type(action).__name__, to_json(state), note))
 
@@ -179,10 +168,9 @@ class Course:
         if isinstance(state, Failed) and state.then is not None:
             kind: type[ToolkitError] = StoreChanged if state.code == "TV5001" else EngineError
             raise kind(state.code, state.message, state.hint)
-        if self.journal is not None and self.current is not None:
-            ended = {"rollback": "rolled back", "finish": "finished"}.get(self.current.kind, "")
-            status = "kept" if self.task.plan.kept else "done" if isinstance(state, Done) else "failed"
-            self.journal.close(self.current.id, status, self.current.of, ended)
+        ended = {"rollback": "rolled back", "finish": "finished"}.get(self.current.kind, "")
+        status = "kept" if self.task.plan.kept else "done" if isinstance(state, Done) else "failed"
+        self.journal.close(self.current.id, status, self.current.of, ended)
         if isinstance(state, Failed):
             raise Unverified(state.code, state.message, state.hint)
         # A run that was cut off right before its end has nothing left to verify.

@@ -14,7 +14,7 @@ from toolkit.apply import plan_json
 from toolkit.catalog import Json
 from toolkit.engines import Client
 from toolkit.engines.measuring import Measuring
-from toolkit.engines.online import Coordinated, Journal, Run
+from toolkit.engines.online import Journal, Run
 from toolkit.errors import ToolkitError
 from toolkit.plan import Estimate, Plan, Step
 
@@ -41,7 +41,7 @@ def estimated(client: Client, plan: Plan) -> Plan:
     try:
         found = client.measure(plan)
         asked = frozenset(step.id for step in plan.steps)
-        earlier = _earlier(client.journal(), asked) if isinstance(client, Coordinated) else {}
+        earlier = _earlier(client.journal(), asked)
     except ToolkitError:
         return plan
     return replace(plan, steps=tuple(_with(step, found.get(step.id), earlier.get(step.id)) for step in plan.steps))

@@ -8,23 +8,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from toolkit.engines import Client
-from toolkit.engines.online import Coordinated, Run
+from toolkit.engines.online import Run
 from toolkit.errors import ToolkitError
 
 
-def unfinished(client: Coordinated) -> Run | None:
+def unfinished(client: Client) -> Run | None:
     """The run that was begun and not ended, if there is one: the rollback rather than what it takes back."""
     return _unfinished(client.journal().runs())
 
 
-def kept(client: Coordinated) -> Run | None:
+def kept(client: Client) -> Run | None:
     """The run whose old data is still in the store, if there is one."""
     return _kept(client.journal().runs())
 
 
 def in_the_way(client: Client) -> Run | None:
     """The run that must be ended before another can begin: `unfinished`, else `kept`."""
-    runs = client.journal().runs() if isinstance(client, Coordinated) else ()
+    runs = client.journal().runs()
     return _unfinished(runs) or _kept(runs)
 
 
@@ -38,7 +38,7 @@ def _kept(runs: Sequence[Run]) -> Run | None:
 
 def begun(client: Client, kind: str, wanted: str | None = None) -> Run | None:
     """The run that the same command goes on with: of this kind, to version `wanted` if that is said, cut off."""
-    known = unfinished(client) if isinstance(client, Coordinated) else None
+    known = unfinished(client)
     return known if known is not None and known.kind == kind and wanted in (None, known.wanted) else None
 
 

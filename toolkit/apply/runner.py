@@ -20,7 +20,7 @@ from toolkit.apply.task import Clock, Options, Report, Result, Task
 from toolkit.catalog import fingerprint
 from toolkit.definition import Definition
 from toolkit.engines import Client, Engine
-from toolkit.engines.online import Checking, Coordinated, Journal, Problem, Rechecking, Run, Sensing
+from toolkit.engines.online import Checking, Journal, Problem, Rechecking, Run, Sensing
 from toolkit.errors import ConnectionFailed, EngineError, StoreChanged, Unsupported
 from toolkit.overlay import Overlay
 from toolkit.plan import Observed, Plan
@@ -89,9 +89,6 @@ def upgrade_task(engine: Engine, plan: Plan, wanted: Definition, overlay: Overla
 
 def perform(client: Client, task: Task, report: Report, clock: Clock, options: Options) -> Result:
     """Take the lock, begin or go on, and run to the end; see `run`."""
-    if not isinstance(client, Coordinated):
-        _unchanged(client, task.plan)
-        return Course(client, None, None, None, task, report, clock, options).run(start(task.plan.steps))
     if not task.plan.steps and unfinished(client) is None:
         return Result(task.plan, (), fingerprint(client.observe().catalog))
     for said in tells(client, options.limits):

@@ -9,7 +9,7 @@ from toolkit.apply.checking import Check, busy, judged, look
 from toolkit.apply.planning import make_plan
 from toolkit.apply.recognising import identified, known_schemas, remarks
 from toolkit.engines import Client, Engine
-from toolkit.engines.online import Coordinated, Holder, Run
+from toolkit.engines.online import Holder, Run
 from toolkit.errors import ToolkitError
 from toolkit.lineage import Identity
 from toolkit.lineage_reports import lines
@@ -38,7 +38,7 @@ def standing(engine: Engine, client: Client, overlay: Overlay, release: str | No
     identity = identified(engine, observed, known)
     latest = [d for d in chain() if engine.supports(d)][-1]
     plan = make_plan(engine, observed, latest, chain(), overlay)
-    runs = client.journal().runs() if isinstance(client, Coordinated) else ()
+    runs = client.journal().runs()
     if release is not None:
         fits: Fitness | None = require(engine, observed, overlay, release)
     else:

@@ -9,22 +9,22 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from toolkit.apply import plan_json
-from toolkit.apply.ongoing import begun, going_on, kept, to_end_first, unfinished
+from toolkit.apply.ongoing import begun, going_on, in_the_way, kept, to_end_first, unfinished
 from toolkit.apply.planning import beside, recognise
 from toolkit.apply.runner import Task
 from toolkit.apply.states import last, step_of
 from toolkit.catalog import ABSENT, Absent, fingerprint
 from toolkit.definition import Definition
 from toolkit.engines import Client, Engine
-from toolkit.engines.online import Coordinated, Run, Undivided
-from toolkit.errors import ToolkitError, Unsupported
+from toolkit.engines.online import Run, Undivided
+from toolkit.errors import ToolkitError
 from toolkit.overlay import Overlay
 from toolkit.plan import NO_LOCK, Expect, Mode, Observed, Plan, Request, Sql, Statement, Step, StepClass
 
 
 def rollback(engine: Engine, client: Client, chain: Sequence[Definition], overlay: Overlay) -> Task:
     """The way back of the run that is open, or whose old data is kept. ToolkitError when there is none."""
-    run = _open(engine, client, "rollback")
+    run = _open(client, "rollback")
     original = plan_json.load(run.plan)
     known = begun(client, "rollback")
     if known and _whole(client):
@@ -70,11 +70,11 @@ def _planned(
     )
 
 
-def finish(engine: Engine, client: Client) -> Task:
+def finish(client: Client) -> Task:
     """Dropping what a run kept, also instead of a rollback that has changed nothing yet. ToolkitError when nothing is
     kept, or another run is open."""
     observed = client.observe()
-    run, instead = _kept(engine, client, observed)
+    run, instead = _kept(client, observed)
     original = plan_json.load(run.plan)
     now = fingerprint(observed.catalog)
     # An attempt of the rollback's swap may have left something behind.
@@ -89,15 +89,8 @@ def finish(engine: Engine, client: Client) -> Task:
     return Task("finish", plan, check, run, instead)
 
 
-def _coordinated(engine: Engine, client: Client) -> Coordinated:
-    if not isinstance(client, Coordinated):
-        raise Unsupported("TV5111", f"runs on {engine.NAME} keep no journal", "Use `schema downgrade` to go back.")
-    return client
-
-
-def _open(engine: Engine, client: Client, kind: str) -> Run:
-    known = _coordinated(engine, client)
-    run = unfinished(known) or kept(known)
+def _open(client: Client, kind: str) -> Run:
+    run = in_the_way(client)
     if run is None:
         raise ToolkitError(
             "TV5109",
@@ -105,17 +98,16 @@ def _open(engine: Engine, client: Client, kind: str) -> Run:
             "`schema runs` lists all runs; `schema downgrade` goes to an earlier version.",
         )
     if run.kind == kind and run.of is not None:
-        return next(r for r in known.journal().runs() if r.id == run.of)
+        return next(r for r in client.journal().runs() if r.id == run.of)
     if run.kind == "finish":
         hint = "Go on with `schema finish`."
         raise ToolkitError("TV5109", "the old data is being dropped: there is no way back from there", hint)
     return run
 
 
-def _kept(engine: Engine, client: Client, observed: Observed) -> tuple[Run, Run | None]:
+def _kept(client: Client, observed: Observed) -> tuple[Run, Run | None]:
     """The run whose old data is kept, and a rollback of it that is open and has changed nothing."""
-    known = _coordinated(engine, client)
-    run, old = unfinished(known), kept(known)
+    run, old = unfinished(client), kept(client)
     given_up = run if run and old and _whole(client) and _untouched(run, old, observed) else None
     if run is not None and run.kind != "finish" and given_up is None:
         raise to_end_first(run)
@@ -126,7 +118,7 @@ def _kept(engine: Engine, client: Client, observed: Observed) -> tuple[Run, Run 
 
 def _abandoned(client: Client, old: Run) -> Run | None:
     """The rollback of `old` that was given up last, where what gave it up died before it began."""
-    latest = client.journal().runs()[-1] if isinstance(client, Coordinated) else old
+    latest = client.journal().runs()[-1]
     return latest if (latest.kind, latest.of, latest.status) == ("rollback", old.id, "abandoned") else None
 
 

@@ -27,8 +27,8 @@ def command(target: str | None, config: Path | None, dry_run: bool, yes: bool, o
 
 def _finish(store: Target, dry_run: bool, yes: bool, quiet: bool) -> dict[str, object]:
     name = store.name or store.shown
-    with connected(store) as (engine, client):
-        task = finish(engine, client)
+    with connected(store) as (_, client):
+        task = finish(client)
         show(name, task.plan, quiet, statements=dry_run)
         result = None
         if not dry_run:

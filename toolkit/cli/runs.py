@@ -9,9 +9,7 @@ import click
 
 from toolkit.cli.options import connected, each, target_argument, targets
 from toolkit.cli.output import emit, output_option, table
-from toolkit.engines import Client, Engine
-from toolkit.engines.online import Coordinated
-from toolkit.errors import Unsupported
+from toolkit.engines import Client
 from toolkit.targets import Target
 
 
@@ -23,16 +21,14 @@ def command(target: str | None, config: Path | None, number: int | None, output:
     """List the runs on TARGET (a URL, or a store of the configuration file), and who holds its lock."""
 
     def act(store: Target) -> dict[str, object]:
-        with connected(store) as (engine, client):
-            return {"target": store.name or store.shown, **_read(engine, client, number)}
+        with connected(store) as (_, client):
+            return {"target": store.name or store.shown, **_read(client, number)}
 
     found = each(targets(target, config), act, "stores")
     emit(output, {"stores": found}, lambda: (line for facts in found for line in _lines(facts)))
 
 
-def _read(engine: Engine, client: Client, number: int | None) -> dict[str, object]:
-    if not isinstance(client, Coordinated):
-        raise Unsupported("TV5111", f"runs on {engine.NAME} keep no journal", "See `schema status`.")
+def _read(client: Client, number: int | None) -> dict[str, object]:
     holder, journal = client.holder(), client.journal()
     runs = [
         {"run": r.id, "kind": r.kind, "to": r.wanted, "status": r.status, "by": r.owner, "began": r.started,

@@ -15,7 +15,7 @@ from toolkit.cli.options import connected, each, target_argument, targets
 from toolkit.cli.output import emit, output_option
 from toolkit.cli.throttle import chunk_time, lock_timeout, max_lag, max_load
 from toolkit.engines import Client, Engine
-from toolkit.engines.online import Coordinated, Run, Throttling
+from toolkit.engines.online import Run, Throttling
 from toolkit.errors import ToolkitError, Unsupported
 from toolkit.targets import Target
 
@@ -49,7 +49,7 @@ def command(
 
 
 def _ask(engine: Engine, client: Client, wishes: Mapping[str, Json], reset: bool) -> dict[str, Json]:
-    if not isinstance(client, Coordinated) or not isinstance(client, Throttling):
+    if not isinstance(client, Throttling):
         raise Unsupported("TV5115", f"a run on {engine.NAME} cannot be throttled", "Stop it with Ctrl-C: it can go on.")
     run = unfinished(client)
     if run is None:

@@ -8,8 +8,7 @@ import click
 
 from toolkit.cli.options import connected, each, target_argument, targets
 from toolkit.cli.output import emit, output_option
-from toolkit.engines.online import Coordinated
-from toolkit.errors import LockHeld, Unsupported
+from toolkit.errors import LockHeld
 from toolkit.targets import Target
 
 
@@ -24,9 +23,7 @@ def command(target: str | None, config: Path | None, owner: str | None, output: 
 
 
 def _unlock(store: Target, owner: str | None) -> dict[str, object]:
-    with connected(store) as (engine, client):
-        if not isinstance(client, Coordinated):
-            raise Unsupported("TV5111", f"{engine.NAME} keeps no lock", "")
+    with connected(store) as (_, client):
         holder = client.holder()
         if holder is not None and not holder.expired and holder.owner != owner:
             hint = f"If you are sure that it is gone: --force {holder.owner!r}."

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from toolkit.attributes import Family
 from toolkit.catalog import Catalog
 from toolkit.definition import Definition
+from toolkit.engines.online import Coordinated
 from toolkit.errors import TargetError, VersionError
 from toolkit.overlay import NO_OVERLAY, Overlay
 from toolkit.plan import Observed, Plan, Step
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from toolkit.targets import Target
 
 
-class Client(Protocol):
+class Client(Coordinated, Protocol):
     """An open connection to one store. Expected failures are raised as EngineError, without secrets."""
 
     def observe(self) -> Observed:

@@ -1,6 +1,6 @@
 """What an engine offers beyond plain steps: a lock and a journal in the store, and pre-flight checks.
 
-All of it is optional: the runner asks a client whether it has it, and does without where it has not. Values and
+Lock and journal every engine has; what else is here is optional: a client is asked whether it has it. Values and
 protocols only; nothing here does anything. The steps that run beside live writes are in `toolkit.engines.rebuilding`.
 """
 
@@ -102,9 +102,8 @@ class Journal(Protocol):
         ...
 
 
-@runtime_checkable
 class Coordinated(Protocol):
-    """A client whose store can hold the lock and the journal."""
+    """The part of a client that keeps the lock and the journal in the store."""
 
     def take_lock(self, owner: str, seconds: float) -> Lease:
         """Take the lock for `seconds`, to be renewed by `beat`. LockHeld when somebody has it."""

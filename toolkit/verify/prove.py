@@ -22,7 +22,6 @@ from toolkit.apply.runner import Options, Result, Task, perform, plan_store, upg
 from toolkit.catalog import Catalog, differences
 from toolkit.definition import Definition
 from toolkit.engines import Client, Engine
-from toolkit.engines.online import Coordinated
 from toolkit.engines.rebuilding import Swapped
 from toolkit.errors import ToolkitError, Unsupported, UsageError
 from toolkit.plan import Observed, Plan, Step, StepClass, foreign_objects
@@ -106,7 +105,7 @@ def _made(
     notes.checks.append(Check.START)
     if not place.made:
         _run(engine, client, path.definition, chain, path, "upgrade", offline=True)
-        _finish(engine, client)
+        _finish(client)
         place.deviate()
         if path.deviation and not _unlike(engine, client, path.definition, path):
             notes.found(Check.START, "TV8201", "the store is as its version says, not as the path finds it")
@@ -139,7 +138,7 @@ def _upgrade(engine: Engine, client: Client, path: UpgradePath, chain: Sequence[
 def _way_back(engine: Engine, client: Client, path: UpgradePath, chain: Sequence[Definition], notes: _Notes) -> None:
     """By rollback where the run kept the old data, else by downgrade; then up again, and the old data dropped."""
     notes.checks.append(Check.BACK)
-    if isinstance(client, Coordinated) and kept(client) is not None:
+    if kept(client) is not None:
         perform(client, ways_back.rollback(engine, client, chain, path.overlay), _quiet, time.monotonic, _options())
         notes.back = "rollback"
     else:
@@ -149,10 +148,10 @@ def _way_back(engine: Engine, client: Client, path: UpgradePath, chain: Sequence
         except (Unsupported, UsageError) as error:
             notes.back = f"none: {error.message}"
             return
-    _finish(engine, client)
+    _finish(client)
     notes.found(Check.BACK, "TV8206", *_unlike(engine, client, path.definition, path, strict=False))
     _run(engine, client, path.goal, chain, path, "upgrade")
-    _finish(engine, client)
+    _finish(client)
     notes.found(Check.SCHEMA, "TV8202", *_unlike(engine, client, path.goal, path))
 
 
@@ -193,9 +192,9 @@ def _run(
     return perform(client, task, _quiet, time.monotonic, replace(_options(), watch=watch))
 
 
-def _finish(engine: Engine, client: Client) -> None:
-    if isinstance(client, Coordinated) and kept(client) is not None:
-        task: Task = ways_back.finish(engine, client)
+def _finish(client: Client) -> None:
+    if kept(client) is not None:
+        task: Task = ways_back.finish(client)
         perform(client, task, _quiet, time.monotonic, _options())
 
 
