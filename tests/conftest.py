@@ -1,12 +1,16 @@
 """Pytest's entry to the project's own plugins (all in tests/engines), and how hypothesis runs here."""
 
 import gc
+import os
 import re
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 pytest_plugins = ["tests.engines.plugin"]
+
+# What nothing expected is to be seen whole, also of commands in processes of their own.
+os.environ["TEMPORAL_VISIBILITY_TRACEBACK"] = "1"
 
 # See pytest_runtestloop.
 gc.disable()

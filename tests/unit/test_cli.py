@@ -6,7 +6,9 @@ import errno
 import io
 import json
 import os
+import re
 import signal
+import sqlite3
 import subprocess
 import sys
 from contextlib import nullcontext, redirect_stderr
@@ -22,7 +24,7 @@ from tests.support.command import process as temporal_visibility
 from toolkit.apply.actions import Pause
 from toolkit.cli import COMMANDS, SCHEMA_COMMANDS, files, root, upgrade
 from toolkit.cli.generate import write
-from toolkit.cli.output import run_command
+from toolkit.cli.output import TRACEBACK, run_command
 from toolkit.cli.running import LIVE_SECONDS, RunProgress, confirm, safe_stop
 from toolkit.engines import ENGINES
 from toolkit.errors import TargetError, UsageError
@@ -360,6 +362,33 @@ def test_ctrl_c_is_told_as_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     said = json.loads(ran.out)
     assert (ran.code, said["error"]["code"], said["error"]["target"]) == (130, "TV5108", "b")
     assert [(run["target"], run["done"]) for run in said["runs"]] == [("a", True)]
+
+
+def spoiled(file: Path, plan: str) -> str:
+    """The URL of a new store whose journal has an open run with that plan."""
+    url = f"sqlite:///{file}"
+    assert here("schema", "upgrade", url, "--to", "1.9", "--yes").code == 0
+    with sqlite3.connect(file) as connection:
+        connection.execute("UPDATE temporal_visibility_run SET status = 'running', plan = ?", (plan,))
+    return url
+
+
+def test_the_plan_of_another_version_of_the_tool_is_left_to_that(tmp_path: Path) -> None:
+    url = spoiled(tmp_path / "v.db", '{"format": "temporal-visibility-plan/2"}')
+    for command in (("upgrade", url, "--to", "1.9", "--yes"), ("rollback", url, "--yes")):
+        failed(temporal_visibility("schema", *command), "TV5119", 1)
+    assert temporal_visibility("schema", "plan", url).code == 0
+
+
+def test_a_defect_is_told_in_a_line(tmp_path: Path) -> None:
+    """Without its words, which may have a secret in them; whoever reports it can have them."""
+    url = spoiled(tmp_path / "v.db", "[1, 2")
+    ran = temporal_visibility("schema", "status", url, "--output", "json", env={TRACEBACK: ""})
+    told = ran.json("error")["error"]
+    assert (ran.code, ran.err, told["code"]) == (1, "", "TV0004")
+    assert re.fullmatch(r"a defect of this tool: JSONDecodeError in engines/sqlite/\w+\.py, line \d+", told["message"])
+    with pytest.raises(json.JSONDecodeError):  # conftest.py has set the variable
+        here("schema", "status", url)
 
 
 def test_a_job_in_the_background_does_not_hear_ctrl_c() -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import pairwise
 
-from toolkit.apply import plan_json
+from toolkit.apply.ongoing import plan_of
 from toolkit.catalog import Json
 from toolkit.engines import Client
 from toolkit.engines.measuring import Measuring
@@ -64,17 +64,26 @@ def _earlier(journal: Journal, asked: frozenset[str]) -> dict[str, Took]:
     for run in reversed(journal.runs()):
         if run.status not in _ENDED:
             continue
-        counted = {
-            number: (step.id, step.estimate.rows)
-            for number, step in enumerate(plan_json.load(run.plan).steps)
-            if step.id in asked and step.estimate is not None and step.estimate.rows
-        }
-        if counted:
+        if counted := _counted(run, asked):
             found |= took(run, counted, journal.lines(run.id))
             asked -= found.keys()
         if not asked:
             break
     return found
+
+
+def _counted(run: Run, asked: frozenset[str]) -> dict[int, tuple[str, int]]:
+    """A step's place in the plan of `run` → its id and the rows there were; none where another version of this tool
+    has written the plan."""
+    try:
+        steps = plan_of(run).steps
+    except ToolkitError:
+        return {}
+    return {
+        number: (step.id, step.estimate.rows)
+        for number, step in enumerate(steps)
+        if step.id in asked and step.estimate is not None and step.estimate.rows
+    }
 
 
 def took(run: Run, counted: Mapping[int, tuple[str, int]], lines: Sequence[Mapping[str, Json]]) -> dict[str, Took]:

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from toolkit.apply import plan_json
 from toolkit.engines import Client
 from toolkit.engines.online import Run
-from toolkit.errors import ToolkitError
+from toolkit.errors import ToolkitError, UsageError
+from toolkit.plan import Plan
 
 
 def unfinished(client: Client) -> Run | None:
@@ -40,6 +42,15 @@ def begun(client: Client, kind: str, wanted: str | None = None) -> Run | None:
     """The run that the same command goes on with: of this kind, to version `wanted` if that is said, cut off."""
     known = unfinished(client)
     return known if known is not None and known.kind == kind and wanted in (None, known.wanted) else None
+
+
+def plan_of(run: Run) -> Plan:
+    """The plan that `run` follows. ToolkitError when another version of this tool has written it, in its own way."""
+    try:
+        return plan_json.load(run.plan)
+    except UsageError:
+        what = f"this version of the tool cannot read the plan of run {run.id}, {run.kind} to {run.wanted}"
+        raise ToolkitError("TV5119", what, f"Go on with the version that began it, as {run.owner}.") from None
 
 
 def going_on(run: Run) -> str:

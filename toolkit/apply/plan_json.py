@@ -17,6 +17,7 @@ from toolkit.errors import UsageError
 from toolkit.plan import Estimate, Expect, Lock, Mode, Plan, Request, Sql, Statement, Step, StepClass
 
 FORMAT = "temporal-visibility-plan/1"
+_WRITE = "Write one with `schema plan --out FILE`."
 
 
 def dump(plan: Plan) -> dict[str, Json]:
@@ -41,10 +42,18 @@ def dump(plan: Plan) -> dict[str, Json]:
 def load(value: Json) -> Plan:
     """The plan that `dump` wrote. UsageError when it is none, or was changed."""
     if not isinstance(value, dict) or value.get("format") != FORMAT:
-        raise UsageError("TV2011", "this is no plan of this tool", "Write one with `schema plan --out FILE`.")
+        raise UsageError("TV2011", "this is no plan of this tool", _WRITE)
     body: dict[str, Any] = {key: member for key, member in value.items() if key != "checksum"}
     if value.get("checksum") != _checksum(body):
         raise UsageError("TV2012", "the plan was changed after it was written", "Make a new one with `schema plan`.")
+    try:
+        return _load(body)
+    except (KeyError, IndexError, TypeError, ValueError):
+        # Whole, but with words that this version of the tool does not know.
+        raise UsageError("TV2011", "this is a plan of another version of this tool", _WRITE) from None
+
+
+def _load(body: dict[str, Any]) -> Plan:
     return Plan(
         engine=body["engine"],
         found=tuple(body["found"]),

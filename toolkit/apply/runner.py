@@ -13,7 +13,7 @@ from toolkit.apply.estimating import estimated
 from toolkit.apply.limits import Limits
 from toolkit.apply.lock import Heartbeat
 from toolkit.apply.machine import start
-from toolkit.apply.ongoing import to_end_first, unfinished
+from toolkit.apply.ongoing import plan_of, to_end_first, unfinished
 from toolkit.apply.planning import beside, make_plan, meant, unlike
 from toolkit.apply.states import Done, Working, last, to_json
 from toolkit.apply.task import Clock, Options, Report, Result, Task
@@ -127,7 +127,7 @@ def _begin(client: Client, journal: Journal, task: Task) -> tuple[Run, Plan, Wor
     """The run to go on with, its plan as the journal has it, and where; a new one when none is open."""
     known = _standing(journal.runs(), task)
     if known is not None:
-        plan = plan_json.load(known.plan)
+        plan = plan_of(known)
         if isinstance(client, Rechecking):
             refuse(client.recheck(plan))
         # Every step is looked at before it is done, so that a run whose journal was dropped may go on from its first.
@@ -140,7 +140,7 @@ def _begin(client: Client, journal: Journal, task: Task) -> tuple[Run, Plan, Wor
     if task.instead is not None:
         journal.close(task.instead.id, "abandoned")
     run = journal.begin(task.kind, task.plan.wanted, dict(plan_json.dump(task.plan)), to_json(first), of)
-    return run, plan_json.load(run.plan), first
+    return run, plan_of(run), first
 
 
 def refuse(problems: Sequence[Problem]) -> None:

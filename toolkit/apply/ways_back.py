@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from toolkit.apply import plan_json
-from toolkit.apply.ongoing import begun, going_on, in_the_way, kept, to_end_first, unfinished
+from toolkit.apply.ongoing import begun, going_on, in_the_way, kept, plan_of, to_end_first, unfinished
 from toolkit.apply.planning import beside, recognise
 from toolkit.apply.runner import Task
 from toolkit.apply.states import last, step_of
@@ -25,13 +24,13 @@ from toolkit.plan import NO_LOCK, Expect, Mode, Observed, Plan, Request, Sql, St
 def rollback(engine: Engine, client: Client, chain: Sequence[Definition], overlay: Overlay) -> Task:
     """The way back of the run that is open, or whose old data is kept. ToolkitError when there is none."""
     run = _open(client, "rollback")
-    original = plan_json.load(run.plan)
+    original = plan_of(run)
     known = begun(client, "rollback")
     if known and _whole(client):
         observed = client.observe()
         if _untouched(known, run, observed) and not _swapped(original, observed):
             raise _not_kept(run)
-    plan = plan_json.load(known.plan) if known else _planned(engine, client, run, original, chain, overlay)
+    plan = plan_of(known) if known else _planned(engine, client, run, original, chain, overlay)
 
     def check(after: Observed) -> tuple[str, ...]:
         if fingerprint(after.catalog) == original.base:
@@ -75,11 +74,11 @@ def finish(client: Client) -> Task:
     kept, or another run is open."""
     observed = client.observe()
     run, instead = _kept(client, observed)
-    original = plan_json.load(run.plan)
+    original = plan_of(run)
     now = fingerprint(observed.catalog)
     # An attempt of the rollback's swap may have left something behind.
     left = instead or _abandoned(client, run)
-    swaps = [step for step in plan_json.load(left.plan).steps if step.mode is Mode.SWAP] if left else []
+    swaps = [step for step in plan_of(left).steps if step.mode is Mode.SWAP] if left else []
     steps = (*(_reversed(step) for step in swaps if step.reverse), *original.finish)
     plan = replace(original, base=now, goal=now, steps=steps, rollback=(), abandon=(), finish=())
 
@@ -132,8 +131,8 @@ def _untouched(run: Run, old: Run, observed: Observed) -> bool:
     at = step_of(last(run.state)) if run.kind == "rollback" and run.of == old.id else None
     if at is None:
         return False
-    plan = plan_json.load(run.plan)
-    dropped = [s.path for step in plan_json.load(old.plan).finish for s in step.statements if isinstance(s, Request)]
+    plan = plan_of(run)
+    dropped = [s.path for step in plan_of(old).finish for s in step.statements if isinstance(s, Request)]
     harmless = all(_about(step, dropped) for step in plan.steps[: at + 1])
     return harmless and not _swapped(plan, observed)
 

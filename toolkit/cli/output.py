@@ -10,6 +10,7 @@ import io
 import json
 import os
 import sys
+import traceback
 from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from typing import TextIO, TypeVar
@@ -18,6 +19,9 @@ import click
 
 from toolkit.errors import DefinitionError, Differences, FilterError, Stopped, ToolkitError, UsageError
 
+# For developers, and for who reports a defect.
+TRACEBACK = "TEMPORAL_VISIBILITY_TRACEBACK"
+_OURS = f"toolkit{os.sep}"
 _F = TypeVar("_F", bound=Callable[..., object])
 
 
@@ -149,7 +153,20 @@ def _run(command: click.Command, arguments: list[str], wants_json: bool) -> int:
         return stop.exit_code
     except (click.Abort, KeyboardInterrupt):
         return tell_stopped(arguments)
+    except Exception as error:
+        if os.environ.get(TRACEBACK):
+            raise
+        _show(_defect(error), wants_json)
+        return 1
     return code if isinstance(code, int) else 0
+
+
+def _defect(error: Exception) -> ToolkitError:
+    """The error that stands for one that nothing expected. Its words are left out: a secret might be among them."""
+    place = next((f for f in reversed(traceback.extract_tb(error.__traceback__)) if _OURS in f.filename), None)
+    where = f" in {place.filename.rpartition(_OURS)[2]}, line {place.lineno}" if place else ""
+    hint = f"Please report it, with what the same command prints when {TRACEBACK}=1 is in its environment."
+    return ToolkitError("TV0004", f"a defect of this tool: {type(error).__name__}{where}", hint)
 
 
 def tell_stopped(arguments: Sequence[str]) -> int:

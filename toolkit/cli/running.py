@@ -17,11 +17,10 @@ from typing import TextIO
 
 import click
 
-from toolkit.apply import plan_json as plans
 from toolkit.apply.actions import Action, CompareChunk, CopyChunk, Outcome, Pause, Replay
 from toolkit.apply.checking import busy
 from toolkit.apply.limits import Limits
-from toolkit.apply.ongoing import begun, in_the_way, to_end_first
+from toolkit.apply.ongoing import begun, in_the_way, plan_of, to_end_first
 from toolkit.apply.runner import Options, Result, Task, perform, refuse
 from toolkit.describe import plan_json
 from toolkit.engines import Client
@@ -177,7 +176,7 @@ def begun_plan(client: Client, kind: str, wanted: str | None = None) -> Plan | N
     if known is None:
         return None
     click.echo(f"Going on with run {known.id}, begun {known.started[:19]} by {known.owner}.", err=True)
-    return plans.load(known.plan)
+    return plan_of(known)
 
 
 def show(name: str, plan: Plan, quiet: bool, statements: bool, problems: Sequence[Problem] | None = None) -> None:
