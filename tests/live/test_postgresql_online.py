@@ -387,7 +387,8 @@ def test_a_function_that_was_altered_is_written_anew(postgresql: Handle) -> None
 
 
 def test_a_view_on_the_table_is_not_lost(postgresql: Handle) -> None:
-    """A swap would leave the view on the old table: it is refused, and the plain way keeps it."""
+    """A swap would leave the view on the old table: it is refused, and the plain way keeps it, unless it is in the way
+    of a column that had drifted."""
     url = postgresql.url
     prepared(url, 200)
     with psycopg.connect(url, autocommit=True) as connection:
@@ -396,6 +397,14 @@ def test_a_view_on_the_table_is_not_lost(postgresql: Handle) -> None:
     for words in ((), ("--yes",)):
         ran = temporal_visibility("schema", "upgrade", url, *words)
         assert (ran.code, "TV5206" in ran.err) == (1, True), ran.err
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("ALTER TABLE executions_visibility ALTER history_length TYPE INT, "
+                           "ADD own_column INT GENERATED ALWAYS AS (history_length) STORED")  # fmt: skip
+        connection.execute("CREATE VIEW lengths AS SELECT history_length FROM executions_visibility")
+        ran = temporal_visibility("schema", "upgrade", url, "--yes", "--offline")
+        said = " ".join(ran.err.partition("another type: ")[2].split())
+        assert (ran.code, "TV5218" in ran.err, "own_column, view lengths " in said) == (1, True, True), ran.err
+        connection.execute("DROP VIEW lengths; ALTER TABLE executions_visibility DROP own_column")
     assert temporal_visibility("schema", "upgrade", url, "--yes", "--offline").code == 0
     with psycopg.connect(url) as connection:
         connection.execute("SELECT count(*) FROM open_runs")

@@ -1,5 +1,5 @@
-"""What of the operator's own would go with what a plan or a script drops, or keep it from going, and whether this role
-may drop it. It changes nothing."""
+"""What of the operator's own would go with what a plan or a script drops, or keep it from going or from getting another
+type, and whether this role may drop it. It changes nothing."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ from toolkit.plan import Mode, Plan, Sql, Step
 
 Ask = Callable[[str, Sequence[object]], Sequence[Mapping[str, Any]]]
 
+# What a column takes along when it gets another type, and what a shadow has of its own; nothing else lets it have one.
+_FOLLOWING = ("index ", "statistics object ", "sequence ", "table constraint ")
+_COMPUTED = ("default value ", "table column ")
 # The steps that drop function and extension, be it on a way down or on a way back.
 _GOING = {id.replace(".drop", end) for id in planner.LEFTOVERS for end in (".drop", ".undo")}
 # What goes with a column, or keeps it from going. Indexes: only those of the operator's own (`own`); attrdef (before 15
@@ -90,6 +93,19 @@ def problems(ask: Ask, plan: Plan, table: str) -> Iterator[Problem]:
     if used := [row["name"] for row in found if steps.isdisjoint(_drops(row["own"]))]:
         text = f"these use columns that {table} is to lose: {', '.join(used)}"
         yield Problem("TV5218", text, "Drop them before: they would go, too, or stop the run half-way.")
+
+
+def retyping(ask: Ask, plan: Plan, table: str) -> Iterator[Problem]:
+    """What keeps columns from getting another type, as a view does, and columns that are made from them."""
+    names = [name for step in plan.steps for name in planner.retyped(step)]
+    query = _USING.format(columns="%s", table="%s", own="= ANY(%s)")
+    found = ask(query, (names, table, [], [*names, *_dropped(plan, table)])) if names else ()
+    used = [row["name"] for row in found if not row["name"].startswith(_FOLLOWING)]
+    if plan.kept:
+        used = [name for name in used if name.startswith(_COMPUTED)]
+    if used:
+        text = f"these use columns of {table} that are to get another type: {', '.join(used)}"
+        yield Problem("TV5218", text, "Drop them before and create them again afterwards.")
 
 
 def guard(steps: Sequence[Step], table: str) -> tuple[Sql, ...]:

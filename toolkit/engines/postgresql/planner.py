@@ -235,6 +235,12 @@ def index_built(step: Step) -> tuple[str, ...]:
     return (name,) if kind == "index" and not name.endswith(".drop") else ()
 
 
+def retyped(step: Step) -> tuple[str, ...]:
+    """The columns to which a step gives another type."""
+    texts = (statement.text for statement in step.statements if isinstance(statement, Sql))
+    return tuple(name for text in texts for name in render.retyped(text))
+
+
 def _drop_index(table: str, name: str) -> Step:
     return Step(
         f"index.{name}.drop",

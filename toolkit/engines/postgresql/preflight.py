@@ -105,7 +105,8 @@ def check(ask: Ask, plan: Plan, table: str) -> tuple[Problem, ...]:
         return ()
     server = ask(_SERVER, ())[0]
     found = [*_server(server), *_rights(ask, server, plan, table), *_shape(ask, plan, table)]
-    found += [*_names(ask, plan, table), *dropping.problems(ask, plan, table), *_waiting(ask)]
+    found += [*_names(ask, plan, table), *dropping.problems(ask, plan, table), *dropping.retyping(ask, plan, table)]
+    found += _waiting(ask)
     if any(step.mode is Mode.SWAP for step in plan.steps):
         found += _room(ask)
     found += _carried(ask, table) if plan.kept else going_back.problems(ask, plan, table)
