@@ -343,16 +343,43 @@ def test_old_data_that_is_not_there_as_it_was_kept_is_no_way_back(postgresql: Ha
     if begun:
         with pytest.raises(Stopped):
             go(url, kind="rollback", options=Options(stopped=lambda: True))
-    with psycopg.connect(url) as connection:
-        connection.execute("CREATE TABLE restored (LIKE temporal_visibility_old INCLUDING ALL)")
-        connection.execute("DROP TABLE temporal_visibility_old")
-        connection.execute("ALTER TABLE restored RENAME TO temporal_visibility_old")
-        connection.execute("ALTER TABLE temporal_visibility_run ALTER id RESTART WITH 1")
+    restored(url)
     ran = temporal_visibility("schema", "rollback", url, "--yes")
     assert (ran.code, "TV5109" in ran.err, "schema finish" in ran.err) == (1, True, True), ran.err
     ran = temporal_visibility("schema", "finish", url, "--yes")
     assert ran.code == 0, ran.err
     at_version(url, LAST)
+    assert leftovers(url) == []
+
+
+def restored(url: str) -> None:
+    with psycopg.connect(url) as connection:
+        connection.execute("CREATE TABLE restored (LIKE temporal_visibility_old INCLUDING ALL)")
+        connection.execute("DROP TABLE temporal_visibility_old")
+        connection.execute("ALTER TABLE restored RENAME TO temporal_visibility_old")
+        connection.execute("ALTER TABLE temporal_visibility_run ALTER id RESTART WITH 1")
+
+
+def test_a_swap_that_no_journal_tells_of_is_seen_in_a_store_restored_from_a_dump(postgresql: Handle) -> None:
+    """Otherwise nothing leads on: the run finds another live table than it knew, and to take it back would drop what
+    that one uses."""
+    url = postgresql.url
+
+    def watch(action: Action, outcome: Outcome | None) -> None:
+        if isinstance(action, Swap) and outcome is not None:
+            raise KeyboardInterrupt
+
+    prepared(url, 20, "1.1")
+    with pytest.raises(KeyboardInterrupt):
+        go(url, "1.2", options=Options(watch=watch))
+    restored(url)
+    ran = temporal_visibility("schema", "rollback", url, "--yes")
+    assert (ran.code, "TV5109" in ran.err) == (1, True), ran.err
+    for words in (("upgrade", url, "--to", "1.2"), ("finish", url)):
+        ran = temporal_visibility("schema", *words, "--yes")
+        assert ran.code == 0, ran.err
+    assert "the store equals 1.2; it records 1.2" in ran.out
+    at_version(url, "1.2")
     assert leftovers(url) == []
 
 

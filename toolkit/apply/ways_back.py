@@ -81,7 +81,17 @@ def finish(engine: Engine, client: Client) -> Task:
     left = instead or _abandoned(client, run)
     swaps = [step for step in plan_json.load(left.plan).steps if step.mode is Mode.SWAP] if left else []
     steps = (*(_reversed(step) for step in swaps if step.reverse), *original.finish)
-    plan = replace(original, base=now, goal=now, steps=steps, rollback=(), abandon=(), finish=())
+    plan = replace(
+        original,
+        found=(original.wanted,),
+        recorded=observed.recorded,
+        base=now,
+        goal=now,
+        steps=steps,
+        rollback=(),
+        abandon=(),
+        finish=(),
+    )
 
     def check(after: Observed) -> tuple[str, ...]:
         return () if fingerprint(after.catalog) == now else ("the schema has changed meanwhile",)

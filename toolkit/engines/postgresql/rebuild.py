@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from toolkit.catalog import Catalog, Json
+from toolkit.catalog import ABSENT, Catalog, Json
 from toolkit.definition import Definition
 from toolkit.engines.online import Route
 from toolkit.engines.physical import Index, Table
@@ -32,7 +32,6 @@ from toolkit.plan import NO_LOCK, Expect, Lock, Mode, Observed, Sql, Step, StepC
 SHORT = Lock("ACCESS EXCLUSIVE", "reads and writes, for milliseconds", brief=True)
 WRITERS = Lock("SHARE ROW EXCLUSIVE", "writes, for milliseconds", brief=True)
 READ = Lock("ACCESS SHARE", "nobody")
-_KEPT = ("traits", "kept")
 _UNIQUE = "unique"
 
 
@@ -178,7 +177,7 @@ def _steps(work: _Work) -> tuple[Step, ...]:
             f"rebuild.{name}.shadow", f"Create a shadow of {name} with the wanted columns",
             "stored generated columns would rewrite the live table under an exclusive lock",
             StepClass.METADATA, READ, _shadow(work), (Sql(f"DROP TABLE IF EXISTS {SHADOW}"),), (),
-            work.columns, needs=(*work.same, Expect(_KEPT, None)),
+            work.columns, needs=(*work.same, Expect(traits.KEPT, None)),
         ),
         Step(
             f"rebuild.{name}.capture", f"Record the keys of changed rows of {name}",
@@ -256,9 +255,14 @@ def _swap(work: _Work) -> Step:
         StepClass.REBUILD, SHORT,
         (*shadow.NARROW, *locking.locks(name, SHADOW), shadow.replay(work.forward), recording.left(),
          *shadow.swap(name, OLD, SHADOW, going, coming)),
-        (), (Expect(_KEPT, work.oid),),
+        (), _aside(OLD, SHADOW),
         mode=Mode.SWAP, needs=work.same,
     )  # fmt: skip
+
+
+def _aside(there: str, gone: str) -> tuple[Expect, ...]:
+    """How to see that a swap is done, also in a store that was restored from a dump of that moment: by names."""
+    return Expect(("traits", "own", there), True), Expect(("traits", "own", gone), ABSENT)
 
 
 def _swap_back(work: _Work, dropped: Sequence[str]) -> Step:
@@ -272,8 +276,8 @@ def _swap_back(work: _Work, dropped: Sequence[str]) -> Step:
         (*shadow.NARROW, *locking.locks(name, OLD), shadow.replay(work.back), recording.left(),
          *shadow.swap(name, SHADOW, OLD, {new: old for old, new in coming.items()},
                       {new: old for old, new in going.items()})),
-        (), (Expect(("traits", "table", "oid"), work.oid),), (*work.made, *dropped),
-        mode=Mode.SWAP, needs=(Expect(_KEPT, work.oid), Expect(("traits", "table", "obstacles"), [])),
+        (), _aside(SHADOW, OLD), (*work.made, *dropped),
+        mode=Mode.SWAP, needs=(Expect(traits.KEPT, work.oid), Expect(("traits", "table", "obstacles"), [])),
     )  # fmt: skip
 
 
