@@ -21,6 +21,7 @@ from toolkit.engines.postgresql.going_back import LiveTable
 from toolkit.engines.postgresql.names import WEAK_LOCK_SECONDS
 from toolkit.engines.rebuilding import Busy, Compared, Copied, Key, Ran, Replayed, Swapped, Tick
 from toolkit.engines.shared_work import DRAIN_ROUNDS, NEAR, REPLAY_SCALE, REPLAYERS, SharedWork
+from toolkit.errors import EngineError
 from toolkit.plan import Mode, Sql, Step
 
 JOBS = 2
@@ -29,6 +30,12 @@ LAST_ROUNDS = 3
 _ALTERED = Busy("the table was altered by somebody else", at_once=True)
 # Who waits long enough for a lock is the one whom the server ends in a deadlock. Either way nothing was done.
 _NOT_GRANTED = (errors.LockNotAvailable, errors.DeadlockDetected)
+# What a table says to a row that another one took: a value, a constraint, or a type that is not turned back by itself.
+_UNFIT = (psycopg.DataError, psycopg.IntegrityError, errors.DatatypeMismatch)
+_MEND = (
+    "Mend the row and give the same command again. Otherwise: before its swap an upgrade is taken back by `schema "
+    "rollback`, and instead of a rollback `schema finish` keeps the table as it is."
+)
 
 
 class PostgresRebuilder:
@@ -83,7 +90,7 @@ class PostgresRebuilder:
             seconds = time.monotonic() - began
             strain = self._connection.execute(STRAIN).fetchall()[0]
         except psycopg.Error as error:
-            raise self._failed(error) from None
+            raise self._said(error) from None
         return Copied(upto, copied, seconds, float(strain["lag"]), float(strain["load"]))
 
     def compare(self, step: Step, after: Key | None, rows: int) -> Compared:
@@ -95,7 +102,7 @@ class PostgresRebuilder:
                 upto = self._bound(step, after, rows)
                 found = self._run(step, "compare", _places(after, upto)).fetchall()
         except psycopg.Error as error:
-            raise self._failed(error) from None
+            raise self._said(error) from None
         different = tuple(tuple(str(v) for v in row.values()) for row in found)
         return Compared(upto, rows, time.monotonic() - began, different)
 
@@ -111,7 +118,7 @@ class PostgresRebuilder:
                     taken = self._replay(step, keys)
             left = self._left(step)
         except psycopg.Error as error:
-            raise self._failed(error) from None
+            raise self._said(error) from None
         if left <= NEAR:
             self.close()
         return Replayed(taken, left, (time.monotonic() - began) / REPLAY_SCALE, left <= NEAR)
@@ -146,8 +153,14 @@ class PostgresRebuilder:
         except _NOT_GRANTED:
             return Busy(self._blockers())
         except psycopg.Error as error:
-            raise self._failed(error) from None
+            raise self._said(error) from None
         return Swapped(time.monotonic() - began)
+
+    def _said(self, error: psycopg.Error) -> EngineError:
+        said = self._failed(error)
+        if not isinstance(error, _UNFIT):
+            return said
+        return EngineError("TV5220", f"a row does not fit into the other table: {said.message}", _MEND)
 
     def _drain(self, step: Step, most: int) -> None:
         """Before any lock, and to be kept when the lock is not granted: as few keys as writers' pace allows."""
