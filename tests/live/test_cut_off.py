@@ -20,7 +20,7 @@ from toolkit.apply.runner import Options, perform
 from toolkit.apply.ways_back import rollback
 from toolkit.catalog import differences
 from toolkit.cli.running import RunProgress
-from toolkit.engines.postgresql.books import PostgresJournal
+from toolkit.engines.postgresql.journal import PostgresJournal
 from toolkit.engines.sqlite.books import SqliteJournal
 from toolkit.errors import StoreChanged
 from toolkit.overlay import NO_OVERLAY

@@ -15,8 +15,8 @@ from typing import Any
 import psycopg
 from psycopg import errors
 
-from toolkit.engines.postgresql.books import Failed, PostgresLease
-from toolkit.engines.postgresql.connection import Connection
+from toolkit.engines.postgresql.books import PostgresLease, fence
+from toolkit.engines.postgresql.connection import Connection, Failed
 from toolkit.engines.postgresql.going_back import LiveTable
 from toolkit.engines.postgresql.names import WEAK_LOCK_SECONDS
 from toolkit.engines.rebuilding import Busy, Compared, Copied, Key, Ran, Replayed, Swapped, Tick
@@ -199,7 +199,7 @@ class PostgresRebuilder:
 
         def work(session: Connection, part: int) -> int:
             with session.transaction():
-                PostgresLease(session, self._open_session, self._failed, self._lease.fencing, 0).check()
+                fence(session, self._lease.fencing)
                 for statement in _part(step, "set"):
                     session.execute(statement.text)
                 values = {"keys": keys, "parts": REPLAYERS, "part": part}
@@ -234,7 +234,7 @@ class PostgresRebuilder:
             session = free.pop()
             try:
                 with session.transaction():
-                    PostgresLease(session, self._open_session, self._failed, self._lease.fencing, 0).check()
+                    fence(session, self._lease.fencing)
                     for one in (*settings, statement):
                         session.execute(one.text)
             finally:
