@@ -3,16 +3,14 @@ type, and whether this role may drop it. It changes nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from toolkit.engines.online import Problem, listed
 from toolkit.engines.postgresql import planner
 from toolkit.engines.postgresql.names import SHADOW
 from toolkit.engines.postgresql.render import block, literal
+from toolkit.engines.postgresql.traits import Ask
 from toolkit.plan import Mode, Plan, Sql, Step
-
-Ask = Callable[[str, Sequence[object]], Sequence[Mapping[str, Any]]]
 
 # What a column takes along when it gets another type, and what a shadow has of its own; nothing else lets it have one.
 _FOLLOWING = ("index ", "statistics object ", "sequence ", "table constraint ")

@@ -5,17 +5,15 @@ What the two tables' traits tell is `returning`'s part; here are the questions t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from toolkit.catalog import Json
 from toolkit.engines.online import Problem
 from toolkit.engines.postgresql import inspect, recording, returning, traits
 from toolkit.engines.postgresql.names import CAPTURE, OLD
+from toolkit.engines.postgresql.traits import Ask
 from toolkit.plan import Mode, Plan, Step
-
-Ask = Callable[[str, Sequence[object]], Sequence[Mapping[str, Any]]]
 
 # Not those that went with a column.
 _CHECKS = """

@@ -5,17 +5,16 @@ Each check is a query and a Problem with its code; what the server cannot tell i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from toolkit.engines.online import Problem, listed
 from toolkit.engines.postgresql import drift, dropping, going_back, planner, traits
 from toolkit.engines.postgresql.layout import PRIMARY_KEY
 from toolkit.engines.postgresql.names import OLD
+from toolkit.engines.postgresql.traits import Ask
 from toolkit.engines.shared_work import REPLAYERS
 from toolkit.plan import Mode, Plan, Sql, Step
-
-Ask = Callable[[str, Sequence[object]], Sequence[Mapping[str, Any]]]
 
 OLDEST = 120000
 # The run's own session, its heartbeat, and three that share a replay or two that build indexes.

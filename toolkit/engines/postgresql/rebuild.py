@@ -5,7 +5,7 @@ Pure; `planner` says what has to change, `shadow` has the statements, this modul
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from toolkit.catalog import ABSENT, Catalog, Json
@@ -43,7 +43,6 @@ class _Work:
     table: Table
     live: traits.TableTraits
     same: tuple[Expect, ...]
-    oid: int
     ddl: tuple[Sql, ...]
     forward: shadow.Pair
     back: shadow.Pair
@@ -61,7 +60,7 @@ def route(plain: Sequence[Step], observed: Observed, wanted: Definition, rules: 
     first = plain.index(ours[0])
     before = [step for step in plain[:first] if step not in ours]
     after = [step for step in plain[first:] if step not in ours]
-    work = _work(table, ours, observed, rules)
+    work = _work(table, ours, observed)
     return Route(
         steps=(*before, *_steps(work), *after),
         rollback=(
@@ -109,44 +108,45 @@ def _locks(step: Step, live: str) -> bool:
     return any(isinstance(s, Sql) and identifier(live) in s.text for s in step.statements)
 
 
-def _work(table: Table, ours: Sequence[Step], observed: Observed, rules: Profile) -> _Work:
-    facts = observed.traits["table"]
-    live = traits.decode(facts)
+def _work(table: Table, ours: Sequence[Step], observed: Observed) -> _Work:
+    live = traits.decode(observed.traits["table"])
     have = observed.catalog.children(("tables", table.name))
     pretended = Catalog(observed.catalog.engine, {"tables": {SHADOW: {**have, "indexes": {}}}})
-    changes = [s for s in planner.table_steps(replace(table, name=SHADOW, indexes=()), pretended)]
-    wanted = {index.name for index in table.indexes}
-    lost = {step.id.removeprefix("index.").removesuffix(".drop") for step in ours if step.id.endswith(".drop")}
-    own = [
-        Index(name, tail, None, _UNIQUE if name in live.unique else "own", name)
-        for name, tail in live.indexes.items()
-        if tail is not None and name not in wanted and name not in lost
-    ]
+    changes = [*planner.table_steps(replace(table, name=SHADOW, indexes=()), pretended)]
     dropped = {name for step in changes if step.id == f"columns.{SHADOW}.drop" for name in step.objects}
     copied = [name for name in live.plain_columns if name not in dropped]
     key = {name: live.columns[name] for name in layout.PRIMARY_KEY}
-    own_columns = frozenset(copied) - {column.name for column in table.columns}
-    forward = replace(shadow.plain(table.name, SHADOW, key, copied), foreign=own_columns)
-    assert isinstance(facts, dict)
+    forward = shadow.plain(table.name, SHADOW, key, copied)
     columns = dict.fromkeys((*(n for n in live.columns if n not in dropped), *(c.name for c in table.columns)))
+    indexes = (*table.indexes, *_own_indexes(table, ours, live))
     primary = [name for name, tail in live.indexes.items() if tail is None]
     # One that is called otherwise is renamed after the swap.
     constraints = table.catalog["constraints"]
     assert isinstance(constraints, dict)
-    oid = facts["oid"]
-    assert isinstance(oid, int)
     return _Work(
         table=table,
         live=live,
         same=tuple(Expect(("traits", name), observed.traits[name]) for name in ("table", "details")),
-        oid=oid,
         ddl=tuple(s for step in changes for s in step.statements if isinstance(s, Sql) and _is_ddl(s)),
-        forward=replace(forward, values=_filled(forward.values, table, have)),
+        forward=replace(
+            forward,
+            values=_filled(forward.values, table, have),
+            foreign=frozenset(copied) - {column.name for column in table.columns},
+        ),
         back=shadow.plain(table.name, OLD, key, copied),
-        indexes=(*table.indexes, *own),
+        indexes=indexes,
         columns=tuple(name for step in changes for name in step.objects),
-        made=(*columns, *primary, *constraints, *(index.name for index in (*table.indexes, *own))),
+        made=(*columns, *primary, *constraints, *(index.name for index in indexes)),
     )
+
+
+def _own_indexes(table: Table, ours: Sequence[Step], live: traits.TableTraits) -> Iterator[Index]:
+    """The operator's: no version has them, and no step drops them."""
+    known = {index.name for index in table.indexes}
+    known |= {step.id.removeprefix("index.").removesuffix(".drop") for step in ours if step.id.endswith(".drop")}
+    for name, tail in live.indexes.items():
+        if tail is not None and name not in known:
+            yield Index(name, tail, None, _UNIQUE if name in live.unique else "own", name)
 
 
 def _is_ddl(statement: Sql) -> bool:
@@ -277,7 +277,7 @@ def _swap_back(work: _Work, dropped: Sequence[str]) -> Step:
          *shadow.swap(name, SHADOW, OLD, {new: old for old, new in coming.items()},
                       {new: old for old, new in going.items()})),
         (), _aside(SHADOW, OLD), (*work.made, *dropped),
-        mode=Mode.SWAP, needs=(Expect(traits.KEPT, work.oid), Expect(("traits", "table", "obstacles"), [])),
+        mode=Mode.SWAP, needs=(Expect(traits.KEPT, work.live.oid), Expect(("traits", "table", "obstacles"), [])),
     )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -248,12 +248,7 @@ class PostgresRebuilder:
                         done.result()
                         tick(number)
                 except BaseException:
-                    for future in waiting:
-                        future.cancel()
-                    for session in sessions:
-                        # A server that is gone may never answer.
-                        with suppress(psycopg.Error):
-                            session.cancel_safe(timeout=CANCEL_SECONDS)
+                    _cancel(waiting, sessions)
                     raise
             run(last)
             tick(len(statements))
@@ -293,6 +288,15 @@ ORDER BY a.xact_start LIMIT 3
 
 class _TooMany(Exception):
     """The exclusive lock was granted, and too much was left to do under it."""
+
+
+def _cancel(waiting: Sequence[Future[None]], sessions: Sequence[Connection]) -> None:
+    for future in waiting:
+        future.cancel()
+    for session in sessions:
+        # A server that is gone may never answer.
+        with suppress(psycopg.Error):
+            session.cancel_safe(timeout=CANCEL_SECONDS)
 
 
 def _part(step: Step, part: str) -> list[Sql]:

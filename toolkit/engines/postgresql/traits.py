@@ -150,6 +150,7 @@ class TableTraits:
     table's name, or None for the primary key; `obstacles`: what a swap would lose and cannot carry over, in words;
     grants: column or None, grantee as quoted, privilege, grantable."""
 
+    oid: int
     schema: str
     owner: str
     options: tuple[str, ...]
@@ -189,6 +190,7 @@ def decode(value: Json) -> TableTraits:
     assert isinstance(value, dict)
     facts: dict[str, Any] = dict(value)
     return TableTraits(
+        oid=facts["oid"],
         schema=facts["schema"],
         owner=facts["owner"],
         options=tuple(facts["options"]),
