@@ -644,6 +644,22 @@ def test_what_uses_columns_that_go_is_told_before(postgresql: Handle) -> None:
             assert ran.code == 0, ran.err
 
 
+def test_what_uses_columns_that_are_taken_back_is_told_before(postgresql: Handle) -> None:
+    """A run that changes the table in place, as of an empty one, was cut off, and somebody used what it has made."""
+    url = postgresql.url
+    online.prepared(url, 0)
+    watch, met = online.once_before(RunStep, lambda: None)
+    with pytest.raises(Stopped):
+        online.go(url, options=Options(watch=watch, stopped=lambda: bool(met)))
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"CREATE INDEX own_index ON {TABLE} (temporalint01)")
+        ran = here("schema", "rollback", url, "--yes")
+        assert (ran.code, "TV5218" in ran.err, "lose: index own_index" in ran.err) == (1, True, True), ran.err
+        connection.execute("DROP INDEX own_index")
+    ran = here("schema", "rollback", url, "--yes")
+    assert ran.code == 0, ran.err
+
+
 USING = (
     "CREATE TABLE own_other (a INT, s VARCHAR, at TIMESTAMP GENERATED ALWAYS AS (convert_ts(s)) STORED); "
     "CREATE INDEX own_index ON own_other USING GIN (a)"

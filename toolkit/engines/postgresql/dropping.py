@@ -3,7 +3,8 @@ type, and whether this role may drop it. It changes nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from toolkit.engines.online import Problem, listed
 from toolkit.engines.postgresql import planner
@@ -83,11 +84,10 @@ def problems(ask: Ask, plan: Plan, table: str) -> Iterator[Problem]:
     own = [path[3] for path in plan.foreign if path[:3] == ("tables", table, "indexes")]
     columns, steps = _dropped(plan, table), {step.id for step in plan.steps}
     yield from leftovers(ask, plan, table)
-    query = _USING.format(columns="%s", table="%s", own="= ANY(%s)")
-    found = [*ask(query, (columns, table, own, columns))] if columns else []
-    if again := _made_anew(plan, table):
-        # A copy gets all indexes, and the checks of what it was made with.
-        found += ask(query, (again, table, [], again))
+    # A copy gets all indexes, and the checks of what it was made with.
+    found = [*_users(ask, table, columns, own), *_users(ask, table, _made_anew(plan, table), ())]
+    # What is taken back may have got indexes since.
+    found += _users(ask, table, _taken_back(plan, table), None)
     if used := [row["name"] for row in found if steps.isdisjoint(_drops(row["own"]))]:
         text = f"these use columns that {table} is to lose: {', '.join(used)}"
         yield Problem("TV5218", text, "Drop them before: they would go, too, or stop the run half-way.")
@@ -96,14 +96,23 @@ def problems(ask: Ask, plan: Plan, table: str) -> Iterator[Problem]:
 def retyping(ask: Ask, plan: Plan, table: str) -> Iterator[Problem]:
     """What keeps columns from getting another type, as a view does, and columns that are made from them."""
     names = [name for step in plan.steps for name in planner.retyped(step)]
-    query = _USING.format(columns="%s", table="%s", own="= ANY(%s)")
-    found = ask(query, (names, table, [], [*names, *_dropped(plan, table)])) if names else ()
+    found = _users(ask, table, names, (), _dropped(plan, table))
     used = [row["name"] for row in found if not row["name"].startswith(_FOLLOWING)]
     if plan.kept:
         used = [name for name in used if name.startswith(_COMPUTED)]
     if used:
         text = f"these use columns of {table} that are to get another type: {', '.join(used)}"
         yield Problem("TV5218", text, "Drop them before and create them again afterwards.")
+
+
+def _users(
+    ask: Ask, table: str, columns: Sequence[str], own: Sequence[str] | None, going: Sequence[str] = ()
+) -> Sequence[Mapping[str, Any]]:
+    """What uses `columns`: of indexes `own` (None: all), of computed columns all but these and those `going`, too."""
+    if not columns:
+        return ()
+    query = _USING.format(columns="%s", table="%s", own="IS NOT NULL" if own is None else "= ANY(%s)")
+    return ask(query, (columns, table, *(() if own is None else ([*own],)), [*columns, *going]))
 
 
 def guard(steps: Sequence[Step], table: str) -> tuple[Sql, ...]:
@@ -152,14 +161,19 @@ def leftovers(ask: Ask, plan: Plan, table: str) -> Iterator[Problem]:
 
 
 def _drops(name: str | None) -> tuple[str, ...]:
-    """The steps of a repair that drop what is called so by themselves."""
-    return tuple(f"{kind}.{name}.drop" for kind in ("index", "constraint", "trigger"))
+    """The steps of a repair, or of a way back, that drop what is called so by themselves."""
+    return tuple(f"{kind}.{name}.{how}" for kind in ("index", "constraint", "trigger") for how in ("drop", "undo"))
 
 
 def _made_anew(plan: Plan, table: str) -> list[str]:
     """Columns that a shadow gets, be they new, or dropped there first."""
     gone = _dropped(plan, table)
     return [n for step in plan.steps if step.id == f"rebuild.{table}.shadow" for n in step.objects if n not in gone]
+
+
+def _taken_back(plan: Plan, table: str) -> list[str]:
+    """Columns that a run was cut off after making, and that go with it."""
+    return [e.path[-1] for step in plan.steps if step.id == f"columns.{table}.add.undo" for e in step.done]
 
 
 def _dropped(plan: Plan, table: str) -> list[str]:

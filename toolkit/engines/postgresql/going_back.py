@@ -61,10 +61,10 @@ class LiveTable:
 def problems(ask: Ask, plan: Plan, table: str) -> tuple[Problem, ...]:
     """What a swap back would lose that has not been done yet, may it have begun long ago."""
     back = None if plan.kept else next((step for step in plan.steps if step.mode is Mode.SWAP), None)
-    view: Json = {"traits": dict(traits.read(ask, table)) if back else {}}
-    if back is None or back.is_done(view):
+    seen = traits.read(ask, table) if back else {}
+    if back is None or seen.get("kept") is None:
         return ()
-    if not all(need.holds(view) for need in back.needs if need.path == traits.KEPT):
+    if not all(need.holds({"traits": {**seen}}) for need in back.needs if need.path == traits.KEPT):
         text = f"{OLD} is not the table that was kept: the store was restored from a dump"
         return (Problem("TV5109", text, "Go on with a run that was cut off; then `schema finish` drops that table."),)
     return tuple(returned(ask, back, table))
