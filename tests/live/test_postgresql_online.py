@@ -313,6 +313,31 @@ def test_a_rollback_that_cannot_swap_is_no_dead_end(postgresql: Handle) -> None:
     at_version(url, LAST)
 
 
+def test_nor_is_one_of_an_upgrade_that_was_cut_off_before_it_recorded_its_version(postgresql: Handle) -> None:
+    url, swapped = postgresql.url, []
+
+    def watch(action: Action, outcome: Outcome | None) -> None:
+        if isinstance(action, Swap) and outcome is not None:
+            swapped.append(action)
+
+    prepared(url, 20)
+    for kind in ("upgrade", "rollback"):
+        with pytest.raises(Stopped):
+            go(url, kind=kind, options=Options(watch=watch, stopped=lambda: bool(swapped)))
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("CREATE INDEX own_later ON executions_visibility (status)")
+        ran = temporal_visibility("schema", "rollback", url, "--yes")
+        assert (ran.code, "TV5213" in ran.err, "`schema finish`" in ran.err) == (1, True, True), ran.err
+        with pytest.raises(Stopped):
+            go(url, kind="finish", options=Options(stopped=lambda: True))
+        for words in (("finish", url), ("upgrade", url)):
+            ran = temporal_visibility("schema", *words, "--yes")
+            assert ran.code == 0, ran.err
+        connection.execute("DROP INDEX own_later")
+    at_version(url, LAST)
+    assert leftovers(url) == []
+
+
 def test_a_rollback_that_has_swapped_is_not_ended_by_finish(postgresql: Handle) -> None:
     url, swapped = postgresql.url, []
 

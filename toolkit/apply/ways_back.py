@@ -126,12 +126,22 @@ def _kept(engine: Engine, client: Client, observed: Observed) -> tuple[Run, Run 
     """The run whose old data is kept, and a rollback of it that is open and has changed nothing."""
     known = _coordinated(engine, client)
     run, old = unfinished(known), kept(known)
+    if old is None and run is not None and run.of is not None:
+        of = next(one for one in known.journal().runs() if one.id == run.of)
+        old = of if run.kind == "finish" or _keeps(of, observed) else None
     given_up = run if run and old and _whole(client) and _untouched(run, old, observed) else None
     if run is not None and run.kind != "finish" and given_up is None:
         raise to_end_first(run)
     if old is None:
         raise ToolkitError("TV5109", "there is nothing to finish: no old data is kept", "`schema runs` lists all runs.")
     return old, given_up
+
+
+def _keeps(run: Run, observed: Observed) -> bool:
+    """Whether `run`, which was cut off, has swapped and had nothing more to do than to record the version."""
+    plan = plan_json.load(run.plan)
+    rest = plan.steps[max((n for n, step in enumerate(plan.steps) if step.mode is Mode.SWAP), default=-1) + 1 :]
+    return _swapped(plan, observed) and all(step.id.startswith("record.") for step in rest)
 
 
 def _abandoned(client: Client, old: Run) -> Run | None:

@@ -99,7 +99,7 @@ class PostgresClient:
             marks={"alembic": mark} if (mark := self._one(_ALEMBIC, "alembic_version")) else {},
             traits=traits.read(self._ask, self._rules.table)
             | ({SHARED: shared} if shared else {})
-            | ({NO_HISTORY: True} if recorded is not None and not self._has("schema_update_history") else {}),
+            | {NO_HISTORY: not self._has("schema_update_history")},
         )
 
     def _has(self, table: str) -> bool:

@@ -21,7 +21,7 @@ from toolkit.engines.postgresql.going_back import LiveTable
 from toolkit.engines.postgresql.names import WEAK_LOCK_SECONDS
 from toolkit.engines.rebuilding import Busy, Compared, Copied, Key, Ran, Replayed, Swapped, Tick
 from toolkit.engines.shared_work import DRAIN_ROUNDS, NEAR, REPLAY_SCALE, REPLAYERS, SharedWork
-from toolkit.errors import EngineError
+from toolkit.errors import EngineError, StoreChanged, ToolkitError
 from toolkit.plan import Mode, Sql, Step
 
 JOBS = 2
@@ -32,10 +32,12 @@ _ALTERED = Busy("the table was altered by somebody else", at_once=True)
 _NOT_GRANTED = (errors.LockNotAvailable, errors.DeadlockDetected)
 # What a table says to a row that another one took: a value, a constraint, or a type that is not turned back by itself.
 _UNFIT = (psycopg.DataError, psycopg.IntegrityError, errors.DatatypeMismatch)
+_GONE = (errors.UndefinedColumn, errors.UndefinedTable)
 _MEND = (
     "Mend the row and give the same command again. Otherwise: before its swap an upgrade is taken back by `schema "
     "rollback`, and instead of a rollback `schema finish` keeps the table as it is."
 )
+_UNDO = "Undo that and give the same command again; or, before the swap, `schema rollback` takes back what was done."
 
 
 class PostgresRebuilder:
@@ -156,11 +158,13 @@ class PostgresRebuilder:
             raise self._said(error) from None
         return Swapped(time.monotonic() - began)
 
-    def _said(self, error: psycopg.Error) -> EngineError:
+    def _said(self, error: psycopg.Error) -> ToolkitError:
         said = self._failed(error)
-        if not isinstance(error, _UNFIT):
-            return said
-        return EngineError("TV5220", f"a row does not fit into the other table: {said.message}", _MEND)
+        if isinstance(error, _UNFIT):
+            return EngineError("TV5220", f"a row does not fit into the other table: {said.message}", _MEND)
+        if isinstance(error, _GONE):
+            return StoreChanged("TV5001", f"the store was changed by somebody else: {said.message}", _UNDO)
+        return said
 
     def _drain(self, step: Step, most: int) -> None:
         """Before any lock, and to be kept when the lock is not granted: as few keys as writers' pace allows."""
