@@ -104,6 +104,19 @@ def test_a_column_that_seems_renamed_may_be_the_users_own() -> None:
     assert ([f.code for f in kept.findings], kept.beside) == ([MISSING], ((*columns, "own_bytes"),))
 
 
+def test_of_long_values_the_part_is_shown_where_they_differ() -> None:
+    whole, place = engine("postgresql").catalog(NEWEST), ("tables", EV, "indexes", "by_status", "keys")
+    keys = whole.at(place)
+    assert isinstance(keys, list)
+    have = whole.having(place, [str(key).replace("start_time timestamp_ops DESC", "own_time") for key in keys])
+    observed = Observed(have, "1.14", "")
+    (found,) = judge(
+        engine("postgresql"), drifting("postgresql"), observed, NEWEST, NO_OVERLAY, [whole], False
+    ).findings
+    assert "own_time, run_id bpchar_ops, not " in found.message
+    assert found.message.endswith("start_time timestamp_ops DESC, run_id bpchar_ops")
+
+
 def test_a_repair_of_the_table_itself_says_what_it_weighs() -> None:
     """Everybody waits while it is written anew, or while the index of its key is built."""
     chosen, table = engine("postgresql"), ("tables", EV)
