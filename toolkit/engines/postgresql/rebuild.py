@@ -25,7 +25,6 @@ from toolkit.engines.postgresql import (
     versions,
 )
 from toolkit.engines.postgresql.names import LOG, OLD, SHADOW
-from toolkit.engines.postgresql.render import identifier
 from toolkit.engines.postgresql.typemap import Profile
 from toolkit.plan import NO_LOCK, Expect, Lock, Mode, Observed, Sql, Step, StepClass
 
@@ -95,17 +94,12 @@ def _careful(step: Step, live: str) -> Step:
     match step.statements:
         case (Sql(text, True) as create,) if text.startswith("CREATE INDEX CONCURRENTLY"):
             return replace(step, statements=(*(s for s in step.reverse), create))
-        case _ if step.lock == planner.EXCLUSIVE and _locks(step, live):
+        case _ if step.lock == locking.EXCLUSIVE:
             first = locking.aside(live)
             back = (first, *step.reverse) if step.reverse else ()
             return replace(step, statements=(first, *step.statements), reverse=back)
         case _:
             return step
-
-
-def _locks(step: Step, live: str) -> bool:
-    """Whether the strong lock of a plain step is one on the live table, not on a function."""
-    return any(isinstance(s, Sql) and identifier(live) in s.text for s in step.statements)
 
 
 def _work(table: Table, ours: Sequence[Step], observed: Observed) -> _Work:
