@@ -23,6 +23,8 @@ MISSING, EXTRA, DIFFERENT, UNFINISHED, RENAMED = "TV6111", "TV6112", "TV6113", "
 # The template of a search engine is written by a step of this name; all other records are none of the schema.
 _TEMPLATE_STEP = "record.template"
 _WORD = re.compile(r"\w+")
+# Of long values so many signs are shown, and of these so many before the place where they differ.
+_SHOWN, _BEFORE = 120, 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,13 +220,21 @@ def _message(path: Path, observed: Json | Absent, asked: Json | Absent) -> str:
         return f"{what} is INVALID: its build was not finished"
     if isinstance(observed, dict) and isinstance(asked, dict):
         names = sorted(n for n in observed.keys() | asked.keys() if observed.get(n) != asked.get(n))
-        return f"{what}: " + ", ".join(f"{n} is {_short(observed.get(n))}, not {_short(asked.get(n))}" for n in names)
-    return f"{what} is {_short(observed)}, not {_short(asked)}"
+        return f"{what}: " + ", ".join(f"{n} {_other(observed.get(n), asked.get(n))}" for n in names)
+    return f"{what} {_other(observed, asked)}"
 
 
-def _short(value: Json) -> str:
-    text = "absent" if value is None else ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-    return text if len(text) <= 120 else f"{text[:117]}…"
+def _other(observed: Json, asked: Json) -> str:
+    """The one and the other; of what is long, the part where they differ."""
+    texts = _text(observed), _text(asked)
+    alike = next((n for n, (a, b) in enumerate(zip(*texts, strict=False)) if a != b), min(map(len, texts)))
+    start = max(0, alike - _BEFORE) if max(map(len, texts)) > _SHOWN else 0
+    one, other = (f"{'…' if start else ''}{t[start : start + _SHOWN]}{'…' * (len(t) > start + _SHOWN)}" for t in texts)
+    return f"is {one}, not {other}"
+
+
+def _text(value: Json) -> str:
+    return "absent" if value is None else ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _repairing(path: Path, route: Route) -> tuple[str, ...]:

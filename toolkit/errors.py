@@ -161,6 +161,15 @@ class LockHeld(ToolkitError):
     exit_code = 4
 
 
+def lost_lock() -> LockHeld:
+    """The error of a holder whose lock went to somebody else."""
+    return LockHeld(
+        "TV5102",
+        "this run has lost its lock: somebody else has taken it over",
+        "Look at `schema runs` before you go on.",
+    )
+
+
 class Stopped(ToolkitError):
     """The user stopped a run, which can go on."""
 

@@ -15,8 +15,10 @@ from tests.support import journeys
 from tests.support.catalogs import published, released
 from tests.support.command import temporal_visibility
 from tests.support.mysql import sql as mysql_sql
-from tests.support.online import go, prepared
+from tests.support.online import go, once_before, prepared
+from toolkit.apply.actions import RunStep
 from toolkit.apply.recognising import identify_store
+from toolkit.apply.runner import Options
 from toolkit.catalog import Json
 from toolkit.engines.elasticsearch.store import SearchStore
 from toolkit.overlay import NO_OVERLAY
@@ -51,12 +53,18 @@ def test_our_records_are_those_of_its_tool(engine: Handle) -> None:
 
 @pytest.mark.engines("sqlite", "postgresql", "mysql")
 def test_a_history_that_was_dropped_is_begun_again(engine: Handle | EmbeddedHandle) -> None:
+    """Be it before a run or while it is under way, whose last step would fail for ever."""
     prepared(engine.url, 0, "1.8")
     with journeys.opened(engine.url) as (chosen, client):
         dropped = Sql("DROP TABLE schema_update_history")
-        client.execute(Step("by.hand", "", "", StepClass.METADATA, NO_LOCK, (dropped,), (), ()))
+        by_hand = Step("by.hand", "", "", StepClass.METADATA, NO_LOCK, (dropped,), (), ())
+        client.execute(by_hand)
         assert temporal_visibility("schema", "upgrade", engine.url, "--to", "1.9", "--yes").code == 0
         journeys.at(chosen, client, find("1.9"), lambda version: chosen.catalog(version))
+        watch, met = once_before(RunStep, lambda: client.execute(by_hand))
+        go(engine.url, "1.10", Options(watch=watch))
+        assert met
+        journeys.at(chosen, client, find("1.10"), lambda version: chosen.catalog(version))
 
 
 def templated(version: str) -> dict[str, Json]:

@@ -20,7 +20,7 @@ from toolkit.apply.runner import Options, perform
 from toolkit.apply.ways_back import rollback
 from toolkit.catalog import differences
 from toolkit.cli.running import RunProgress
-from toolkit.engines.postgresql.books import PostgresJournal
+from toolkit.engines.postgresql.journal import PostgresJournal
 from toolkit.engines.sqlite.books import SqliteJournal
 from toolkit.errors import StoreChanged
 from toolkit.overlay import NO_OVERLAY
@@ -112,6 +112,8 @@ def test_an_open_run_is_told_where_there_is_nothing_else_to_do(tmp_path: Path) -
         assert (refused.code, "TV5106" in refused.err) == (1, True), refused
     (plan,) = temporal_visibility("schema", "plan", url, "--output", "json").json("schema-plan")["plans"]
     assert [problem["code"] for problem in plan["preflight"]] == ["TV5106"]
+    script = temporal_visibility("schema", "plan", url, "--format", "sql")
+    assert (script.code, script.out, "TV5106" in script.err) == (1, "", True), script
     drift = temporal_visibility("schema", "drift", url, "--repair", "--yes")
     assert (drift.code, "can repair nothing" in drift.err) == (3, True), drift
 

@@ -104,6 +104,19 @@ def test_a_column_that_seems_renamed_may_be_the_users_own() -> None:
     assert ([f.code for f in kept.findings], kept.beside) == ([MISSING], ((*columns, "own_bytes"),))
 
 
+def test_of_long_values_the_part_is_shown_where_they_differ() -> None:
+    whole, place = engine("postgresql").catalog(NEWEST), ("tables", EV, "indexes", "by_status", "keys")
+    keys = whole.at(place)
+    assert isinstance(keys, list)
+    have = whole.having(place, [str(key).replace("start_time timestamp_ops DESC", "own_time") for key in keys])
+    observed = Observed(have, "1.14", "")
+    (found,) = judge(
+        engine("postgresql"), drifting("postgresql"), observed, NEWEST, NO_OVERLAY, [whole], False
+    ).findings
+    assert "own_time, run_id bpchar_ops, not " in found.message
+    assert found.message.endswith("start_time timestamp_ops DESC, run_id bpchar_ops")
+
+
 def test_a_repair_of_the_table_itself_says_what_it_weighs() -> None:
     """Everybody waits while it is written anew, or while the index of its key is built."""
     chosen, table = engine("postgresql"), ("tables", EV)
@@ -206,7 +219,8 @@ def raw(client: Client, *requests: Request) -> None:
 
 def test_online_and_kept(postgresql: Handle) -> None:
     """Without --offline a repair that rewrites goes beside live writes, and keeps the old table. One that records do
-    not allow changes nothing, and can be taken back. What became text has its values again."""
+    not allow changes nothing, and can be taken back. What became text has its values again. What the old table cannot
+    hold is no way back."""
     check = replace(PLAIN, offline=False)
     values = f"SELECT md5(array_agg((run_id, status, execution_time, memo) ORDER BY run_id)::text) FROM {EV}"
     with journeys.opened(postgresql.url) as (chosen, client):
@@ -215,7 +229,8 @@ def test_online_and_kept(postgresql: Handle) -> None:
             before = connection.execute(values).fetchone()
             connection.execute(
                 f"ALTER TABLE {EV} DROP COLUMN int03, ALTER status TYPE text, ALTER execution_time TYPE text, "
-                f"ALTER memo TYPE text; UPDATE {EV} SET status = status || ' no'".encode()
+                f"ALTER memo TYPE text, ALTER encoding TYPE varchar(30); "
+                f"UPDATE {EV} SET status = status || ' no'".encode()
             )
             with pytest.raises(EngineError, match="invalid input syntax"):
                 repair(chosen, client, found(chosen, client))
@@ -226,3 +241,8 @@ def test_online_and_kept(postgresql: Handle) -> None:
             assert report.plan.kept
             assert repair(chosen, client, report, check).findings == ()
             assert connection.execute(values).fetchone() == before
+            connection.execute(f"UPDATE {EV} SET encoding = repeat('x', 40) WHERE status = 1".encode())
+            back = rollback(chosen, client, chain(), NO_OVERLAY)
+            with pytest.raises(EngineError, match=r"does not fit .* value too long") as refused:
+                perform(client, back, lambda *_: None, lambda: 0.0, Options())
+            assert (refused.value.code, "`schema finish`" in refused.value.hint) == ("TV5220", True)

@@ -121,6 +121,32 @@ def test_scripts_keep_nobody_waiting_for_long_and_drop_no_index_that_is_being_bu
         assert other.execute(f"SELECT {index}::oid".encode()).fetchone() == oid
 
 
+def test_scripts_take_nothing_of_others_along(postgresql: Handle, tmp_path: Path) -> None:
+    """Indexes go with their columns in silence, before 15 columns that are made from them, too; and what uses extension
+    or function stops a script at its last statements. All of it is said at its beginning."""
+    url, table = postgresql.url, "executions_visibility"
+    prepared(url, 5, "1.2")
+    shipped = (schema_dir() / "sql/postgresql/downgrade/1.2-1.1.sql").read_text()
+    state = f"SELECT count(*), (SELECT curr_version FROM schema_version) FROM pg_indexes WHERE tablename = '{table}'"
+    with psycopg.connect(url, autocommit=True) as connection:
+        for own, said in (
+            (f"ALTER TABLE {table} ADD own_gen TEXT GENERATED ALWAYS AS (search_attributes ->> 'X') STORED", "own_gen"),
+            (f"CREATE INDEX own_index ON {table} (keyword01)", "lose: index own_index"),
+            ("CREATE TABLE own_other (s VARCHAR, at TIMESTAMP GENERATED ALWAYS AS (convert_ts(s)) STORED)", "other.at"),
+        ):
+            connection.execute(own.encode())
+            before = connection.execute(state.encode()).fetchone()
+            planned = temporal_visibility("schema", "plan", url, "--to", "1.1", "--format", "sql").out
+            for start, script in ((feed, shipped), (run_script, planned)):
+                with pytest.raises(RuntimeError, match=said):
+                    start(url, script, tmp_path)
+                assert connection.execute(state.encode()).fetchone() == before
+            connection.execute(f"DROP INDEX IF EXISTS own_index; ALTER TABLE {table} DROP IF EXISTS own_gen".encode())
+        connection.execute("DROP TABLE own_other")
+        feed(url, shipped, tmp_path)
+        assert connection.execute(state.encode()).fetchone() == (8, "1.1")
+
+
 def test_objects_of_others_are_left_alone(postgresql: Handle) -> None:
     with journeys.opened(postgresql.url) as (chosen, client):
         journeys.upgrade(chosen, client, next(d for d in released() if d.version == "1.9"))

@@ -313,6 +313,31 @@ def test_a_rollback_that_cannot_swap_is_no_dead_end(postgresql: Handle) -> None:
     at_version(url, LAST)
 
 
+def test_nor_is_one_of_an_upgrade_that_was_cut_off_before_it_recorded_its_version(postgresql: Handle) -> None:
+    url, swapped = postgresql.url, []
+
+    def watch(action: Action, outcome: Outcome | None) -> None:
+        if isinstance(action, Swap) and outcome is not None:
+            swapped.append(action)
+
+    prepared(url, 20)
+    for kind in ("upgrade", "rollback"):
+        with pytest.raises(Stopped):
+            go(url, kind=kind, options=Options(watch=watch, stopped=lambda: bool(swapped)))
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("CREATE INDEX own_later ON executions_visibility (status)")
+        ran = temporal_visibility("schema", "rollback", url, "--yes")
+        assert (ran.code, "TV5213" in ran.err, "`schema finish`" in ran.err) == (1, True, True), ran.err
+        with pytest.raises(Stopped):
+            go(url, kind="finish", options=Options(stopped=lambda: True))
+        for words in (("finish", url), ("upgrade", url)):
+            ran = temporal_visibility("schema", *words, "--yes")
+            assert ran.code == 0, ran.err
+        connection.execute("DROP INDEX own_later")
+    at_version(url, LAST)
+    assert leftovers(url) == []
+
+
 def test_a_rollback_that_has_swapped_is_not_ended_by_finish(postgresql: Handle) -> None:
     url, swapped = postgresql.url, []
 
@@ -343,16 +368,43 @@ def test_old_data_that_is_not_there_as_it_was_kept_is_no_way_back(postgresql: Ha
     if begun:
         with pytest.raises(Stopped):
             go(url, kind="rollback", options=Options(stopped=lambda: True))
-    with psycopg.connect(url) as connection:
-        connection.execute("CREATE TABLE restored (LIKE temporal_visibility_old INCLUDING ALL)")
-        connection.execute("DROP TABLE temporal_visibility_old")
-        connection.execute("ALTER TABLE restored RENAME TO temporal_visibility_old")
-        connection.execute("ALTER TABLE temporal_visibility_run ALTER id RESTART WITH 1")
+    restored(url)
     ran = temporal_visibility("schema", "rollback", url, "--yes")
     assert (ran.code, "TV5109" in ran.err, "schema finish" in ran.err) == (1, True, True), ran.err
     ran = temporal_visibility("schema", "finish", url, "--yes")
     assert ran.code == 0, ran.err
     at_version(url, LAST)
+    assert leftovers(url) == []
+
+
+def restored(url: str) -> None:
+    with psycopg.connect(url) as connection:
+        connection.execute("CREATE TABLE restored (LIKE temporal_visibility_old INCLUDING ALL)")
+        connection.execute("DROP TABLE temporal_visibility_old")
+        connection.execute("ALTER TABLE restored RENAME TO temporal_visibility_old")
+        connection.execute("ALTER TABLE temporal_visibility_run ALTER id RESTART WITH 1")
+
+
+def test_a_swap_that_no_journal_tells_of_is_seen_in_a_store_restored_from_a_dump(postgresql: Handle) -> None:
+    """Otherwise nothing leads on: the run finds another live table than it knew, and to take it back would drop what
+    that one uses."""
+    url = postgresql.url
+
+    def watch(action: Action, outcome: Outcome | None) -> None:
+        if isinstance(action, Swap) and outcome is not None:
+            raise KeyboardInterrupt
+
+    prepared(url, 20, "1.1")
+    with pytest.raises(KeyboardInterrupt):
+        go(url, "1.2", options=Options(watch=watch))
+    restored(url)
+    ran = temporal_visibility("schema", "rollback", url, "--yes")
+    assert (ran.code, "TV5109" in ran.err) == (1, True), ran.err
+    for words in (("upgrade", url, "--to", "1.2"), ("finish", url)):
+        ran = temporal_visibility("schema", *words, "--yes")
+        assert ran.code == 0, ran.err
+    assert "the store equals 1.2; it records 1.2" in ran.out
+    at_version(url, "1.2")
     assert leftovers(url) == []
 
 
@@ -387,7 +439,8 @@ def test_a_function_that_was_altered_is_written_anew(postgresql: Handle) -> None
 
 
 def test_a_view_on_the_table_is_not_lost(postgresql: Handle) -> None:
-    """A swap would leave the view on the old table: it is refused, and the plain way keeps it."""
+    """A swap would leave the view on the old table: it is refused, and the plain way keeps it, unless it is in the way
+    of a column that had drifted."""
     url = postgresql.url
     prepared(url, 200)
     with psycopg.connect(url, autocommit=True) as connection:
@@ -396,6 +449,14 @@ def test_a_view_on_the_table_is_not_lost(postgresql: Handle) -> None:
     for words in ((), ("--yes",)):
         ran = temporal_visibility("schema", "upgrade", url, *words)
         assert (ran.code, "TV5206" in ran.err) == (1, True), ran.err
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("ALTER TABLE executions_visibility ALTER history_length TYPE INT, "
+                           "ADD own_column INT GENERATED ALWAYS AS (history_length) STORED")  # fmt: skip
+        connection.execute("CREATE VIEW lengths AS SELECT history_length FROM executions_visibility")
+        ran = temporal_visibility("schema", "upgrade", url, "--yes", "--offline")
+        said = " ".join(ran.err.partition("another type: ")[2].split())
+        assert (ran.code, "TV5218" in ran.err, "own_column, view lengths " in said) == (1, True, True), ran.err
+        connection.execute("DROP VIEW lengths; ALTER TABLE executions_visibility DROP own_column")
     assert temporal_visibility("schema", "upgrade", url, "--yes", "--offline").code == 0
     with psycopg.connect(url) as connection:
         connection.execute("SELECT count(*) FROM open_runs")

@@ -322,6 +322,7 @@ def test_what_moves_to_the_new_table(postgresql: Handle) -> None:
 
 # Places that a run names → what is changed there while it runs, and how that is undone.
 MEANWHILE: Mapping[str, tuple[str, str]] = {
+    "own_before": ("DROP COLUMN own_before", "ADD COLUMN own_before INT"),
     "table/columns/own_later": ("ADD COLUMN own_later INT", "DROP COLUMN own_later"),
     "details/checks/own_check": ("ADD CONSTRAINT own_check CHECK (status < 100)", "DROP CONSTRAINT own_check"),
     "details/columns/status": ("ALTER COLUMN status SET DEFAULT 1", "ALTER COLUMN status DROP DEFAULT"),
@@ -345,6 +346,7 @@ def test_what_is_changed_while_a_run_copies_is_not_lost(postgresql: Handle, monk
         def alter(clause: str) -> None:
             connection.execute(f"ALTER TABLE {TABLE} {clause}".encode())
 
+        alter("ADD COLUMN own_before INT")
         watch, met = online.once_before(CompareChunk, lambda: None)
         with pytest.raises(Stopped):
             online.go(url, options=Options(watch=watch, stopped=lambda: bool(met)))
@@ -641,6 +643,22 @@ def test_what_uses_columns_that_go_is_told_before(postgresql: Handle) -> None:
         for words in (("drift", url, "--repair"), ("rollback", url)):
             ran = here("schema", *words, "--yes")
             assert ran.code == 0, ran.err
+
+
+def test_what_uses_columns_that_are_taken_back_is_told_before(postgresql: Handle) -> None:
+    """A run that changes the table in place, as of an empty one, was cut off, and somebody used what it has made."""
+    url = postgresql.url
+    online.prepared(url, 0)
+    watch, met = online.once_before(RunStep, lambda: None)
+    with pytest.raises(Stopped):
+        online.go(url, options=Options(watch=watch, stopped=lambda: bool(met)))
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"CREATE INDEX own_index ON {TABLE} (temporalint01)")
+        ran = here("schema", "rollback", url, "--yes")
+        assert (ran.code, "TV5218" in ran.err, "lose: index own_index" in ran.err) == (1, True, True), ran.err
+        connection.execute("DROP INDEX own_index")
+    ran = here("schema", "rollback", url, "--yes")
+    assert ran.code == 0, ran.err
 
 
 USING = (

@@ -34,7 +34,7 @@ from toolkit.apply.task import Clock, Options, Report, Result, Task
 from toolkit.catalog import Json, fingerprint
 from toolkit.engines import Client
 from toolkit.engines.online import Entry, Journal, Run, Sensing, Throttling
-from toolkit.errors import EngineError, LockHeld, Stopped, StoreChanged, ToolkitError, Unverified
+from toolkit.errors import EngineError, Stopped, StoreChanged, ToolkitError, Unverified, lost_lock
 from toolkit.plan import Step
 
 LISTEN_SECONDS = 1.0
@@ -68,11 +68,7 @@ class Course:
             if self.options.stopped():
                 raise self._stopped(state)
             if self.heartbeat.lost:
-                raise LockHeld(
-                    "TV5102",
-                    "this run has lost its lock: somebody else has taken it over",
-                    "Look at `schema runs` before you go on.",
-                )
+                raise lost_lock()
             limits = eased(self.options.limits, self._listen())
             action = next_action(state, limits)
             self.options.watch(action, None)

@@ -80,7 +80,17 @@ def finish(client: Client) -> Task:
     left = instead or _abandoned(client, run)
     swaps = [step for step in plan_of(left).steps if step.mode is Mode.SWAP] if left else []
     steps = (*(_reversed(step) for step in swaps if step.reverse), *original.finish)
-    plan = replace(original, base=now, goal=now, steps=steps, rollback=(), abandon=(), finish=())
+    plan = replace(
+        original,
+        found=(original.wanted,),
+        recorded=observed.recorded,
+        base=now,
+        goal=now,
+        steps=steps,
+        rollback=(),
+        abandon=(),
+        finish=(),
+    )
 
     def check(after: Observed) -> tuple[str, ...]:
         return () if fingerprint(after.catalog) == now else ("the schema has changed meanwhile",)
@@ -107,12 +117,22 @@ def _open(client: Client, kind: str) -> Run:
 def _kept(client: Client, observed: Observed) -> tuple[Run, Run | None]:
     """The run whose old data is kept, and a rollback of it that is open and has changed nothing."""
     run, old = unfinished(client), kept(client)
+    if old is None and run is not None and run.of is not None:
+        of = next(one for one in client.journal().runs() if one.id == run.of)
+        old = of if run.kind == "finish" or _keeps(of, observed) else None
     given_up = run if run and old and _whole(client) and _untouched(run, old, observed) else None
     if run is not None and run.kind != "finish" and given_up is None:
         raise to_end_first(run)
     if old is None:
         raise ToolkitError("TV5109", "there is nothing to finish: no old data is kept", "`schema runs` lists all runs.")
     return old, given_up
+
+
+def _keeps(run: Run, observed: Observed) -> bool:
+    """Whether `run`, which was cut off, has swapped and had nothing more to do than to record the version."""
+    plan = plan_of(run)
+    rest = plan.steps[max((n for n, step in enumerate(plan.steps) if step.mode is Mode.SWAP), default=-1) + 1 :]
+    return _swapped(plan, observed) and all(step.id.startswith("record.") for step in rest)
 
 
 def _abandoned(client: Client, old: Run) -> Run | None:

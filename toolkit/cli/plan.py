@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from toolkit.apply.checking import busy
+from toolkit.apply.ongoing import in_the_way, to_end_first
 from toolkit.apply.plan_json import write
 from toolkit.apply.recognising import NEWER, beyond, is_beyond
 from toolkit.apply.runner import plan_store, script_store
@@ -67,9 +69,12 @@ def _planned(store: Target, wanted: Definition, offline: bool) -> Explained:
 
 
 def _script(store: Target, wanted: Definition, file: Path | None) -> Explained:
-    """Print the plain way as a script."""
+    """Print the plain way as a script. It would take a run that was cut off its way on, and its way back."""
     with connected(store) as (engine, client):
         plan, script = script_store(engine, client, wanted, chain(), store.overlay)
+        run = in_the_way(client) if plan.steps and not busy(client) else None
+        if run is not None and run.status == "running":
+            raise to_end_first(run)
     if file:
         write(plan, file)
     click.echo(script, nl=False)

@@ -20,8 +20,8 @@ TABLES = ("schema_version", "schema_update_history", "alembic_version")
 MAIN_STORE = frozenset({"executions", "current_executions", "history_node", "history_tree", "namespaces", "shards",
                         "cluster_metadata_info", "task_queues", "tasks"})  # fmt: skip
 SHARED = "shared"
-# In `Observed.traits`: the history is not there, though a version is recorded. Somebody dropped it, or never made it.
-# Where an engine says so much or no, somebody may still drop the tables while a run is under way or cut off.
+# In `Observed.traits` of a live store: whether the history is not there. Where that is said, be it or not, a run makes
+# the tables again: somebody may drop them while it is under way or cut off.
 NO_HISTORY = "no history"
 # In `Observed.marks`: the book of a migration tool is kept by another project, in the same database, and left alone.
 FOREIGN = "another project's"

@@ -83,8 +83,8 @@ def _fact(expect: Expect) -> str:
             return f"the store records {_value(wanted)}"
         case ("marks", tool), wanted:
             return f"{tool} records {_value(wanted)}"
-        case ("traits", "kept"), _:
-            return "the new table has the name, and the old one is kept"
+        case ("traits", "own", table), wanted:
+            return f"{table} is {'there' if wanted is True else 'not there'}"
         case path, wanted:
             return f"{'/'.join(path)} is {_value(wanted)}"
 

@@ -74,7 +74,7 @@ def script(plan: Plan, observed: Observed, goal: Catalog, overlay: Overlay = NO_
     """See `Engine.script`."""
     from toolkit.engines.postgresql import plan_script
 
-    return plan_script.script(plan, observed, goal)
+    return plan_script.script(plan, observed, goal, profile().table)
 
 
 def connect(target: Target) -> Client:

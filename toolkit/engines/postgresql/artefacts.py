@@ -10,7 +10,8 @@ from dataclasses import replace
 
 from toolkit.definition import Definition
 from toolkit.engines import sql_scripts
-from toolkit.engines.postgresql import layout, planner, render, versions
+from toolkit.engines.postgresql import dropping, layout, planner, render, versions
+from toolkit.engines.postgresql.locking import EXCLUSIVE
 from toolkit.engines.postgresql.render import literal
 from toolkit.engines.postgresql.typemap import Profile
 from toolkit.plan import Sql, Step
@@ -24,7 +25,7 @@ def files(chain: Sequence[Definition], rules: Profile) -> Mapping[str, str]:
         empty=layout.EMPTY,
         steps=lambda observed, wanted: tuple(_briefly(step) for step in planner.steps(observed, wanted, rules)),
         guard=lambda before, after: (versions.guard(before, after),),
-        fit=lambda steps: _rebuilt(steps, rules.table),
+        fit=lambda steps: (*_rebuilt(steps, rules.table), *dropping.guard(steps, rules.table)),
         uninstall=(render.drop_table(rules.table), versions.forget()),
     )
     return sql_scripts.files(chain, dialect)
@@ -32,7 +33,7 @@ def files(chain: Sequence[Definition], rules: Profile) -> Mapping[str, str]:
 
 def _briefly(step: Step) -> Step:
     """What everybody queues behind is given up soon."""
-    if step.lock != planner.EXCLUSIVE:
+    if step.lock != EXCLUSIVE:
         return step
     timed = (Sql(f"SET lock_timeout = {literal(render.LOCK_TIMEOUT)}"), *step.statements, Sql("RESET lock_timeout"))
     return replace(step, statements=timed)

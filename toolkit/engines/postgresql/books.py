@@ -1,4 +1,4 @@
-"""The lock and the journal in a PostgreSQL database: `temporal_visibility_lock`, `_run` and `_journal`.
+"""The lock in a PostgreSQL database, `temporal_visibility_lock`, and how all tables of ours are made.
 
 The statements and the little that has to be decided about them; it holds no rule of the run itself. A transaction that
 changes anything holds the lock's row with FOR KEY SHARE: heartbeats pass, a new holder waits until it is over.
@@ -7,18 +7,15 @@ changes anything holds the lock's row with FOR KEY SHARE: heartbeats pass, a new
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import psycopg
-from psycopg.types.json import Jsonb
 
-from toolkit.catalog import Json
-from toolkit.engines.online import Entry, Holder, Run
-from toolkit.engines.postgresql.connection import Connection
-from toolkit.errors import EngineError, LockHeld
-
-Failed = Callable[[psycopg.Error], EngineError]
+from toolkit.engines.online import Holder
+from toolkit.engines.postgresql.connection import Connection, Failed, coded
+from toolkit.errors import LockHeld, lost_lock
 
 # How long a session that may only be about to notice its client's death keeps a new runner waiting.
 GRACE_SECONDS = 3.0
@@ -64,7 +61,7 @@ INSERT INTO temporal_visibility_lock (name, fencing)
 SELECT 'schema', coalesce(max(fencing), 0) FROM temporal_visibility_journal ON CONFLICT DO NOTHING
 """
 _LOCK_EXISTS = "SELECT to_regclass('temporal_visibility_lock') IS NOT NULL AS v"
-_RUNS_EXIST = """
+RUNS_EXIST = """
 SELECT to_regclass('temporal_visibility_run') IS NOT NULL
    AND to_regclass('temporal_visibility_journal') IS NOT NULL AS v
 """
@@ -99,34 +96,6 @@ SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 WHERE datname = current_database() AND pid <> pg_backend_pid() AND usename = session_user
   AND (application_name = %s OR (pid = %s AND backend_start = %s))
 """
-_RUNS = """
-SELECT r.id, r.kind, r.status, r.wanted, r.owner, r.started::text AS started, r.ended::text AS ended, r.plan, r.of,
-       j.state, coalesce(j.note, '') AS note
-FROM temporal_visibility_run r
-LEFT JOIN LATERAL (SELECT state, note FROM temporal_visibility_journal j WHERE j.run = r.id
-                   ORDER BY line DESC LIMIT 1) j ON true
-ORDER BY r.id
-"""
-_LINES = """
-SELECT line, at::text AS at, action, note, state FROM temporal_visibility_journal WHERE run = %s ORDER BY line
-"""
-# A store that came by replication has its rows and not where their sequence stood. Only the lock's holder inserts.
-_BEGIN = """
-INSERT INTO temporal_visibility_run (id, kind, status, wanted, owner, plan, of) OVERRIDING SYSTEM VALUE
-SELECT coalesce((SELECT max(id) FROM temporal_visibility_run), 0) + 1, %s, 'running', %s, coalesce(owner, ''), %s,
-       %s::bigint
-FROM temporal_visibility_lock WHERE name = 'schema' RETURNING id
-"""
-_APPEND = """
-INSERT INTO temporal_visibility_journal (run, line, fencing, action, note, state)
-SELECT %(run)s, coalesce((SELECT max(line) FROM temporal_visibility_journal WHERE run = %(run)s), 0) + 1, fencing,
-       %(action)s, %(note)s, %(state)s
-FROM temporal_visibility_lock WHERE name = 'schema' AND fencing = %(fencing)s
-"""
-_ASKED = "SELECT asked FROM temporal_visibility_run WHERE id = %s"
-_ASK = "UPDATE temporal_visibility_run SET asked = %s WHERE id = %s"
-_CLOSE = "UPDATE temporal_visibility_run SET status = %s, ended = clock_timestamp() WHERE id = %s"
-_CLOSE_OTHER = "UPDATE temporal_visibility_run SET status = %s WHERE id = %s"
 
 
 def name_session(connection: Connection, fencing: int) -> None:
@@ -134,13 +103,11 @@ def name_session(connection: Connection, fencing: int) -> None:
     connection.execute(f"SELECT set_config('application_name', {_NAME}, false)", (fencing,))
 
 
-def lost() -> LockHeld:
-    """The error of a holder whose lock went to somebody else."""
-    return LockHeld(
-        "TV5102",
-        "this run has lost its lock: somebody else has taken it over",
-        "Look at `schema runs` before you go on.",
-    )
+def fence(connection: Connection, fencing: int) -> None:
+    """LockHeld when the lock is somebody else's by now; inside a transaction it also keeps new holders waiting until
+    that is over."""
+    if connection.execute(_CHECK, (fencing,)).fetchone() is None:
+        raise lost_lock()
 
 
 class PostgresLease:
@@ -162,30 +129,23 @@ class PostgresLease:
         return self._fencing
 
     def check(self) -> None:
-        """See `Lease.check`; inside a transaction it also keeps new holders waiting until that is over."""
-        try:
-            found = self._connection.execute(_CHECK, (self._fencing,)).fetchone()
-        except psycopg.Error as error:
-            raise self._failed(error) from None
-        if found is None:
-            raise lost()
+        """See `Lease.check` and `fence`."""
+        with coded(self._failed):
+            fence(self._connection, self._fencing)
 
     def beat(self) -> None:
         """See `Lease.beat`."""
-        try:
+        with coded(self._failed):
             if self._beats is None or self._beats.closed:
                 self._beats = self._beating()
             if self._beats.execute(_BEAT, (self._seconds, self._fencing)).rowcount == 0:
-                raise lost()
-        except psycopg.Error as error:
-            raise self._failed(error) from None
+                raise lost_lock()
 
     def release(self) -> None:
         """See `Lease.release`. A lost connection is no error: the lock then goes with the session."""
         try:
-            self._connection.execute(_RELEASE, (self._fencing,))
-        except psycopg.Error:
-            pass
+            with suppress(psycopg.Error):
+                self._connection.execute(_RELEASE, (self._fencing,))
         finally:
             if self._beats is not None:
                 self._beats.close()
@@ -230,7 +190,7 @@ def take(connection: Connection, owner: str, seconds: float, forced: str | None 
 
 def create(connection: Connection) -> None:
     """The tables, if they are not there. Two who create them at the same moment meet at the advisory lock."""
-    if all(connection.execute(query).fetchall()[0]["v"] for query in (_LOCK_EXISTS, _RUNS_EXIST)):
+    if all(connection.execute(query).fetchall()[0]["v"] for query in (_LOCK_EXISTS, RUNS_EXIST)):
         return
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(hashtext('temporal_visibility_lock'))")
@@ -269,79 +229,3 @@ def _take_from(connection: Connection, row: Mapping[str, Any], owner: str, secon
         return None
     name_session(connection, taken["fencing"])
     return int(taken["fencing"])
-
-
-class PostgresJournal:
-    """The journal; see `toolkit.engines.online.Journal`. `fencing` 0: only to be read."""
-
-    def __init__(self, connection: Connection, failed: Failed, fencing: int = 0) -> None:
-        self._connection = connection
-        self._failed = failed
-        self._fencing = fencing
-
-    def runs(self) -> Sequence[Run]:
-        """See `Journal.runs`."""
-        if not self._ask(_RUNS_EXIST)[0]["v"]:
-            return ()
-        return [Run(**row) for row in self._ask(_RUNS)]
-
-    def lines(self, run: int) -> Sequence[Mapping[str, Json]]:
-        """See `Journal.lines`."""
-        return self._ask(_LINES, (run,)) if self._ask(_RUNS_EXIST)[0]["v"] else ()
-
-    def begin(self, kind: str, wanted: str, plan: Json, state: Json, of: int | None) -> Run:
-        """See `Journal.begin`."""
-        try:
-            with self._connection.transaction():
-                self._fence()
-                row = self._connection.execute(_BEGIN, (kind, wanted, Jsonb(plan), of)).fetchone()
-                assert row is not None
-                self._append(row["id"], Entry("begin", state))
-        except psycopg.Error as error:
-            raise self._failed(error) from None
-        return next(run for run in self.runs() if run.id == row["id"])
-
-    def append(self, run: int, entry: Entry) -> None:
-        """See `Journal.append`."""
-        try:
-            self._append(run, entry)
-        except psycopg.Error as error:
-            raise self._failed(error) from None
-
-    def close(self, run: int, status: str, of: int | None = None, of_status: str = "") -> None:
-        """See `Journal.close`."""
-        try:
-            with self._connection.transaction():
-                self._fence()
-                self._connection.execute(_CLOSE, (status, run))
-                if of is not None:
-                    self._connection.execute(_CLOSE_OTHER, (of_status, of))
-        except psycopg.Error as error:
-            raise self._failed(error) from None
-
-    def asked(self, run: int) -> Json:
-        """See `toolkit.engines.online.Throttling.throttle`."""
-        found = self._ask(_ASKED, (run,))
-        return found[0]["asked"] if found else None
-
-    def ask(self, run: int, asked: Json) -> None:
-        """See `toolkit.engines.online.Throttling.set_throttle`."""
-        try:
-            self._connection.execute(_ASK, (None if asked is None else Jsonb(asked), run))
-        except psycopg.Error as error:
-            raise self._failed(error) from None
-
-    def _append(self, run: int, entry: Entry) -> None:
-        values = {"run": run, "fencing": self._fencing, "action": entry.action, "note": entry.note}
-        if self._connection.execute(_APPEND, values | {"state": Jsonb(entry.state)}).rowcount == 0:
-            raise lost()
-
-    def _fence(self) -> None:
-        if self._connection.execute(_CHECK, (self._fencing,)).fetchone() is None:
-            raise lost()
-
-    def _ask(self, query: str, parameters: tuple[object, ...] = ()) -> list[dict[str, Any]]:
-        try:
-            return self._connection.execute(query, parameters or None).fetchall()
-        except psycopg.Error as error:
-            raise self._failed(error) from None

@@ -18,8 +18,9 @@ from toolkit.engines import batches, measuring
 from toolkit.engines.bound import BoundSql
 from toolkit.engines.online import Holder, Problem
 from toolkit.engines.postgresql import books, drift, inspect, measure, preflight, refusals, rows, session, traits
-from toolkit.engines.postgresql.connection import Connection, conninfo_of, opened
+from toolkit.engines.postgresql.connection import Connection, coded, conninfo_of, opened
 from toolkit.engines.postgresql.going_back import LiveTable
+from toolkit.engines.postgresql.journal import PostgresJournal
 from toolkit.engines.postgresql.rebuilder import STRAIN, PostgresRebuilder
 from toolkit.engines.postgresql.render import identifier
 from toolkit.engines.postgresql.typemap import Profile
@@ -71,19 +72,14 @@ class PostgresClient:
         self._rebuilder: PostgresRebuilder | None = None
 
     def _ask(self, query: str, parameters: Sequence[object] = ()) -> list[dict[str, Any]]:
-        try:
+        with coded(self._failed):
             return self._connection.execute(query, parameters or None).fetchall()
-        except psycopg.Error as error:
-            raise self._failed(error) from None
 
     def _ask_patiently(self, query: str) -> dict[str, Any]:
         """The row of a query that reads the whole table, whatever time the role has for one."""
-        try:
-            with self._connection.transaction():
-                self._connection.execute("SET LOCAL statement_timeout = 0")
-                return self._connection.execute(query).fetchall()[0]
-        except psycopg.Error as error:
-            raise self._failed(error) from None
+        with coded(self._failed), self._connection.transaction():
+            self._connection.execute("SET LOCAL statement_timeout = 0")
+            return self._connection.execute(query).fetchall()[0]
 
     def _failed(self, error: psycopg.Error) -> EngineError:
         return refusals.coded(error, self._target, self._connection.broken)
@@ -103,7 +99,7 @@ class PostgresClient:
             marks={"alembic": mark} if (mark := self._one(_ALEMBIC, "alembic_version")) else {},
             traits=traits.read(self._ask, self._rules.table)
             | ({SHARED: shared} if shared else {})
-            | ({NO_HISTORY: True} if recorded is not None and not self._has("schema_update_history") else {}),
+            | {NO_HISTORY: not self._has("schema_update_history")},
         )
 
     def _has(self, table: str) -> bool:
@@ -119,7 +115,7 @@ class PostgresClient:
         """See `toolkit.engines.Client.execute`: all statements in one transaction, unless one cannot be in any."""
         statements = [s for s in step.statements if isinstance(s, Sql)]
         assert not any(isinstance(s, Request) for s in step.statements)
-        try:
+        with coded(self._failed):
             if any(s.autocommit for s in statements):
                 for statement in statements:
                     self._connection.execute(statement.text)
@@ -127,13 +123,11 @@ class PostgresClient:
             with self._connection.transaction():
                 for statement in statements:
                     self._connection.execute(statement.text)
-        except psycopg.Error as error:
-            raise self._failed(error) from None
 
     def write(self, definition: Definition, writes: Iterable[Write]) -> Iterator[int]:
         """See `toolkit.engines.Client.write`: COPY into a temporary table, then one guarded upsert a batch."""
         form = rows.Form.of(definition, self._rules)
-        try:
+        with coded(self._failed):
             self._connection.execute(form.staging)
             for batch in batches.batched(writes):
                 final = batches.collapse(batch)
@@ -145,19 +139,18 @@ class PostgresClient:
                     cursor.execute(form.merge)
                     cursor.executemany(form.delete, [(d.namespace_id, d.run_id) for d in final.deletions])
                 yield len(batch)
-        except psycopg.Error as error:
-            raise self._failed(error) from None
 
     def read(self, definition: Definition) -> Iterator[Record]:
         """See `toolkit.engines.Client.read`: a server-side cursor, a few thousand rows at a time."""
         form = rows.Form.of(definition, self._rules)
-        try:
-            with self._connection.transaction(), self._connection.cursor("temporal_visibility_read") as cursor:
-                cursor.itersize = batches.SIZE
-                for row in cursor.execute(form.select):
-                    yield form.record(row)
-        except psycopg.Error as error:
-            raise self._failed(error) from None
+        with (
+            coded(self._failed),
+            self._connection.transaction(),
+            self._connection.cursor("temporal_visibility_read") as cursor,
+        ):
+            cursor.itersize = batches.SIZE
+            for row in cursor.execute(form.select):
+                yield form.record(row)
 
     def count(self) -> int:
         """See `toolkit.engines.Client.count`."""
@@ -176,13 +169,11 @@ class PostgresClient:
         self._take("temporal-visibility schema unlock", 0.0, owner).release()
 
     def _take(self, owner: str, seconds: float, forced: str | None) -> books.PostgresLease:
-        try:
+        with coded(self._failed):
             if self._divided():
                 raise EngineError(DIVIDED.code, f"{self._target.shown}: {DIVIDED.message}", DIVIDED.hint)
             self._prepare(self._connection)
             fencing = books.take(self._connection, owner, seconds, forced)
-        except psycopg.Error as error:
-            raise self._failed(error) from None
         self._lease = books.PostgresLease(self._connection, self._session, self._failed, fencing, seconds)
         self._end_rebuilding()
         return self._lease
@@ -230,14 +221,12 @@ class PostgresClient:
 
     def holder(self) -> Holder | None:
         """See `toolkit.engines.online.Coordinated.holder`."""
-        try:
+        with coded(self._failed):
             return books.holder(self._connection)
-        except psycopg.Error as error:
-            raise self._failed(error) from None
 
-    def journal(self) -> books.PostgresJournal:
+    def journal(self) -> PostgresJournal:
         """See `toolkit.engines.online.Coordinated.journal`."""
-        return books.PostgresJournal(self._connection, self._failed, self._lease.fencing if self._lease else 0)
+        return PostgresJournal(self._connection, self._failed, self._lease.fencing if self._lease else 0)
 
     def rebuilding(self) -> PostgresRebuilder:
         """See `toolkit.engines.online.Coordinated.rebuilding`; only for the holder of the lock."""

@@ -5,6 +5,8 @@ It decides nothing about schemas or runs; errors are the driver's own, except fo
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeAlias, cast
 
 import psycopg
@@ -18,10 +20,20 @@ from toolkit.errors import EngineError, TargetError
 from toolkit.targets import Target
 
 Connection: TypeAlias = psycopg.Connection[dict[str, Any]]
+Failed = Callable[[psycopg.Error], EngineError]
 
 CONNECT_TIMEOUT = "10"
 # A network that is gone is noticed within a minute; by itself TCP would wait for hours.
 _KEEPALIVES = {"keepalives_idle": "30", "keepalives_interval": "10", "keepalives_count": "3"}
+
+
+@contextmanager
+def coded(failed: Failed) -> Iterator[None]:
+    """Turns the driver's errors into ours."""
+    try:
+        yield
+    except psycopg.Error as error:
+        raise failed(error) from None
 
 
 def options(target: Target) -> dict[str, str]:

@@ -13,14 +13,14 @@ from toolkit.definition import Definition
 from toolkit.engines.drifting import Fault
 from toolkit.engines.physical import Table
 from toolkit.engines.postgresql import locking, recording, render
+from toolkit.engines.postgresql.locking import EXCLUSIVE, SHARE_UPDATE
 from toolkit.engines.postgresql.names import CAPTURE, LOG
 from toolkit.engines.postgresql.render import identifier, literal
 from toolkit.overlay import Overlay
-from toolkit.plan import Expect, Lock, Observed, Sql, Step, StepClass
+from toolkit.plan import NO_LOCK, Expect, Observed, Sql, Step, StepClass
 
 Ask = Callable[[str], Sequence[Mapping[str, Any]]]
 
-EXCLUSIVE = Lock("ACCESS EXCLUSIVE", "reads and writes")
 # An operator's own settings of a table: how it is stored and vacuumed, not what it holds.
 _TUNING = frozenset({"reloptions"})
 _BODIES = """
@@ -50,14 +50,15 @@ def is_extra(path: Path, observed: Observed) -> bool:
 
 def rename(path: Path, facts: Json, name: str, overlay: Overlay) -> Step | None:
     """See `Drifting.rename`."""
+    statements: tuple[Sql, ...]
     match path:
         case ("tables", table, "columns", old):
-            statements: tuple[Sql, ...] = (locking.aside(table), render.rename_column(table, old, name))
+            lock, statements = EXCLUSIVE, (locking.aside(table), render.rename_column(table, old, name))
         case ("tables", _, "indexes", old):
-            statements = (render.rename_index(old, name),)
+            lock, statements = SHARE_UPDATE, (render.rename_index(old, name),)
         case _:
             return None
-    return Step(f"rename.{old}", f"Rename {old} to {name}", "what is in it stays", StepClass.METADATA, EXCLUSIVE,
+    return Step(f"rename.{old}", f"Rename {old} to {name}", "what is in it stays", StepClass.METADATA, lock,
                 statements, (), (), (old,))  # fmt: skip
 
 
@@ -84,7 +85,7 @@ def _functions(observed: Observed) -> Iterator[Fault]:
     for name, body in bodies.items() if isinstance(bodies, dict) else ():
         if name in observed.catalog.children(("functions",)) and body != " ".join(render.function_body().split()):
             step = Step("function.convert_ts.body", "Write the body of function convert_ts anew", "",
-                        StepClass.METADATA, EXCLUSIVE, (render.create_function(),), (), ())  # fmt: skip
+                        StepClass.METADATA, NO_LOCK, (render.create_function(),), (), ())  # fmt: skip
             message = f"function {name} does something else than it should"
             hint = "Values of Datetime attributes written meanwhile may be wrong: they are made when a row is written."
             yield Fault("TV6116", ("functions", name, "body"), message, (step,), hint)

@@ -5,17 +5,15 @@ What the two tables' traits tell is `returning`'s part; here are the questions t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from toolkit.catalog import Json
 from toolkit.engines.online import Problem
 from toolkit.engines.postgresql import inspect, recording, returning, traits
 from toolkit.engines.postgresql.names import CAPTURE, OLD
+from toolkit.engines.postgresql.traits import Ask
 from toolkit.plan import Mode, Plan, Step
-
-Ask = Callable[[str, Sequence[object]], Sequence[Mapping[str, Any]]]
 
 # Not those that went with a column.
 _CHECKS = """
@@ -63,7 +61,13 @@ class LiveTable:
 def problems(ask: Ask, plan: Plan, table: str) -> tuple[Problem, ...]:
     """What a swap back would lose that has not been done yet, may it have begun long ago."""
     back = None if plan.kept else next((step for step in plan.steps if step.mode is Mode.SWAP), None)
-    return tuple(returned(ask, back, table)) if back else ()
+    seen = traits.read(ask, table) if back else {}
+    if back is None or seen.get("kept") is None:
+        return ()
+    if not all(need.holds({"traits": {**seen}}) for need in back.needs if need.path == traits.KEPT):
+        text = f"{OLD} is not the table that was kept: the store was restored from a dump"
+        return (Problem("TV5109", text, "Go on with a run that was cut off; then `schema finish` drops that table."),)
+    return tuple(returned(ask, back, table))
 
 
 def returned(ask: Ask, back: Step, table: str) -> Iterator[Problem]:

@@ -1,6 +1,6 @@
-"""The locks of a rebuild, waited for so that no reader and no writer queues behind them.
+"""The locks of steps, and how those of a rebuild are waited for, so that no reader and no writer queues behind them.
 
-Pure text; who takes them, and when, is `rebuild`'s and `drift`'s business.
+Pure text; who takes them, and when, is the steps' business.
 """
 
 from __future__ import annotations
@@ -9,8 +9,10 @@ from collections.abc import Sequence
 
 from toolkit.engines.postgresql.names import WEAK_LOCK_SECONDS
 from toolkit.engines.postgresql.render import identifier, literal
-from toolkit.plan import Sql
+from toolkit.plan import Lock, Sql
 
+EXCLUSIVE = Lock("ACCESS EXCLUSIVE", "reads and writes")
+SHARE_UPDATE = Lock("SHARE UPDATE EXCLUSIVE", "nobody")
 _PATIENT = f"PERFORM set_config('lock_timeout', '{WEAK_LOCK_SECONDS * 1000:.0f}ms', true)"
 _AS_BEFORE = "PERFORM set_config('lock_timeout', before, true)"
 

@@ -6,15 +6,14 @@ Copying and indexing are told from reading: the factors were measured, and are r
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from toolkit.engines.measuring import SAMPLE_ROWS, SAMPLE_SECONDS, Measures, Pace, Table, Work, built
 from toolkit.engines.postgresql.render import identifier
+from toolkit.engines.postgresql.traits import Ask
 from toolkit.errors import EngineError
 from toolkit.plan import Mode, Step, StepClass
-
-Ask = Callable[[str, Sequence[object]], Sequence[Mapping[str, Any]]]
 
 _SIZES = """
 SELECT CASE WHEN relpages > 0

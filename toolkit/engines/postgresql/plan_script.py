@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from toolkit.catalog import Catalog, Json
 from toolkit.engines import scripting
-from toolkit.engines.postgresql import render, session
+from toolkit.engines.postgresql import dropping, render, session
 from toolkit.engines.postgresql.render import block, literal
 from toolkit.plan import Observed, Plan, Sql, Step
 
@@ -45,8 +45,8 @@ WHERE c.relnamespace = quote_ident(current_schema())::regnamespace AND c.relname
 """.strip()
 
 
-def script(plan: Plan, observed: Observed, goal: Catalog) -> str:
-    """The plan for psql. `observed`: what it was made on; `goal`: the wanted catalog."""
+def script(plan: Plan, observed: Observed, goal: Catalog, table: str) -> str:
+    """The plan for psql. `observed`: what it was made on; `goal`: the wanted catalog; `table`: that of the records."""
     reached = scripting.with_foreign(goal, observed.catalog, plan.foreign)
     tables, label = scripting.tables(observed.catalog, reached), scripting.recorded(plan, observed)
     before = (
@@ -56,6 +56,7 @@ def script(plan: Plan, observed: Observed, goal: Catalog) -> str:
         Sql(f"SET lock_timeout = {literal(render.LOCK_TIMEOUT)}"),
         Sql(f"DO $do$ BEGIN PERFORM {session.ALONE}; END $do$"),
         _assert(scripting.STALE, observed.catalog, tables, observed.recorded),
+        *dropping.guard(plan.steps, table),
     )
     after = (Sql("\\echo 'Checking …'\n" + _assert(scripting.UNREACHED, reached, tables, label).text),)
     return scripting.sql_script(plan, HOW, before, after, _wrapped)

@@ -12,12 +12,10 @@ from toolkit.definition import Definition
 from toolkit.engines.physical import Column, Index, Layout, Table
 from toolkit.engines.postgresql import drift, render
 from toolkit.engines.postgresql import layout as layouts
+from toolkit.engines.postgresql.locking import EXCLUSIVE, SHARE_UPDATE
 from toolkit.engines.postgresql.typemap import Profile
 from toolkit.engines.postgresql.versions import record_steps
-from toolkit.plan import NO_LOCK, Expect, Lock, Observed, Sql, Step, StepClass
-
-EXCLUSIVE = Lock("ACCESS EXCLUSIVE", "reads and writes")
-SHARE_UPDATE = Lock("SHARE UPDATE EXCLUSIVE", "nobody")
+from toolkit.plan import NO_LOCK, Expect, Observed, Sql, Step, StepClass
 
 # Steps that drop what generated columns and their indexes use.
 LEFTOVERS = ("function.convert_ts.drop", "extension.btree_gin.drop")
@@ -233,6 +231,12 @@ def index_built(step: Step) -> tuple[str, ...]:
     """The index that a step of `_create_index` builds; of any other step nothing."""
     kind, _, name = step.id.partition(".")
     return (name,) if kind == "index" and not name.endswith(".drop") else ()
+
+
+def retyped(step: Step) -> tuple[str, ...]:
+    """The columns to which a step gives another type."""
+    texts = (statement.text for statement in step.statements if isinstance(statement, Sql))
+    return tuple(name for text in texts for name in render.retyped(text))
 
 
 def _drop_index(table: str, name: str) -> Step:

@@ -5,17 +5,16 @@ Each check is a query and a Problem with its code; what the server cannot tell i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from toolkit.engines.online import Problem, listed
 from toolkit.engines.postgresql import drift, dropping, going_back, planner, traits
 from toolkit.engines.postgresql.layout import PRIMARY_KEY
 from toolkit.engines.postgresql.names import OLD
+from toolkit.engines.postgresql.traits import Ask
 from toolkit.engines.shared_work import REPLAYERS
 from toolkit.plan import Mode, Plan, Sql, Step
-
-Ask = Callable[[str, Sequence[object]], Sequence[Mapping[str, Any]]]
 
 OLDEST = 120000
 # The run's own session, its heartbeat, and three that share a replay or two that build indexes.
@@ -105,7 +104,8 @@ def check(ask: Ask, plan: Plan, table: str) -> tuple[Problem, ...]:
         return ()
     server = ask(_SERVER, ())[0]
     found = [*_server(server), *_rights(ask, server, plan, table), *_shape(ask, plan, table)]
-    found += [*_names(ask, plan, table), *dropping.problems(ask, plan, table), *_waiting(ask)]
+    found += [*_names(ask, plan, table), *dropping.problems(ask, plan, table), *dropping.retyping(ask, plan, table)]
+    found += _waiting(ask)
     if any(step.mode is Mode.SWAP for step in plan.steps):
         found += _room(ask)
     found += _carried(ask, table) if plan.kept else going_back.problems(ask, plan, table)

@@ -5,10 +5,10 @@ Pure; `planner` says what has to change, `shadow` has the statements, this modul
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from toolkit.catalog import Catalog, Json
+from toolkit.catalog import ABSENT, Catalog, Json
 from toolkit.definition import Definition
 from toolkit.engines.online import Route
 from toolkit.engines.physical import Index, Table
@@ -25,14 +25,12 @@ from toolkit.engines.postgresql import (
     versions,
 )
 from toolkit.engines.postgresql.names import LOG, OLD, SHADOW
-from toolkit.engines.postgresql.render import identifier
 from toolkit.engines.postgresql.typemap import Profile
 from toolkit.plan import NO_LOCK, Expect, Lock, Mode, Observed, Sql, Step, StepClass
 
 SHORT = Lock("ACCESS EXCLUSIVE", "reads and writes, for milliseconds", brief=True)
 WRITERS = Lock("SHARE ROW EXCLUSIVE", "writes, for milliseconds", brief=True)
 READ = Lock("ACCESS SHARE", "nobody")
-_KEPT = ("traits", "kept")
 _UNIQUE = "unique"
 
 
@@ -44,7 +42,6 @@ class _Work:
     table: Table
     live: traits.TableTraits
     same: tuple[Expect, ...]
-    oid: int
     ddl: tuple[Sql, ...]
     forward: shadow.Pair
     back: shadow.Pair
@@ -62,7 +59,7 @@ def route(plain: Sequence[Step], observed: Observed, wanted: Definition, rules: 
     first = plain.index(ours[0])
     before = [step for step in plain[:first] if step not in ours]
     after = [step for step in plain[first:] if step not in ours]
-    work = _work(table, ours, observed, rules)
+    work = _work(table, ours, observed)
     return Route(
         steps=(*before, *_steps(work), *after),
         rollback=(
@@ -97,7 +94,7 @@ def _careful(step: Step, live: str) -> Step:
     match step.statements:
         case (Sql(text, True) as create,) if text.startswith("CREATE INDEX CONCURRENTLY"):
             return replace(step, statements=(*(s for s in step.reverse), create))
-        case _ if step.lock == planner.EXCLUSIVE and _locks(step, live):
+        case _ if step.lock == locking.EXCLUSIVE:
             first = locking.aside(live)
             back = (first, *step.reverse) if step.reverse else ()
             return replace(step, statements=(first, *step.statements), reverse=back)
@@ -105,49 +102,45 @@ def _careful(step: Step, live: str) -> Step:
             return step
 
 
-def _locks(step: Step, live: str) -> bool:
-    """Whether the strong lock of a plain step is one on the live table, not on a function."""
-    return any(isinstance(s, Sql) and identifier(live) in s.text for s in step.statements)
-
-
-def _work(table: Table, ours: Sequence[Step], observed: Observed, rules: Profile) -> _Work:
-    facts = observed.traits["table"]
-    live = traits.decode(facts)
+def _work(table: Table, ours: Sequence[Step], observed: Observed) -> _Work:
+    live = traits.decode(observed.traits["table"])
     have = observed.catalog.children(("tables", table.name))
     pretended = Catalog(observed.catalog.engine, {"tables": {SHADOW: {**have, "indexes": {}}}})
-    changes = [s for s in planner.table_steps(replace(table, name=SHADOW, indexes=()), pretended)]
-    wanted = {index.name for index in table.indexes}
-    lost = {step.id.removeprefix("index.").removesuffix(".drop") for step in ours if step.id.endswith(".drop")}
-    own = [
-        Index(name, tail, None, _UNIQUE if name in live.unique else "own", name)
-        for name, tail in live.indexes.items()
-        if tail is not None and name not in wanted and name not in lost
-    ]
+    changes = [*planner.table_steps(replace(table, name=SHADOW, indexes=()), pretended)]
     dropped = {name for step in changes if step.id == f"columns.{SHADOW}.drop" for name in step.objects}
     copied = [name for name in live.plain_columns if name not in dropped]
     key = {name: live.columns[name] for name in layout.PRIMARY_KEY}
-    own_columns = frozenset(copied) - {column.name for column in table.columns}
-    forward = replace(shadow.plain(table.name, SHADOW, key, copied), foreign=own_columns)
-    assert isinstance(facts, dict)
+    forward = shadow.plain(table.name, SHADOW, key, copied)
     columns = dict.fromkeys((*(n for n in live.columns if n not in dropped), *(c.name for c in table.columns)))
+    indexes = (*table.indexes, *_own_indexes(table, ours, live))
     primary = [name for name, tail in live.indexes.items() if tail is None]
     # One that is called otherwise is renamed after the swap.
     constraints = table.catalog["constraints"]
     assert isinstance(constraints, dict)
-    oid = facts["oid"]
-    assert isinstance(oid, int)
     return _Work(
         table=table,
         live=live,
         same=tuple(Expect(("traits", name), observed.traits[name]) for name in ("table", "details")),
-        oid=oid,
         ddl=tuple(s for step in changes for s in step.statements if isinstance(s, Sql) and _is_ddl(s)),
-        forward=replace(forward, values=_filled(forward.values, table, have)),
+        forward=replace(
+            forward,
+            values=_filled(forward.values, table, have),
+            foreign=frozenset(copied) - {column.name for column in table.columns},
+        ),
         back=shadow.plain(table.name, OLD, key, copied),
-        indexes=(*table.indexes, *own),
+        indexes=indexes,
         columns=tuple(name for step in changes for name in step.objects),
-        made=(*columns, *primary, *constraints, *(index.name for index in (*table.indexes, *own))),
+        made=(*columns, *primary, *constraints, *(index.name for index in indexes)),
     )
+
+
+def _own_indexes(table: Table, ours: Sequence[Step], live: traits.TableTraits) -> Iterator[Index]:
+    """The operator's: no version has them, and no step drops them."""
+    known = {index.name for index in table.indexes}
+    known |= {step.id.removeprefix("index.").removesuffix(".drop") for step in ours if step.id.endswith(".drop")}
+    for name, tail in live.indexes.items():
+        if tail is not None and name not in known:
+            yield Index(name, tail, None, _UNIQUE if name in live.unique else "own", name)
 
 
 def _is_ddl(statement: Sql) -> bool:
@@ -178,7 +171,7 @@ def _steps(work: _Work) -> tuple[Step, ...]:
             f"rebuild.{name}.shadow", f"Create a shadow of {name} with the wanted columns",
             "stored generated columns would rewrite the live table under an exclusive lock",
             StepClass.METADATA, READ, _shadow(work), (Sql(f"DROP TABLE IF EXISTS {SHADOW}"),), (),
-            work.columns, needs=(*work.same, Expect(_KEPT, None)),
+            work.columns, needs=(*work.same, Expect(traits.KEPT, None)),
         ),
         Step(
             f"rebuild.{name}.capture", f"Record the keys of changed rows of {name}",
@@ -256,9 +249,14 @@ def _swap(work: _Work) -> Step:
         StepClass.REBUILD, SHORT,
         (*shadow.NARROW, *locking.locks(name, SHADOW), shadow.replay(work.forward), recording.left(),
          *shadow.swap(name, OLD, SHADOW, going, coming)),
-        (), (Expect(_KEPT, work.oid),),
+        (), _aside(OLD, SHADOW),
         mode=Mode.SWAP, needs=work.same,
     )  # fmt: skip
+
+
+def _aside(there: str, gone: str) -> tuple[Expect, ...]:
+    """How to see that a swap is done, also in a store that was restored from a dump of that moment: by names."""
+    return Expect(("traits", "own", there), True), Expect(("traits", "own", gone), ABSENT)
 
 
 def _swap_back(work: _Work, dropped: Sequence[str]) -> Step:
@@ -272,8 +270,8 @@ def _swap_back(work: _Work, dropped: Sequence[str]) -> Step:
         (*shadow.NARROW, *locking.locks(name, OLD), shadow.replay(work.back), recording.left(),
          *shadow.swap(name, SHADOW, OLD, {new: old for old, new in coming.items()},
                       {new: old for old, new in going.items()})),
-        (), (Expect(("traits", "table", "oid"), work.oid),), (*work.made, *dropped),
-        mode=Mode.SWAP, needs=(Expect(_KEPT, work.oid), Expect(("traits", "table", "obstacles"), [])),
+        (), _aside(SHADOW, OLD), (*work.made, *dropped),
+        mode=Mode.SWAP, needs=(Expect(traits.KEPT, work.live.oid), Expect(("traits", "table", "obstacles"), [])),
     )  # fmt: skip
 
 

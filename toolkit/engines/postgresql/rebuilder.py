@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager, suppress
 from typing import Any
 
 import psycopg
 from psycopg import errors
 
-from toolkit.engines.postgresql.books import Failed, PostgresLease
-from toolkit.engines.postgresql.connection import Connection
+from toolkit.engines.postgresql.books import PostgresLease, fence
+from toolkit.engines.postgresql.connection import Connection, Failed
 from toolkit.engines.postgresql.going_back import LiveTable
 from toolkit.engines.postgresql.names import WEAK_LOCK_SECONDS
 from toolkit.engines.rebuilding import Busy, Compared, Copied, Key, Ran, Replayed, Swapped, Tick
 from toolkit.engines.shared_work import DRAIN_ROUNDS, NEAR, REPLAY_SCALE, REPLAYERS, SharedWork
+from toolkit.errors import EngineError, StoreChanged, ToolkitError
 from toolkit.plan import Mode, Sql, Step
 
 JOBS = 2
@@ -29,6 +30,14 @@ LAST_ROUNDS = 3
 _ALTERED = Busy("the table was altered by somebody else", at_once=True)
 # Who waits long enough for a lock is the one whom the server ends in a deadlock. Either way nothing was done.
 _NOT_GRANTED = (errors.LockNotAvailable, errors.DeadlockDetected)
+# What a table says to a row that another one took: a value, a constraint, or a type that is not turned back by itself.
+_UNFIT = (psycopg.DataError, psycopg.IntegrityError, errors.DatatypeMismatch)
+_GONE = (errors.UndefinedColumn, errors.UndefinedTable)
+_MEND = (
+    "Mend the row and give the same command again. Otherwise: before its swap an upgrade is taken back by `schema "
+    "rollback`, and instead of a rollback `schema finish` keeps the table as it is."
+)
+_UNDO = "Undo that and give the same command again; or, before the swap, `schema rollback` takes back what was done."
 
 
 class PostgresRebuilder:
@@ -83,7 +92,7 @@ class PostgresRebuilder:
             seconds = time.monotonic() - began
             strain = self._connection.execute(STRAIN).fetchall()[0]
         except psycopg.Error as error:
-            raise self._failed(error) from None
+            raise self._said(error) from None
         return Copied(upto, copied, seconds, float(strain["lag"]), float(strain["load"]))
 
     def compare(self, step: Step, after: Key | None, rows: int) -> Compared:
@@ -95,7 +104,7 @@ class PostgresRebuilder:
                 upto = self._bound(step, after, rows)
                 found = self._run(step, "compare", _places(after, upto)).fetchall()
         except psycopg.Error as error:
-            raise self._failed(error) from None
+            raise self._said(error) from None
         different = tuple(tuple(str(v) for v in row.values()) for row in found)
         return Compared(upto, rows, time.monotonic() - began, different)
 
@@ -111,7 +120,7 @@ class PostgresRebuilder:
                     taken = self._replay(step, keys)
             left = self._left(step)
         except psycopg.Error as error:
-            raise self._failed(error) from None
+            raise self._said(error) from None
         if left <= NEAR:
             self.close()
         return Replayed(taken, left, (time.monotonic() - began) / REPLAY_SCALE, left <= NEAR)
@@ -146,8 +155,16 @@ class PostgresRebuilder:
         except _NOT_GRANTED:
             return Busy(self._blockers())
         except psycopg.Error as error:
-            raise self._failed(error) from None
+            raise self._said(error) from None
         return Swapped(time.monotonic() - began)
+
+    def _said(self, error: psycopg.Error) -> ToolkitError:
+        said = self._failed(error)
+        if isinstance(error, _UNFIT):
+            return EngineError("TV5220", f"a row does not fit into the other table: {said.message}", _MEND)
+        if isinstance(error, _GONE):
+            return StoreChanged("TV5001", f"the store was changed by somebody else: {said.message}", _UNDO)
+        return said
 
     def _drain(self, step: Step, most: int) -> None:
         """Before any lock, and to be kept when the lock is not granted: as few keys as writers' pace allows."""
@@ -186,7 +203,7 @@ class PostgresRebuilder:
 
         def work(session: Connection, part: int) -> int:
             with session.transaction():
-                PostgresLease(session, self._open_session, self._failed, self._lease.fencing, 0).check()
+                fence(session, self._lease.fencing)
                 for statement in _part(step, "set"):
                     session.execute(statement.text)
                 values = {"keys": keys, "parts": REPLAYERS, "part": part}
@@ -221,7 +238,7 @@ class PostgresRebuilder:
             session = free.pop()
             try:
                 with session.transaction():
-                    PostgresLease(session, self._open_session, self._failed, self._lease.fencing, 0).check()
+                    fence(session, self._lease.fencing)
                     for one in (*settings, statement):
                         session.execute(one.text)
             finally:
@@ -235,12 +252,7 @@ class PostgresRebuilder:
                         done.result()
                         tick(number)
                 except BaseException:
-                    for future in waiting:
-                        future.cancel()
-                    for session in sessions:
-                        # A server that is gone may never answer.
-                        with suppress(psycopg.Error):
-                            session.cancel_safe(timeout=CANCEL_SECONDS)
+                    _cancel(waiting, sessions)
                     raise
             run(last)
             tick(len(statements))
@@ -280,6 +292,15 @@ ORDER BY a.xact_start LIMIT 3
 
 class _TooMany(Exception):
     """The exclusive lock was granted, and too much was left to do under it."""
+
+
+def _cancel(waiting: Sequence[Future[None]], sessions: Sequence[Connection]) -> None:
+    for future in waiting:
+        future.cancel()
+    for session in sessions:
+        # A server that is gone may never answer.
+        with suppress(psycopg.Error):
+            session.cancel_safe(timeout=CANCEL_SECONDS)
 
 
 def _part(step: Step, part: str) -> list[Sql]:

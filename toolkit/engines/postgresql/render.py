@@ -5,6 +5,7 @@ Pure; it decides nothing, it only writes down what it is given.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from toolkit.engines.physical import Column, Index, Table
@@ -24,6 +25,8 @@ END
 _FUNCTION = f"""CREATE OR REPLACE FUNCTION {FUNCTION}(s VARCHAR) RETURNS TIMESTAMP AS $${_BODY}$$ """ + (
     "LANGUAGE plpgsql IMMUTABLE RETURNS NULL ON NULL INPUT"
 )
+
+_RETYPED = re.compile(r'^  ALTER COLUMN "((?:[^"]|"")+)" TYPE ', re.MULTILINE)
 
 
 def identifier(name: str) -> str:
@@ -105,6 +108,11 @@ def alter_columns(table: str, clauses: Mapping[str, Sequence[str]]) -> Sql:
     """Column → clauses such as SET NOT NULL, in one statement."""
     lines = [f"  ALTER COLUMN {identifier(name)} {clause}" for name, said in clauses.items() for clause in said]
     return Sql(f"ALTER TABLE {identifier(table)}\n" + ",\n".join(lines))
+
+
+def retyped(text: str) -> list[str]:
+    """The columns to which a statement of `alter_columns` gives another type."""
+    return [name.replace('""', '"') for name in _RETYPED.findall(text)]
 
 
 def type_of(column: Column) -> str:

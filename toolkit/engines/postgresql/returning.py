@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 
 from toolkit.catalog import Absent, Catalog
-from toolkit.definition import Definition
 from toolkit.engines.physical import Table
 from toolkit.engines.postgresql import layout
 from toolkit.engines.postgresql.render import identifier
@@ -41,20 +40,19 @@ def _tables() -> Iterator[Table]:
 def altered(catalog: Catalog, table: str) -> Iterator[str]:
     """Columns and indexes that some version has, and none as they are in `catalog`, in words. An index that is no good
     any more is none."""
-    versions = [form for definition in (*chain(), working()) for form in _forms(definition)]
     for kind, word in (("columns", "column"), ("indexes", "index")):
         for name, facts in catalog.children(("tables", table, kind)).items():
-            known = [v.at(("tables", table, kind, name)) for v in versions]
+            known = [form.at(("tables", table, kind, name)) for form in _forms()]
             spoiled = isinstance(facts, dict) and facts.get("valid") is False
             if facts not in known and not spoiled and any(not isinstance(k, Absent) for k in known):
                 yield f"{word} {name} was altered"
 
 
 @cache
-def _forms(definition: Definition) -> tuple[Catalog, Catalog]:
-    """Its catalog, and the one with partial indexes: asked for again in every attempt at a swap."""
-    plain, partial = (layout.catalog(one, profile()) for one in (definition, _PARTIAL.apply(definition)))
-    return plain, partial
+def _forms() -> tuple[Catalog, ...]:
+    """The catalogs of all versions, and those with partial indexes: asked for again in every attempt at a swap."""
+    definitions = (one for version in (*chain(), working()) for one in (version, _PARTIAL.apply(version)))
+    return tuple(layout.catalog(definition, profile()) for definition in definitions)
 
 
 def gone(live: TableTraits, kept: TableTraits, made: Sequence[str]) -> list[str]:

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from toolkit.catalog import Json
-from toolkit.engines.postgresql.names import CAPTURE, OLD, TRUNCATE
+from toolkit.engines.postgresql.names import CAPTURE, OLD, SHADOW, TRUNCATE
 
+# Where `Observed.view` has the number of the old table.
+KEPT = ("traits", "kept")
 Ask = Callable[[str, Sequence[object]], Sequence[Mapping[str, Any]]]
 
 # The text of pg_get_indexdef after the table's name does not depend on how table and index are called.
@@ -136,8 +138,9 @@ SELECT json_build_array(
 FROM pg_class c JOIN pg_type y ON y.oid = c.reltype
 WHERE c.oid = to_regclass(quote_ident(current_schema()) || '.' || quote_ident(%s))
 """
-_KEPT = f"""
-SELECT to_regclass(quote_ident(current_schema()) || '.{OLD}')::oid::bigint AS oid
+_OWN = f"""
+SELECT relname AS name, oid::bigint AS oid FROM pg_class
+WHERE relnamespace = quote_ident(current_schema())::regnamespace AND relname IN ('{OLD}', '{SHADOW}')
 """
 
 
@@ -147,6 +150,7 @@ class TableTraits:
     table's name, or None for the primary key; `obstacles`: what a swap would lose and cannot carry over, in words;
     grants: column or None, grantee as quoted, privilege, grantable."""
 
+    oid: int
     schema: str
     owner: str
     options: tuple[str, ...]
@@ -161,15 +165,17 @@ class TableTraits:
 
 
 def read(ask: Ask, table: str) -> dict[str, Json]:
-    """`Observed.traits`: `table` and `details` (what must not change during a rebuild), `kept` (the old table of an
-    earlier one) and `sizes`; empty when there is no such table."""
+    """`Observed.traits`: `table` and `details` (what must not change during a rebuild), `own` (which of our tables are
+    there, be it in a store that was restored from a dump), `kept` (the number of the old one, which tells it from all
+    others) and `sizes`; empty when there is no such table."""
     rows = ask(_QUERY, (table,))
     if not rows:
         return {}
     row = rows[0]
-    kept = ask(_KEPT, ())[0]["oid"]
+    own = {one["name"]: one["oid"] for one in ask(_OWN, ())}
+    there: Json = {name: True for name in own}
     sizes: Json = {"heap": row["bytes"], "indexes": row["index_bytes"], "all": row["all_bytes"]}
-    return {"table": row["table"], "details": row["details"], "kept": kept, "sizes": sizes}
+    return {"table": row["table"], "details": row["details"], "own": there, "kept": own.get(OLD), "sizes": sizes}
 
 
 def loose(ask: Ask, table: str) -> str:
@@ -184,6 +190,7 @@ def decode(value: Json) -> TableTraits:
     assert isinstance(value, dict)
     facts: dict[str, Any] = dict(value)
     return TableTraits(
+        oid=facts["oid"],
         schema=facts["schema"],
         owner=facts["owner"],
         options=tuple(facts["options"]),

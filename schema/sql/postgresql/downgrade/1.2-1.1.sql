@@ -39,6 +39,71 @@ BEGIN
 END
 $$;
 
+DO $do$
+DECLARE
+  used TEXT;
+BEGIN
+  SELECT string_agg(name, ', ') INTO used FROM (
+SELECT DISTINCT coalesce(CASE v.relkind WHEN 'm' THEN 'materialized view ' WHEN 'v' THEN 'view ' END || v.relname,
+                         i.type || ' ' || coalesce(x.relname, k.conname, i.identity)) AS name,
+       coalesce(x.relname, k.conname, g.tgname) AS own
+FROM pg_depend d JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+CROSS JOIN LATERAL pg_identify_object(d.classid, d.objid, d.objsubid) AS i
+LEFT JOIN pg_class x ON d.classid = 'pg_class'::regclass AND x.oid = d.objid AND d.objsubid = 0
+LEFT JOIN pg_rewrite w ON d.classid = 'pg_rewrite'::regclass AND w.oid = d.objid
+LEFT JOIN pg_class v ON v.oid = w.ev_class
+LEFT JOIN pg_attrdef e ON d.classid = 'pg_attrdef'::regclass AND e.oid = d.objid
+LEFT JOIN pg_attribute m ON m.attrelid = e.adrelid AND m.attnum = e.adnum
+  OR d.classid = 'pg_class'::regclass AND d.objsubid > 0 AND m.attrelid = d.objid AND m.attnum = d.objsubid
+LEFT JOIN pg_constraint k ON d.classid = 'pg_constraint'::regclass AND k.oid = d.objid
+LEFT JOIN pg_trigger g ON d.classid = 'pg_trigger'::regclass AND g.oid = d.objid
+WHERE d.refclassid = 'pg_class'::regclass AND a.attname = ANY(ARRAY['batcheruser', 'binarychecksums', 'bool01', 'bool02', 'bool03', 'datetime01', 'datetime02', 'datetime03', 'double01', 'double02', 'double03', 'int01', 'int02', 'int03', 'keyword01', 'keyword02', 'keyword03', 'keyword04', 'keyword05', 'keyword06', 'keyword07', 'keyword08', 'keyword09', 'keyword10', 'keywordlist01', 'keywordlist02', 'keywordlist03', 'temporalchangeversion', 'temporalnamespacedivision', 'temporalscheduledbyid', 'temporalscheduledstarttime', 'temporalschedulepaused', 'text01', 'text02', 'text03', 'search_attributes']::text[])
+  AND d.refobjid = to_regclass(quote_ident(current_schema()) || '.' || quote_ident('executions_visibility'))
+  AND (x.relkind IS DISTINCT FROM 'i' OR x.relname IS NOT NULL) AND coalesce(k.contype <> 'n', true)
+  AND (m.attrelid IS DISTINCT FROM a.attrelid OR m.attname <> ALL(ARRAY['batcheruser', 'binarychecksums', 'bool01', 'bool02', 'bool03', 'datetime01', 'datetime02', 'datetime03', 'double01', 'double02', 'double03', 'int01', 'int02', 'int03', 'keyword01', 'keyword02', 'keyword03', 'keyword04', 'keyword05', 'keyword06', 'keyword07', 'keyword08', 'keyword09', 'keyword10', 'keywordlist01', 'keywordlist02', 'keywordlist03', 'temporalchangeversion', 'temporalnamespacedivision', 'temporalscheduledbyid', 'temporalscheduledstarttime', 'temporalschedulepaused', 'text01', 'text02', 'text03', 'search_attributes']::text[]))
+ORDER BY 1
+) AS d
+WHERE own IS NULL OR own <> ALL(ARRAY['by_batcher_user', 'by_binary_checksums', 'by_bool_01', 'by_bool_02', 'by_bool_03', 'by_datetime_01', 'by_datetime_02', 'by_datetime_03', 'by_double_01', 'by_double_02', 'by_double_03', 'by_execution_time', 'by_history_length', 'by_int_01', 'by_int_02', 'by_int_03', 'by_keyword_01', 'by_keyword_02', 'by_keyword_03', 'by_keyword_04', 'by_keyword_05', 'by_keyword_06', 'by_keyword_07', 'by_keyword_08', 'by_keyword_09', 'by_keyword_10', 'by_keyword_list_01', 'by_keyword_list_02', 'by_keyword_list_03', 'by_status', 'by_task_queue', 'by_temporal_change_version', 'by_temporal_namespace_division', 'by_temporal_schedule_paused', 'by_temporal_scheduled_by_id', 'by_temporal_scheduled_start_time', 'by_text_01', 'by_text_02', 'by_text_03', 'by_workflow_id', 'by_workflow_type', 'default_idx', 'executions_visibility', 'btree_gin', 'convert_ts']::text[]);
+  IF used IS NOT NULL THEN
+    RAISE EXCEPTION 'these use columns that executions_visibility is to lose: %', used
+      USING HINT = 'Drop them before: they would go, too, or stop this half-way.';
+  END IF;
+END
+$do$;
+
+DO $do$
+DECLARE
+  used TEXT;
+BEGIN
+  SELECT string_agg(name, ', ') INTO used FROM (
+SELECT DISTINCT g.step,
+       coalesce(a.attrelid::regclass || '.' || a.attname, x.indexrelid::regclass::text,
+                i.type || ' ' || i.identity) AS name
+FROM (SELECT 'extension.btree_gin' AS step, m.classid, m.objid
+      FROM pg_extension e JOIN pg_depend m ON m.refclassid = 'pg_extension'::regclass AND m.refobjid = e.oid
+      WHERE e.extname = 'btree_gin' AND m.deptype = 'e'
+      UNION ALL SELECT 'function.convert_ts', 'pg_proc'::regclass,
+        to_regprocedure(quote_ident(current_schema()) || '.convert_ts(varchar)')::oid) AS g
+JOIN pg_depend d ON d.refclassid = g.classid AND d.refobjid = g.objid
+CROSS JOIN LATERAL pg_identify_object(d.classid, d.objid, d.objsubid) AS i
+LEFT JOIN pg_attrdef e ON d.classid = 'pg_attrdef'::regclass AND e.oid = d.objid
+LEFT JOIN pg_index x ON d.classid = 'pg_class'::regclass AND x.indexrelid = d.objid
+LEFT JOIN pg_class y ON y.oid = x.indexrelid
+LEFT JOIN pg_attribute a ON a.attrelid = e.adrelid AND a.attnum = e.adnum
+  OR d.classid = 'pg_class'::regclass AND d.objsubid > 0 AND a.attrelid = d.objid AND a.attnum = d.objsubid
+WHERE (g.step <> 'extension.btree_gin' OR d.classid = 'pg_class'::regclass)
+  AND (coalesce(y.relname, a.attname, '') <> ALL(ARRAY['batcheruser', 'binarychecksums', 'bool01', 'bool02', 'bool03', 'datetime01', 'datetime02', 'datetime03', 'double01', 'double02', 'double03', 'int01', 'int02', 'int03', 'keyword01', 'keyword02', 'keyword03', 'keyword04', 'keyword05', 'keyword06', 'keyword07', 'keyword08', 'keyword09', 'keyword10', 'keywordlist01', 'keywordlist02', 'keywordlist03', 'temporalchangeversion', 'temporalnamespacedivision', 'temporalscheduledbyid', 'temporalscheduledstarttime', 'temporalschedulepaused', 'text01', 'text02', 'text03', 'search_attributes', 'by_batcher_user', 'by_binary_checksums', 'by_bool_01', 'by_bool_02', 'by_bool_03', 'by_datetime_01', 'by_datetime_02', 'by_datetime_03', 'by_double_01', 'by_double_02', 'by_double_03', 'by_execution_time', 'by_history_length', 'by_int_01', 'by_int_02', 'by_int_03', 'by_keyword_01', 'by_keyword_02', 'by_keyword_03', 'by_keyword_04', 'by_keyword_05', 'by_keyword_06', 'by_keyword_07', 'by_keyword_08', 'by_keyword_09', 'by_keyword_10', 'by_keyword_list_01', 'by_keyword_list_02', 'by_keyword_list_03', 'by_status', 'by_task_queue', 'by_temporal_change_version', 'by_temporal_namespace_division', 'by_temporal_schedule_paused', 'by_temporal_scheduled_by_id', 'by_temporal_scheduled_start_time', 'by_text_01', 'by_text_02', 'by_text_03', 'by_workflow_id', 'by_workflow_type', 'default_idx', 'executions_visibility', 'btree_gin', 'convert_ts']::text[]) OR coalesce(x.indrelid, a.attrelid, 0) NOT IN (
+    SELECT oid FROM pg_class
+    WHERE relnamespace = quote_ident(current_schema())::regnamespace AND relname IN ('executions_visibility', 'temporal_visibility_shadow')))
+ORDER BY 1, 2
+) AS d;
+  IF used IS NOT NULL THEN
+    RAISE EXCEPTION 'these use the extension btree_gin or the function convert_ts, which are to go: %', used
+      USING HINT = 'Drop them before: they would go, too, or stop this half-way.';
+  END IF;
+END
+$do$;
+
 -- Drop index by_batcher_user
 -- outside a transaction
 DROP INDEX CONCURRENTLY IF EXISTS "by_batcher_user";

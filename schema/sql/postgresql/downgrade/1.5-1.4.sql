@@ -15,6 +15,38 @@ BEGIN
 END
 $$;
 
+DO $do$
+DECLARE
+  used TEXT;
+BEGIN
+  SELECT string_agg(name, ', ') INTO used FROM (
+SELECT DISTINCT coalesce(CASE v.relkind WHEN 'm' THEN 'materialized view ' WHEN 'v' THEN 'view ' END || v.relname,
+                         i.type || ' ' || coalesce(x.relname, k.conname, i.identity)) AS name,
+       coalesce(x.relname, k.conname, g.tgname) AS own
+FROM pg_depend d JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+CROSS JOIN LATERAL pg_identify_object(d.classid, d.objid, d.objsubid) AS i
+LEFT JOIN pg_class x ON d.classid = 'pg_class'::regclass AND x.oid = d.objid AND d.objsubid = 0
+LEFT JOIN pg_rewrite w ON d.classid = 'pg_rewrite'::regclass AND w.oid = d.objid
+LEFT JOIN pg_class v ON v.oid = w.ev_class
+LEFT JOIN pg_attrdef e ON d.classid = 'pg_attrdef'::regclass AND e.oid = d.objid
+LEFT JOIN pg_attribute m ON m.attrelid = e.adrelid AND m.attnum = e.adnum
+  OR d.classid = 'pg_class'::regclass AND d.objsubid > 0 AND m.attrelid = d.objid AND m.attnum = d.objsubid
+LEFT JOIN pg_constraint k ON d.classid = 'pg_constraint'::regclass AND k.oid = d.objid
+LEFT JOIN pg_trigger g ON d.classid = 'pg_trigger'::regclass AND g.oid = d.objid
+WHERE d.refclassid = 'pg_class'::regclass AND a.attname = ANY(ARRAY['root_run_id', 'root_workflow_id']::text[])
+  AND d.refobjid = to_regclass(quote_ident(current_schema()) || '.' || quote_ident('executions_visibility'))
+  AND (x.relkind IS DISTINCT FROM 'i' OR x.relname IS NOT NULL) AND coalesce(k.contype <> 'n', true)
+  AND (m.attrelid IS DISTINCT FROM a.attrelid OR m.attname <> ALL(ARRAY['root_run_id', 'root_workflow_id']::text[]))
+ORDER BY 1
+) AS d
+WHERE own IS NULL OR own <> ALL(ARRAY['by_root_run_id', 'by_root_workflow_id', 'executions_visibility']::text[]);
+  IF used IS NOT NULL THEN
+    RAISE EXCEPTION 'these use columns that executions_visibility is to lose: %', used
+      USING HINT = 'Drop them before: they would go, too, or stop this half-way.';
+  END IF;
+END
+$do$;
+
 -- Drop index by_root_run_id
 -- outside a transaction
 DROP INDEX CONCURRENTLY IF EXISTS "by_root_run_id";
