@@ -169,13 +169,21 @@ def parse(text: str, file: str, decode: Callable[[Value], _T]) -> _T:
     return decode(Value(tree.compose(text, file), file))
 
 
+def beginning(path: Path, most: int) -> bytes:
+    """What is in a file; of one that is larger than `most` bytes, or has no end, one byte more than that."""
+    with path.open("rb") as file:
+        return file.read(most + 1)
+
+
 def read(path: Path, decode: Callable[[Value], _T], until: str | None = None) -> _T:
     """`decode` applied to the YAML file at `path`, or to its members before the one called `until`.
 
     Raises DefinitionError, also when the file cannot be read.
     """
     try:
-        content = path.read_bytes()
+        content = beginning(path, tree.MAX_BYTES)
+        if len(content) > tree.MAX_BYTES:
+            raise tree.too_large(str(path))
         text = content.decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else "it is not UTF-8 text"

@@ -33,10 +33,15 @@ Node: TypeAlias = Sequence[Any]
 TAG, LINE, COLUMN, VALUE = range(4)
 
 
+def too_large(file: str) -> DefinitionError:
+    """The error of a document of more than `MAX_BYTES`."""
+    return DefinitionError("TV1001", f"the file is larger than {MAX_BYTES} bytes", "", Location(file, 1, 1))
+
+
 def compose(text: str, file: str) -> Node:
     """The one document in `text`; `file` is only for messages. Raises DefinitionError."""
     if len(text) > MAX_BYTES:
-        raise DefinitionError("TV1001", f"the file is larger than {MAX_BYTES} bytes", "", Location(file, 1, 1))
+        raise too_large(file)
     import yaml
 
     try:

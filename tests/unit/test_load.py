@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from toolkit import document
 from toolkit.errors import DefinitionError
 from toolkit.load import loads
 
@@ -28,3 +29,9 @@ def test_error_says_where_what_and_what_was_expected(path: Path) -> None:
 
 def test_every_golden_text_has_its_case() -> None:
     assert {p.stem for p in CASES.glob("*.txt")} == {p.stem for p in CASES.glob("*.yaml")}
+
+
+def test_a_file_without_an_end_is_not_read_to_it() -> None:
+    assert document.beginning(Path("/dev/zero"), 10) == bytes(11)
+    with pytest.raises(DefinitionError, match="larger than"):
+        document.read(Path("/dev/zero"), lambda value: value)

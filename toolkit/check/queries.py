@@ -95,7 +95,7 @@ def read(path: Path) -> tuple[Saved, ...]:
     if path.suffix.lower() in (".yaml", ".yml"):
         return document.read(path, lambda root: tuple(_named(root, str(path))))
     try:
-        content = path.read_bytes()
+        content = document.beginning(path, _MAX_BYTES)
         # Editors on Windows begin a file with a mark that is no part of the first filter.
         text = content.decode("utf-8-sig") if len(content) <= _MAX_BYTES else ""
     except (OSError, UnicodeDecodeError) as error:
