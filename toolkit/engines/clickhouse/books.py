@@ -11,12 +11,13 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from toolkit.catalog import Json
 from toolkit.engines.clickhouse.layout import Placement
-from toolkit.engines.clickhouse.locks import Ask, ClickHouseLease, lost
+from toolkit.engines.clickhouse.locks import Ask, ClickHouseLease
 from toolkit.engines.clickhouse.locks import Run as RunStatement
 from toolkit.engines.clickhouse.names import JOURNAL, RUN, THROTTLE
 from toolkit.engines.clickhouse.render import literal, on_cluster
 from toolkit.engines.clickhouse.versions import everywhere
 from toolkit.engines.online import Entry, Run
+from toolkit.errors import lost_lock
 
 _SAFE = "SETTINGS fsync_after_insert = 1, fsync_part_directory = 1"
 _TIME = "DateTime64(6, 'UTC')"
@@ -151,6 +152,6 @@ class ClickHouseJournal:
 
     def _fence(self) -> ClickHouseLease:
         if self._lease is None:
-            raise lost()
+            raise lost_lock()
         self._lease.check()
         return self._lease

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from toolkit.engines.clickhouse.names import CLAIMS, LOCK
 from toolkit.engines.clickhouse.render import literal, on_cluster
 from toolkit.engines.online import Holder
-from toolkit.errors import EngineError, LockHeld, Unsupported
+from toolkit.errors import EngineError, LockHeld, Unsupported, lost_lock
 
 # Runs one query and gives its rows; EngineError when it fails.
 Ask = Callable[[str], Sequence[Mapping[str, Any]]]
@@ -220,15 +220,6 @@ def _no_keeper() -> Unsupported:
     )
 
 
-def lost() -> LockHeld:
-    """The error of a holder whose lock went to somebody else."""
-    return LockHeld(
-        "TV5102",
-        "this run has lost its lock: somebody else has taken it over",
-        "Look at `schema runs` before you go on.",
-    )
-
-
 class ClickHouseLease:
     """The lock, held; see `toolkit.engines.online.Lease`. `beating` gives a store over a connection of its own, and
     what closes that; it is used in the heartbeat's thread only."""
@@ -256,7 +247,7 @@ class ClickHouseLease:
     def check(self) -> None:
         """See `Lease.check`."""
         if not self._store.has(self._held):
-            raise lost()
+            raise lost_lock()
 
     def beat(self) -> None:
         """See `Lease.beat`."""
@@ -265,10 +256,10 @@ class ClickHouseLease:
         store, _ = self._beats
         self._line += 1
         if not store.has(self._held):
-            raise lost()
+            raise lost_lock()
         store.renew(self._held, self._line, self._seconds)
         if not store.has(self._held):
-            raise lost()
+            raise lost_lock()
 
     def release(self) -> None:
         """See `Lease.release`. A lost connection is no error: the lock then expires."""

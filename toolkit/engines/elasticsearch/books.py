@@ -19,7 +19,7 @@ from toolkit.engines.elasticsearch import render
 from toolkit.engines.elasticsearch.names import BOOKS
 from toolkit.engines.elasticsearch.transport import Answer
 from toolkit.engines.online import Holder
-from toolkit.errors import EngineError, LockHeld
+from toolkit.errors import EngineError, LockHeld, lost_lock
 
 # method, path, body, statuses that are no failure → the answer.
 Ask = Callable[[str, str, Any, tuple[int, ...]], Answer]
@@ -62,15 +62,6 @@ class Page:
     body: Mapping[str, Any]
     seq: int = -1
     term: int = 0
-
-
-def lost() -> LockHeld:
-    """The error of a holder whose lock went to somebody else."""
-    return LockHeld(
-        "TV5102",
-        "this run has lost its lock: somebody else has taken it over",
-        "Look at `schema runs` before you go on.",
-    )
 
 
 class Books:
@@ -170,7 +161,7 @@ class SearchLease:
     def _mine(self) -> Page:
         page = self._books.read("lock")
         if page.body.get("fencing") != self._fencing or page.body.get("owner") is None:
-            raise lost()
+            raise lost_lock()
         return page
 
     def _renew(self, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:

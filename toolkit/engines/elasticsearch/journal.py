@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from toolkit.catalog import Json
-from toolkit.engines.elasticsearch.books import MOST_RUNS, Books, Page, SearchLease, lost, now
+from toolkit.engines.elasticsearch.books import MOST_RUNS, Books, Page, SearchLease, now
 from toolkit.engines.online import Entry, Run
+from toolkit.errors import lost_lock
 
 PAGE = 5000
 
@@ -47,7 +48,7 @@ class SearchJournal:
         }  # fmt: skip
         page = self._books.write(f"run~{number}", body, Page({}), kind="run", run=number)
         if page is None:
-            raise lost()
+            raise lost_lock()
         self._pages[number] = page
         return _run(number, body, plan)
 
@@ -80,7 +81,7 @@ class SearchJournal:
             self._check()
             page = self._books.read(f"run~{run}")
             if page.body.get("fencing", 0) > self._fencing:
-                raise lost()
+                raise lost_lock()
             self._pages[run] = page
         return self._pages[run]
 
@@ -89,7 +90,7 @@ class SearchJournal:
         body = {**before.body, **change, "fencing": self._fencing}
         page = self._books.write(f"run~{run}", body, before, kind="run", run=run)
         if page is None:
-            raise lost()
+            raise lost_lock()
         self._pages[run] = page
 
     def _entry(self, line: int, entry: Entry) -> dict[str, Any]:

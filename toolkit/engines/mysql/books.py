@@ -19,7 +19,7 @@ from toolkit.catalog import Json
 from toolkit.engines.mysql.connection import Connection, ask, run, transaction
 from toolkit.engines.mysql.refusals import number_of
 from toolkit.engines.online import Entry, Holder, Run
-from toolkit.errors import EngineError, LockHeld
+from toolkit.errors import EngineError, LockHeld, lost_lock
 
 Failed = Callable[[pymysql.MySQLError], EngineError]
 
@@ -97,15 +97,6 @@ _CLOSE = "UPDATE temporal_visibility_run SET status = %s, ended = UTC_TIMESTAMP(
 _CLOSE_OTHER = "UPDATE temporal_visibility_run SET status = %s WHERE id = %s"
 
 
-def lost() -> LockHeld:
-    """The error of a holder whose lock went to somebody else."""
-    return LockHeld(
-        "TV5102",
-        "this run has lost its lock: somebody else has taken it over",
-        "Look at `schema runs` before you go on.",
-    )
-
-
 class MysqlLease:
     """The lock, held; see `toolkit.engines.online.Lease`. `beat` may be called from another thread than the rest."""
 
@@ -131,7 +122,7 @@ class MysqlLease:
         except pymysql.MySQLError as error:
             raise self._failed(error) from None
         if not found:
-            raise lost()
+            raise lost_lock()
 
     def beat(self) -> None:
         """See `Lease.beat`."""
@@ -139,7 +130,7 @@ class MysqlLease:
             if self._beats is None or not self._beats.open:
                 self._beats = self._beating()
             if run(self._beats, _BEAT, _beat(self._fencing, self._seconds)) == 0:
-                raise lost()
+                raise lost_lock()
         except pymysql.MySQLError as error:
             raise self._failed(error) from None
 
@@ -305,11 +296,11 @@ class MysqlJournal:
     def _append(self, number: int, entry: Entry) -> None:
         values = (number, entry.action, entry.note, _text(entry.state), self._fencing)
         if run(self._connection, _APPEND, values) == 0:
-            raise lost()
+            raise lost_lock()
 
     def _fence(self) -> None:
         if not ask(self._connection, _HOLD, (self._fencing,)):
-            raise lost()
+            raise lost_lock()
 
     def _ask(self, query: str, values: object = None) -> list[dict[str, Any]]:
         try:

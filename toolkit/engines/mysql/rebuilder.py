@@ -24,7 +24,7 @@ from toolkit.engines.mysql.shadow import UNLESS
 from toolkit.engines.mysql.watch import Watcher
 from toolkit.engines.rebuilding import Busy, Compared, Copied, Key, Ran, Replayed, Swapped, Tick
 from toolkit.engines.shared_work import DRAIN_ROUNDS, NEAR, REPLAY_SCALE, REPLAYERS, SharedWork
-from toolkit.errors import EngineError
+from toolkit.errors import EngineError, lost_lock
 from toolkit.plan import Sql, Step, StepClass
 
 # A long build waits for the table once more when it ends: giving up then throws it away, so it may wait longer.
@@ -186,7 +186,7 @@ class MysqlRebuilder:
 
     def _locked(self, step: Step, most: int, began: float) -> Swapped | Busy:
         if not ask(self._connection, books.CHECK, (self._lease.fencing,)):
-            raise books.lost()
+            raise lost_lock()
         if int(ask(self._connection, _one(step, "remade"))[0]["v"]):
             return Busy("a table was altered by somebody else")
         if _replay(self._connection, step, most) >= most:

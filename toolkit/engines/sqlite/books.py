@@ -17,7 +17,7 @@ from typing import Any
 from toolkit.catalog import Json
 from toolkit.engines.online import Entry, Holder, Run
 from toolkit.engines.sqlite.render import NOW, TIME_FORM
-from toolkit.errors import EngineError, LockHeld
+from toolkit.errors import EngineError, LockHeld, lost_lock
 
 Failed = Callable[[BaseException], EngineError]
 Transaction = Callable[[], AbstractContextManager[sqlite3.Connection]]
@@ -127,19 +127,10 @@ def alive(where: str | None, pid: int | None) -> bool:
     return True
 
 
-def lost() -> LockHeld:
-    """The error of a holder whose lock went to somebody else."""
-    return LockHeld(
-        "TV5102",
-        "this run has lost its lock: somebody else has taken it over",
-        "Look at `schema runs` before you go on.",
-    )
-
-
 def fence(connection: sqlite3.Connection, fencing: int) -> None:
     """Inside a transaction that holds the write lock: LockHeld when the lock is somebody else's by now."""
     if connection.execute(_CHECK, (fencing,)).fetchone() is None:
-        raise lost()
+        raise lost_lock()
 
 
 def renew(connection: sqlite3.Connection, fencing: int, seconds: float) -> bool:
@@ -212,7 +203,7 @@ class SqliteLease:
             connection = self._beating()
             try:
                 if not renew(connection, self._fencing, self._seconds):
-                    raise lost()
+                    raise lost_lock()
             finally:
                 connection.close()
 
