@@ -127,7 +127,7 @@ def test_words_of_the_server_are_no_columns_that_go(more: str, wanted: list[str]
 
 def test_a_mutation_under_way_is_a_note_and_a_failing_one_is_not() -> None:
     """`schema finish` drops what is old, and a run that is given up its copy: neither has to do with them."""
-    row = {"table": "executions_visibility", "id": "m.txt", "command": "UPDATE", "reason": ""}
+    row = {"database": "d", "table": "executions_visibility", "id": "m.txt", "command": "UPDATE", "reason": ""}
 
     def told(statement: str, reason: str) -> list[tuple[str, bool]]:
         plan = replace(KEPT, steps=(replace(STEP, statements=(Sql(statement),)),))

@@ -13,7 +13,7 @@ from toolkit.engines.clickhouse import clauses, dropping, replicas, shadow
 from toolkit.engines.clickhouse.inspect import STORING
 from toolkit.engines.clickhouse.layout import Placement
 from toolkit.engines.clickhouse.names import OTHER, OWN
-from toolkit.engines.clickhouse.render import identifier, literal
+from toolkit.engines.clickhouse.render import identifier, kill_mutation, literal
 from toolkit.engines.clickhouse.shadow import VERSION
 from toolkit.engines.clickhouse.typemap import profile
 from toolkit.engines.clickhouse.versions import MIGRATIONS_TABLE, VERSION_TABLE
@@ -48,7 +48,7 @@ _SAMPLE = 1000
 # Settings that an upgrade may choose itself.
 _PLANNED = {"storage_policy", "disk", "index_granularity"}
 _MUTATIONS = """
-SELECT table, mutation_id AS id, command, latest_fail_reason AS reason FROM system.mutations
+SELECT database, table, mutation_id AS id, command, latest_fail_reason AS reason FROM system.mutations
 WHERE database = currentDatabase() AND NOT is_done AND table = {}
 """
 _DISKS = """
@@ -65,7 +65,11 @@ def check(
     """All problems of `plan` here, fatal ones first. `kills`: a failing mutation may be killed."""
     if not plan.steps:
         return ()
-    found = [*_server(ask, version, plan), *_rights(ask, granted, plan, table), *_mutations(ask, table, kills, plan)]
+    found = [
+        *_server(ask, version, plan),
+        *_rights(ask, granted, plan, table),
+        *_mutations(ask, table, kills, plan, placement),
+    ]
     found += [*_taken(ask, plan), *_used(ask, plan)]
     if placement.cluster is None:
         found += _alone(ask, plan)
@@ -165,7 +169,7 @@ def _alone(ask: Ask, plan: Plan) -> Iterator[Problem]:
             yield Problem("TV4218", text, hint, fatal=servers > 1)
 
 
-def _mutations(ask: Ask, table: str, kills: bool, plan: Plan) -> Iterator[Problem]:
+def _mutations(ask: Ask, table: str, kills: bool, plan: Plan, placement: Placement) -> Iterator[Problem]:
     """Those of `table`, as far as `plan` has anything to do with it: to drop its copy or what is old needs none."""
     ours = {step.id for step in plan.steps}
     texts = [s.text for step in plan.steps for s in step.statements if isinstance(s, Sql)]
@@ -175,8 +179,8 @@ def _mutations(ask: Ask, table: str, kills: bool, plan: Plan) -> Iterator[Proble
         if killing(row["id"]) in ours:
             continue
         if row["reason"]:
-            hint = (f"Mend the cause, or KILL MUTATION WHERE mutation_id = {literal(row['id'])}; mutations=kill in the"
-                    " URL lets this tool do that.")  # fmt: skip
+            kill = kill_mutation(literal(row["database"]), row["table"], row["id"], placement.cluster)
+            hint = f"Mend the cause, or {kill}; mutations=kill in the URL lets this tool do that."
             text = f"{row['command']} of {row['table']} fails, and later mutations wait for it: {row['reason'][:300]}"
             yield Problem("TV4205", text, hint, fatal=not kills)
         else:
