@@ -12,6 +12,7 @@ from toolkit.catalog import Json
 from toolkit.engines.clickhouse import preflight, traits
 from toolkit.engines.clickhouse.inspect import Look
 from toolkit.engines.clickhouse.layout import Placement
+from toolkit.engines.clickhouse.names import CAPTURE, OTHER
 from toolkit.plan import Expect, Lock, Mode, Plan, Sql, Step, StepClass
 
 STEP = Step("a", "A", "", StepClass.REBUILD, Lock("none", "nobody"), (), (), ())
@@ -113,6 +114,21 @@ def test_a_time_to_live_is_the_plans_own_or_was_chosen_since(
     back = replace(STEP, id=f"rebuild.{names[0]}.back", objects=("a", made), mode=Mode.SWAP)
     plan = replace(KEPT, steps=(back,), rollback=(), abandon=(), finish=())
     assert codes(server(tables=tables), plan=plan) == wanted
+
+
+@pytest.mark.parametrize(("live", "told"), [("mine", ""), ("yours", "has no column mine any more")])
+def test_a_column_that_was_renamed_is_no_longer_passed_on(live: str, told: str) -> None:
+    """To drop what it is called now, as other additions are, is refused by the server and would mend nothing."""
+    made = {"executions_visibility": f"TABLE x (`a` Int8, `{live}` Int8)", OTHER: "TABLE x (`a` Int8, `mine` Int8)",
+            CAPTURE: f"MATERIALIZED VIEW x TO {OTHER} AS SELECT `a`, `mine` FROM executions_visibility"}  # fmt: skip
+    rest = {"engine_full": "M", "as_select": "SELECT 1"}
+    rows = [{"name": name, "create_table_query": f"CREATE {text}", **rest} for name, text in made.items()]
+    back = replace(STEP, id="rebuild.executions_visibility.back", objects=("a",), mode=Mode.SWAP)
+    plan = replace(KEPT, steps=(back,), rollback=(), abandon=(), finish=())
+    found = preflight.check(
+        server(tables=rows), lambda _: "1", "26.9", plan, "executions_visibility", Placement(), False
+    )
+    assert told in found[0].message if told else found == ()
 
 
 @pytest.mark.parametrize(("more", "wanted"), [("", []), ("INDEX own (lower(`set`), x) TYPE minmax,", ["TV4219"])])

@@ -6,13 +6,13 @@ Each check is a query and a Problem with its code; what the server cannot tell i
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from toolkit.engines.clickhouse import clauses, dropping, replicas, shadow
 from toolkit.engines.clickhouse.inspect import STORING
 from toolkit.engines.clickhouse.layout import Placement
-from toolkit.engines.clickhouse.names import OTHER, OWN
+from toolkit.engines.clickhouse.names import CAPTURE, OTHER, OWN
 from toolkit.engines.clickhouse.render import identifier, kill_mutation, literal
 from toolkit.engines.clickhouse.shadow import VERSION
 from toolkit.engines.clickhouse.typemap import profile
@@ -38,7 +38,7 @@ _DATABASE = "SELECT name, engine FROM system.databases WHERE name = currentDatab
 _SERVERS = "SELECT count() AS n FROM system.clusters WHERE cluster = currentDatabase()"
 _NAMED = "SELECT name, engine FROM system.tables WHERE database = currentDatabase() AND name IN ({})"
 _CREATED = """
-SELECT name, create_table_query, engine_full FROM system.tables WHERE database = currentDatabase() AND name IN ({}, {})
+SELECT name, create_table_query, engine_full FROM system.tables WHERE database = currentDatabase() AND name IN ({})
 """
 _MATERIALIZED = """
 SELECT name, type, default_expression AS value FROM system.columns
@@ -249,16 +249,30 @@ def _computed(ask: Ask, table: str) -> Iterator[Problem]:
 def _returned(ask: Ask, back: Step) -> Iterator[Problem]:
     """What a swap back would lose. `back` names what the version has; a run of an earlier release did not note it."""
     table = back.id.removeprefix("rebuild.").removesuffix(".back")
-    rows = {row["name"]: row for row in ask(_CREATED.format(literal(table), literal(OTHER)))}
-    if not back.objects or rows.keys() != {table, OTHER}:
+    rows = {row["name"]: row for row in ask(_CREATED.format(", ".join(map(literal, (table, OTHER, CAPTURE)))))}
+    if not back.objects or not {table, OTHER} <= rows.keys():
         return
     live, kept = rows[table], rows[OTHER]
+    if CAPTURE in rows:
+        yield from _renamed(
+            table, (_columns(kept) - _columns(live)) & clauses.words(rows[CAPTURE]["create_table_query"])
+        )
     yield from _aged(table, live, kept, back)
     if new := sorted(_names(live) - _names(kept) - set(back.objects)):
         text = f"these were made on {table} since the upgrade, and would go with all that is in them: {', '.join(new)}"
         yield Problem("TV5213", text, "Drop them. Or: `schema finish` keeps the table as it is.")
     if views := dropping.views(ask, table, _columns(live) - _columns(kept)):
         yield _unreadable(views)
+
+
+def _renamed(table: str, columns: Collection[str]) -> Iterator[Problem]:
+    """The view names them: no comparison can be made, and to drop what they are called now would mend nothing."""
+    if columns:
+        what = ", ".join(sorted(columns))
+        text = f"{table} has no column {what} any more, which {CAPTURE} passes on: inserts fail since it was renamed"
+        yield Problem(
+            "TV5213", text, "Rename it back. Or: `schema finish` keeps the table as it is; inserts go on then."
+        )
 
 
 def _aged(table: str, live: Mapping[str, Any], kept: Mapping[str, Any], back: Step) -> Iterator[Problem]:
