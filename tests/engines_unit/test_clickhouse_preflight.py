@@ -12,6 +12,7 @@ from toolkit.catalog import Json
 from toolkit.engines.clickhouse import preflight, traits
 from toolkit.engines.clickhouse.inspect import Look
 from toolkit.engines.clickhouse.layout import Placement
+from toolkit.engines.clickhouse.names import CAPTURE, OTHER
 from toolkit.plan import Expect, Lock, Mode, Plan, Sql, Step, StepClass
 
 STEP = Step("a", "A", "", StepClass.REBUILD, Lock("none", "nobody"), (), (), ())
@@ -115,6 +116,21 @@ def test_a_time_to_live_is_the_plans_own_or_was_chosen_since(
     assert codes(server(tables=tables), plan=plan) == wanted
 
 
+@pytest.mark.parametrize(("live", "told"), [("mine", ""), ("yours", "has no column mine any more")])
+def test_a_column_that_was_renamed_is_no_longer_passed_on(live: str, told: str) -> None:
+    """To drop what it is called now, as other additions are, is refused by the server and would mend nothing."""
+    made = {"executions_visibility": f"TABLE x (`a` Int8, `{live}` Int8)", OTHER: "TABLE x (`a` Int8, `mine` Int8)",
+            CAPTURE: f"MATERIALIZED VIEW x TO {OTHER} AS SELECT `a`, `mine` FROM executions_visibility"}  # fmt: skip
+    rest = {"engine_full": "M", "as_select": "SELECT 1"}
+    rows = [{"name": name, "create_table_query": f"CREATE {text}", **rest} for name, text in made.items()]
+    back = replace(STEP, id="rebuild.executions_visibility.back", objects=("a",), mode=Mode.SWAP)
+    plan = replace(KEPT, steps=(back,), rollback=(), abandon=(), finish=())
+    found = preflight.check(
+        server(tables=rows), lambda _: "1", "26.9", plan, "executions_visibility", Placement(), False
+    )
+    assert told in found[0].message if told else found == ()
+
+
 @pytest.mark.parametrize(("more", "wanted"), [("", []), ("INDEX own (lower(`set`), x) TYPE minmax,", ["TV4219"])])
 def test_words_of_the_server_are_no_columns_that_go(more: str, wanted: list[str]) -> None:
     kept = f"`x` String DEFAULT set(1) COMMENT 'set' CODEC(ZSTD(1)), {more} INDEX by_x x TYPE set(256)"
@@ -127,7 +143,7 @@ def test_words_of_the_server_are_no_columns_that_go(more: str, wanted: list[str]
 
 def test_a_mutation_under_way_is_a_note_and_a_failing_one_is_not() -> None:
     """`schema finish` drops what is old, and a run that is given up its copy: neither has to do with them."""
-    row = {"table": "executions_visibility", "id": "m.txt", "command": "UPDATE", "reason": ""}
+    row = {"database": "d", "table": "executions_visibility", "id": "m.txt", "command": "UPDATE", "reason": ""}
 
     def told(statement: str, reason: str) -> list[tuple[str, bool]]:
         plan = replace(KEPT, steps=(replace(STEP, statements=(Sql(statement),)),))

@@ -5,6 +5,7 @@ The writer keeps its own truth, and no insert of its may fail.
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -684,6 +685,11 @@ def test_a_failing_mutation_is_killed_with_consent_only(chdb: EmbeddedHandle) ->
     ran = temporal_visibility("schema", "upgrade", chdb.url, "--yes")
     assert (ran.code, "TV4205" in ran.err) == (1, True), ran.err
     assert rows(chdb.url, "SELECT count() FROM system.mutations WHERE NOT is_done") == [(1,)]
+    # What is told to give is about no other table, whose mutations have the same ids.
+    [told] = re.findall(r"KILL MUTATION WHERE database = '\w+' AND table = '\w+' AND mutation_id = '[^']+'", ran.err)
+    with plain(chdb.url) as connection:
+        connection.command(told)
+    assert rows(chdb.url, "SELECT count() FROM system.mutations WHERE NOT is_done") == [(0,)]
 
 
 def test_a_mutation_that_somebody_kills_is_not_done(clickhouse: Handle) -> None:

@@ -138,8 +138,7 @@ def _mutations(observed: Observed, placement: Placement, ours: Collection[str]) 
     for table, id, command, reason, seconds in _rows(observed, "mutations"):
         if table not in ours or (not reason and seconds < _STUCK_SECONDS):
             continue
-        where = f"database = currentDatabase() AND table = {literal(table)} AND mutation_id = {literal(id)}"
-        kill = Sql(f"KILL MUTATION{render.on_cluster(placement.cluster)} WHERE {where}")
+        kill = Sql(render.kill_mutation("currentDatabase()", table, id, placement.cluster))
         step = Step(killing(id), f"Give up the mutation {id} of {table}", "later mutations wait for it",
                     StepClass.METADATA, NO_LOCK, (kill,), (), ())  # fmt: skip
         why = f"fails: {str(reason)[:200]}" if reason else f"is not done after {seconds} s"

@@ -9,11 +9,11 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from toolkit.engines.clickhouse import clauses, dropping, replicas, shadow
+from toolkit.engines.clickhouse import clauses, dropping, replicas, returning
 from toolkit.engines.clickhouse.inspect import STORING
 from toolkit.engines.clickhouse.layout import Placement
 from toolkit.engines.clickhouse.names import OTHER, OWN
-from toolkit.engines.clickhouse.render import identifier, literal
+from toolkit.engines.clickhouse.render import identifier, kill_mutation, literal
 from toolkit.engines.clickhouse.shadow import VERSION
 from toolkit.engines.clickhouse.typemap import profile
 from toolkit.engines.clickhouse.versions import MIGRATIONS_TABLE, VERSION_TABLE
@@ -37,25 +37,19 @@ _FILTERS = ("Row level filter", "Prewhere filter", "Filter")
 _DATABASE = "SELECT name, engine FROM system.databases WHERE name = currentDatabase()"
 _SERVERS = "SELECT count() AS n FROM system.clusters WHERE cluster = currentDatabase()"
 _NAMED = "SELECT name, engine FROM system.tables WHERE database = currentDatabase() AND name IN ({})"
-_CREATED = """
-SELECT name, create_table_query, engine_full FROM system.tables WHERE database = currentDatabase() AND name IN ({}, {})
-"""
 _MATERIALIZED = """
 SELECT name, type, default_expression AS value FROM system.columns
 WHERE database = currentDatabase() AND table = {} AND default_kind = 'MATERIALIZED'
 """
 _SAMPLE = 1000
-# Settings that an upgrade may choose itself.
-_PLANNED = {"storage_policy", "disk", "index_granularity"}
 _MUTATIONS = """
-SELECT table, mutation_id AS id, command, latest_fail_reason AS reason FROM system.mutations
+SELECT database, table, mutation_id AS id, command, latest_fail_reason AS reason FROM system.mutations
 WHERE database = currentDatabase() AND NOT is_done AND table = {}
 """
 _DISKS = """
 SELECT sum(free_space) AS free FROM system.disks WHERE name IN (
   SELECT arrayJoin(disks) FROM system.storage_policies WHERE policy_name = {})
 """
-_ANEW = "Drop them before, and make them again without these columns"
 _POLICY = "(SELECT storage_policy FROM system.tables WHERE database = currentDatabase() AND name = {})"
 
 
@@ -65,7 +59,11 @@ def check(
     """All problems of `plan` here, fatal ones first. `kills`: a failing mutation may be killed."""
     if not plan.steps:
         return ()
-    found = [*_server(ask, version, plan), *_rights(ask, granted, plan, table), *_mutations(ask, table, kills, plan)]
+    found = [
+        *_server(ask, version, plan),
+        *_rights(ask, granted, plan, table),
+        *_mutations(ask, table, kills, plan, placement),
+    ]
     found += [*_taken(ask, plan), *_used(ask, plan)]
     if placement.cluster is None:
         found += _alone(ask, plan)
@@ -74,14 +72,14 @@ def check(
     if plan.kept and plan.rollback:
         found += _rebuild(ask, table, placement.storage_policy)
     for back in _backs(plan):
-        found += _returned(ask, back)
+        found += returning.losses(ask, back)
     return tuple(sorted(found, key=lambda problem: not problem.fatal))
 
 
 def again(ask: Ask, plan: Plan, look: Callable[[], Observed]) -> tuple[Problem, ...]:
     """What the rest of a way back would lose, may it have begun long ago. `look`: the store as it is now."""
     ahead = (back for back in _backs(plan) if not back.is_done(look().view()))
-    return tuple(problem for back in ahead for problem in _returned(ask, back))
+    return tuple(problem for back in ahead for problem in returning.losses(ask, back))
 
 
 def _backs(plan: Plan) -> list[Step]:
@@ -141,18 +139,14 @@ def _used(ask: Ask, plan: Plan) -> Iterator[Problem]:
     """The server may let a constraint stay, at which each insert then fails; on a cluster it refuses in the middle."""
     parts, views = dropping.users(ask, plan)
     if parts:
-        yield Problem("TV4219", f"columns go on this way that these use: {', '.join(parts)}", f"{_ANEW}.")
+        yield Problem("TV4219", f"columns go on this way that these use: {', '.join(parts)}", f"{returning.ANEW}.")
     if views and plan.kept:
-        yield _unreadable(views)
+        yield returning.unreadable(views)
     elif views:
         text = f"columns go on this way that materialized views name: {', '.join(views)}"
-        yield Problem("TV4219", text, f"If they read them: {_ANEW[0].lower()}{_ANEW[1:]}.", fatal=False)
-
-
-def _unreadable(views: Sequence[str]) -> Problem:
-    """The server lets tables change places, and refuses each insert from then on."""
-    text = f"columns go on this way that materialized views name, and inserts would fail: {', '.join(sorted(views))}"
-    return Problem("TV4219", text, f"{_ANEW}.")
+        yield Problem(
+            "TV4219", text, f"If they read them: {returning.ANEW[0].lower()}{returning.ANEW[1:]}.", fatal=False
+        )
 
 
 def _alone(ask: Ask, plan: Plan) -> Iterator[Problem]:
@@ -165,7 +159,7 @@ def _alone(ask: Ask, plan: Plan) -> Iterator[Problem]:
             yield Problem("TV4218", text, hint, fatal=servers > 1)
 
 
-def _mutations(ask: Ask, table: str, kills: bool, plan: Plan) -> Iterator[Problem]:
+def _mutations(ask: Ask, table: str, kills: bool, plan: Plan, placement: Placement) -> Iterator[Problem]:
     """Those of `table`, as far as `plan` has anything to do with it: to drop its copy or what is old needs none."""
     ours = {step.id for step in plan.steps}
     texts = [s.text for step in plan.steps for s in step.statements if isinstance(s, Sql)]
@@ -175,8 +169,8 @@ def _mutations(ask: Ask, table: str, kills: bool, plan: Plan) -> Iterator[Proble
         if killing(row["id"]) in ours:
             continue
         if row["reason"]:
-            hint = (f"Mend the cause, or KILL MUTATION WHERE mutation_id = {literal(row['id'])}; mutations=kill in the"
-                    " URL lets this tool do that.")  # fmt: skip
+            kill = kill_mutation(literal(row["database"]), row["table"], row["id"], placement.cluster)
+            hint = f"Mend the cause, or {kill}; mutations=kill in the URL lets this tool do that."
             text = f"{row['command']} of {row['table']} fails, and later mutations wait for it: {row['reason'][:300]}"
             yield Problem("TV4205", text, hint, fatal=not kills)
         else:
@@ -240,58 +234,6 @@ def _computed(ask: Ask, table: str) -> Iterator[Problem]:
             text = f"column {row['name']} of {table} is MATERIALIZED, and would have other values in the copy"
             hint = f"ALTER TABLE {table} MODIFY COLUMN {name} {ddl} keeps them; turn it back after `schema finish`."
             yield Problem("TV5206", text, hint)
-
-
-def _returned(ask: Ask, back: Step) -> Iterator[Problem]:
-    """What a swap back would lose. `back` names what the version has; a run of an earlier release did not note it."""
-    table = back.id.removeprefix("rebuild.").removesuffix(".back")
-    rows = {row["name"]: row for row in ask(_CREATED.format(literal(table), literal(OTHER)))}
-    if not back.objects or rows.keys() != {table, OTHER}:
-        return
-    live, kept = rows[table], rows[OTHER]
-    yield from _aged(table, live, kept, back)
-    if new := sorted(_names(live) - _names(kept) - set(back.objects)):
-        text = f"these were made on {table} since the upgrade, and would go with all that is in them: {', '.join(new)}"
-        yield Problem("TV5213", text, "Drop them. Or: `schema finish` keeps the table as it is.")
-    if views := dropping.views(ask, table, _columns(live) - _columns(kept)):
-        yield _unreadable(views)
-
-
-def _aged(table: str, live: Mapping[str, Any], kept: Mapping[str, Any], back: Step) -> Iterator[Problem]:
-    """Rows or values may have gone by a time to live that was chosen anew since. Settings lose none."""
-    if live["engine_full"].startswith("Distributed"):
-        return
-    now, then = _ttls(live), _ttls(kept)
-    changed = {name for name in now.keys() & then.keys() if now[name] != then[name]}
-    if set(shadow.named(now[""])) & set(back.objects):
-        changed.discard("")
-    if changed:
-        what = ", ".join(sorted(name or table for name in changed))
-        text = f"the TTL of {what} was changed since the upgrade: {OTHER} may lack what {table} has kept"
-        hint = f"Choose the TTL again that it has in {OTHER}. Or: `schema finish` keeps the table as it is."
-        yield Problem("TV5213", text, hint)
-    if other := sorted({name for name, _ in _settings(live) ^ _settings(kept)} - _PLANNED):
-        text = f"settings of {table} would be those of before the upgrade: {', '.join(other)}"
-        yield Problem("TV5213", text, "Set them again after the rollback.", fatal=False)
-
-
-def _ttls(row: Mapping[str, Any]) -> dict[str, str]:
-    """By column; that of the table itself by ""."""
-    columns = dict(clauses.named(element) for element in clauses.elements(row["create_table_query"]))
-    found = {name: clauses.parts(ddl, ("TTL", "SETTINGS")).get("TTL", "") for name, ddl in columns.items()}
-    return {**found, "": clauses.clauses(row["engine_full"]).get("TTL", "")}
-
-
-def _settings(row: Mapping[str, Any]) -> set[tuple[str, str]]:
-    return set(clauses.settings(clauses.clauses(row["engine_full"]).get("SETTINGS", "")))
-
-
-def _columns(row: Mapping[str, Any]) -> set[str]:
-    return {clauses.named(part)[0] for part in clauses.elements(row["create_table_query"])}
-
-
-def _names(row: Mapping[str, Any]) -> set[str]:
-    return {clauses.name(part) for part in clauses.elements(row["create_table_query"])}
 
 
 def _lost(create: str) -> list[str]:

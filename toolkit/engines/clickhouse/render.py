@@ -29,6 +29,12 @@ def on_cluster(cluster: str | None) -> str:
     return f" ON CLUSTER {identifier(cluster)}" if cluster else ""
 
 
+def kill_mutation(database: str, table: str, id: str, cluster: str | None) -> str:
+    """What gives a mutation up: its id alone may be that of another table's, too. `database`: an expression."""
+    where = f"database = {database} AND table = {literal(table)} AND mutation_id = {literal(id)}"
+    return f"KILL MUTATION{on_cluster(cluster)} WHERE {where}"
+
+
 def everywhere(cluster: str | None, table: str) -> str:
     """A system table as all servers of the cluster have it; without one, as this server does."""
     return table if cluster is None else f"clusterAllReplicas({literal(cluster)}, {table})"

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from toolkit.engines.clickhouse import replicas
-from toolkit.engines.clickhouse.render import everywhere, literal, on_cluster
+from toolkit.engines.clickhouse.render import everywhere, kill_mutation, literal
 from toolkit.errors import EngineError
 
 Ask = Callable[[str], Sequence[Mapping[str, Any]]]
@@ -98,11 +98,10 @@ class Background:
 
     def _fails(self, mutation: Mapping[str, Any]) -> None:
         """Tell it; where that is allowed, kill it first, so that nothing waits for it any longer."""
-        which = f"mutation_id = {literal(mutation['mutation_id'])}"
-        hint = f"Mend the cause, or give it up: KILL MUTATION WHERE {which}. Until then later mutations wait."
+        kill = kill_mutation(literal(self.database), *_which(mutation), self.cluster)
+        hint = f"Mend the cause, or give it up: {kill}. Until then later mutations wait."
         if self.kills:
-            where = f"database = {literal(self.database)} AND table = {literal(mutation['table'])} AND {which}"
-            self.command(f"KILL MUTATION{on_cluster(self.cluster)} WHERE {where}")
+            self.command(kill)
             hint = "It was killed, as mutations=kill in the URL asks. `schema rollback` takes the change back."
         raise EngineError(
             "TV4205",
