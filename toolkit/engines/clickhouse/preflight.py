@@ -139,14 +139,12 @@ def _used(ask: Ask, plan: Plan) -> Iterator[Problem]:
     """The server may let a constraint stay, at which each insert then fails; on a cluster it refuses in the middle."""
     parts, views = dropping.users(ask, plan)
     if parts:
-        yield Problem("TV4219", f"columns go on this way that these use: {', '.join(parts)}", f"{returning.ANEW}.")
+        yield Problem("TV4219", f"columns go on this way that these use: {', '.join(parts)}", f"{returning.ANEW.capitalize()}.")
     if views and plan.kept:
         yield returning.unreadable(views)
     elif views:
         text = f"columns go on this way that materialized views name: {', '.join(views)}"
-        yield Problem(
-            "TV4219", text, f"If they read them: {returning.ANEW[0].lower()}{returning.ANEW[1:]}.", fatal=False
-        )
+        yield Problem("TV4219", text, f"If they read them: {returning.ANEW}.", fatal=False)
 
 
 def _alone(ask: Ask, plan: Plan) -> Iterator[Problem]:

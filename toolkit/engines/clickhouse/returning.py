@@ -21,7 +21,7 @@ SELECT name, create_table_query, engine_full FROM system.tables WHERE database =
 """
 # Settings that an upgrade may choose itself.
 _PLANNED = {"storage_policy", "disk", "index_granularity"}
-ANEW = "Drop them before, and make them again without these columns"
+ANEW = "drop them before, and make them again without these columns"
 
 
 def losses(ask: Ask, back: Step) -> Iterator[Problem]:
@@ -32,9 +32,8 @@ def losses(ask: Ask, back: Step) -> Iterator[Problem]:
         return
     live, kept = rows[table], rows[OTHER]
     if CAPTURE in rows:
-        yield from _renamed(
-            table, (_columns(kept) - _columns(live)) & clauses.words(rows[CAPTURE]["create_table_query"])
-        )
+        passed_on = clauses.words(rows[CAPTURE]["create_table_query"])
+        yield from _renamed(table, (_columns(kept) - _columns(live)) & passed_on)
     yield from _aged(table, live, kept, back)
     if new := sorted(_names(live) - _names(kept) - set(back.objects)):
         text = f"these were made on {table} since the upgrade, and would go with all that is in them: {', '.join(new)}"
@@ -93,4 +92,4 @@ def _names(row: Mapping[str, Any]) -> set[str]:
 def unreadable(views: Sequence[str]) -> Problem:
     """The server lets tables change places, and refuses each insert from then on."""
     text = f"columns go on this way that materialized views name, and inserts would fail: {', '.join(sorted(views))}"
-    return Problem("TV4219", text, f"{ANEW}.")
+    return Problem("TV4219", text, f"{ANEW.capitalize()}.")
