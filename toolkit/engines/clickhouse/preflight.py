@@ -139,7 +139,9 @@ def _used(ask: Ask, plan: Plan) -> Iterator[Problem]:
     """The server may let a constraint stay, at which each insert then fails; on a cluster it refuses in the middle."""
     parts, views = dropping.users(ask, plan)
     if parts:
-        yield Problem("TV4219", f"columns go on this way that these use: {', '.join(parts)}", f"{returning.ANEW.capitalize()}.")
+        yield Problem(
+            "TV4219", f"columns go on this way that these use: {', '.join(parts)}", f"{returning.ANEW.capitalize()}."
+        )
     if views and plan.kept:
         yield returning.unreadable(views)
     elif views:
