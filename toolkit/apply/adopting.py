@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from toolkit.apply.checking import labelled, wait_for_run
-from toolkit.apply.recognising import NEWER, beyond, identify_store, is_beyond, only_we_record
+from toolkit.apply.recognising import identify_store, is_beyond, only_we_record, too_new
 from toolkit.apply.runner import Task
 from toolkit.catalog import fingerprint
 from toolkit.definition import Definition
@@ -48,7 +48,7 @@ def adoption(
     if identity.is_empty:
         raise UsageError("TV6105", "there is nothing to take over: the store is empty", "`schema upgrade` makes it.")
     if version is None and is_beyond(engine, observed.recorded):
-        raise UsageError("TV2006", beyond(observed.recorded), f"{NEWER}; or say with --as VERSION what to record.")
+        raise too_new(observed.recorded, "; or say with --as VERSION what to record")
     definition, name = _definition(identity, version)
     plan = Plan(
         engine=engine.NAME,

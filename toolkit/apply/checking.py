@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from toolkit.apply.ongoing import unfinished, ways_on
-from toolkit.apply.recognising import NEWER, beyond, identified, is_beyond, known_schemas, only_we_record
+from toolkit.apply.recognising import identified, is_beyond, known_schemas, only_we_record, too_new
 from toolkit.definition import Definition
 from toolkit.drift import Finding, Report, judge
 from toolkit.engines import Client, Engine
@@ -64,7 +64,7 @@ def judged(
     known = known_schemas(engine, check.overlay)
     identity = identity or identified(engine, observed, known)
     if check.version is None and is_beyond(engine, identity.recorded):
-        raise UsageError("TV2006", beyond(identity.recorded), f"{NEWER}; or say with --version what to judge it by.")
+        raise too_new(identity.recorded, "; or say with --version what to judge it by")
     wanted = _wanted(identity, check, known)
     catalogs = tuple(one.catalog for one in known)
     report = judge(engine, drifting(engine.NAME), observed, wanted, check.overlay, catalogs, check.keep_extra,

@@ -15,14 +15,14 @@ from toolkit.definition import version_key
 from toolkit.engines import Engine
 from toolkit.engines import engine as engine_called
 from toolkit.engines.version_tables import FOREIGN, SHARED, foreign_mark
-from toolkit.errors import VersionError
+from toolkit.errors import UsageError, VersionError
 from toolkit.lineage import LIKELY, Identity, Known, identify, members
 from toolkit.overlay import NO_OVERLAY, Overlay
 from toolkit.plan import Observed, Plan
 from toolkit.routes import published
 from toolkit.versions import chain
 
-NEWER = "Install a newer temporal-visibility-toolkit"
+_NEWER = "Install a newer temporal-visibility-toolkit"
 
 
 def known_schemas(engine: Engine, overlay: Overlay) -> tuple[Known, ...]:
@@ -79,9 +79,14 @@ def is_beyond(engine: Engine, recorded: str | None) -> bool:
         return False
 
 
-def beyond(recorded: str | None) -> str:
+def _beyond(recorded: str | None) -> str:
     """What `is_beyond` means, in words."""
-    return f"it records {recorded}, which is later than all that this toolkit knows"
+    return f"the store records {recorded}, which is later than all that this toolkit knows"
+
+
+def too_new(recorded: str | None, otherwise: str = "") -> UsageError:
+    """What a command says that will not touch such a store; `otherwise`: what else there is to do than the usual."""
+    return UsageError("TV2006", _beyond(recorded), f"{_NEWER}{otherwise}.")
 
 
 def _nearly(engine: Engine, observed: Observed, overlay: Overlay) -> tuple[str, ...]:
@@ -109,7 +114,7 @@ def remarks(engine: Engine, observed: Observed) -> tuple[str, ...]:
     """What else there is to know about where the store stands."""
     found = []
     if is_beyond(engine, observed.recorded):
-        found.append(f"{beyond(observed.recorded)}. {NEWER}")
+        found.append(f"{_beyond(observed.recorded)}. {_NEWER}")
     shared = observed.traits.get(SHARED)
     if isinstance(shared, list) and shared:
         found.append(

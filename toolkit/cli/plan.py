@@ -10,7 +10,7 @@ import click
 from toolkit.apply.checking import busy
 from toolkit.apply.ongoing import in_the_way, to_end_first
 from toolkit.apply.plan_json import write
-from toolkit.apply.recognising import NEWER, beyond, is_beyond
+from toolkit.apply.recognising import is_beyond, too_new
 from toolkit.apply.runner import plan_store, script_store
 from toolkit.cli.options import connected, each, target_argument, targets, version_option
 from toolkit.cli.output import emit, output_option
@@ -64,7 +64,8 @@ def _planned(store: Target, wanted: Definition, offline: bool) -> Explained:
         plan = plan_store(engine, client, wanted, chain(), store.overlay, offline)
         problems = foreseen(client, plan)
         if plan.steps and is_beyond(engine, plan.recorded):
-            problems = (Problem("TV2006", beyond(plan.recorded), f"{NEWER}."), *(problems or ()))
+            refusal = too_new(plan.recorded)
+            problems = (Problem(refusal.code, str(refusal), refusal.hint), *(problems or ()))
         return Explained(store.name or store.shown, plan, problems)
 
 

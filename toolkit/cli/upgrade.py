@@ -9,7 +9,7 @@ from click.core import ParameterSource
 
 from toolkit.apply import plan_json as plans
 from toolkit.apply.limits import Limits
-from toolkit.apply.recognising import NEWER, beyond, goes_down, is_beyond
+from toolkit.apply.recognising import goes_down, is_beyond, too_new
 from toolkit.apply.runner import plan_store, upgrade_task
 from toolkit.cli.options import connected, each, target_argument, targets, version_option
 from toolkit.cli.output import emit, output_option
@@ -83,7 +83,7 @@ def _upgrade(
             raise UsageError("TV2013", f"the plan is for {plan.engine}, {name} is {engine.NAME}", "Make a new plan.")
         if begun is None and goes_down(engine, plan, client.observe, store.overlay):
             if is_beyond(engine, plan.recorded):
-                raise UsageError("TV2006", f"{name}: {beyond(plan.recorded)}", f"{NEWER}.")
+                raise too_new(plan.recorded)
             hint = "An upgrade never goes down: use `schema downgrade`."
             raise UsageError("TV2006", f"{name} is above {wanted.version} already", hint)
         task = upgrade_task(engine, plan, wanted, store.overlay)
