@@ -74,7 +74,7 @@ def write(plan: Plan, file: Path) -> None:
     try:
         file.write_text(json.dumps(dump(plan), ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
     except OSError as error:
-        raise UsageError("TV2015", f"{file} cannot be written: {error.strerror}", "Choose another place.") from None
+        raise UsageError("TV2042", f"{file} cannot be written: {error.strerror}", "Choose another place.") from None
 
 
 def read(file: Path) -> Plan:
