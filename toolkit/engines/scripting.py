@@ -35,6 +35,7 @@ def heading(plan: Plan, how: str, mark: str = "--") -> str:
     words = (
         f"Visibility schema on {plan.engine}: from {found} (recorded: {plan.recorded or 'nothing'}) to {plan.wanted}.",
         f"Made on fingerprint {plan.base}; it stops on any other state of the store. Goal: {plan.goal}.",
+        "It makes none of the checks that an upgrade makes before it begins: `schema plan` says what is in the way.",
         f"Run it with: {how}",
         "Stopped half-way: make a new one, which begins where this one stopped.",
     )
